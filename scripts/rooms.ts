@@ -55,6 +55,7 @@ export const houses: readonly House[] = [
       { room: 'node' },
       { room: 'request-path' },
       { room: 'plan' },
+      { room: 'history' },
       { room: 'alarm' },
       { room: 'lineage/work' },
     ],
@@ -71,6 +72,7 @@ export const houses: readonly House[] = [
     ],
     rooms: [
       { room: 'locks' },
+      { room: 'history' },
       { room: 'memory' },
       { room: 'leases', ...engine },
       { room: 'ledger', ...engine },

@@ -1,6 +1,7 @@
 import { type ComposeContext, compose } from './compose.ts';
 import type { CertfleetError } from './core/errors/errors.ts';
 import type { Secret } from './core/errors/secret.ts';
+import type { RunEntry, Trigger } from './core/history/run-entry.ts';
 import type { Adoption, Found, UndoneImport } from './core/lineage/found.ts';
 import type { Lineage } from './core/lineage/lineage.ts';
 import type { Identifier } from './core/names/identifier.ts';
@@ -25,6 +26,7 @@ import type { RevocationWish } from './engine/acts/revoke.ts';
 import type { Swept } from './engine/delivery/sweep-report.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/delivery/unjournalled.ts';
 import { inPass } from './engine/engine.ts';
+import { readHistory } from './engine/history/stored-history.ts';
 import { damagedLedger } from './engine/ledger/buckets.ts';
 import type { CaaReport } from './engine/looks/caa-report.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
@@ -67,6 +69,7 @@ export type {
   NodeStatus,
   Outcome,
   PlanRequest,
+  RunEntry,
   TrialNews,
   TrialReport,
 };
@@ -110,6 +113,8 @@ export interface Fleet {
   keptEnvironment(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string | undefined>>>;
   /** Returns the status of the named certificates, including a check of their keys, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
+  /** Returns what the last runs did to a certificate, the latest last. Only reads the store. Fails with `store/corrupt`. */
+  history(name: string, signal: AbortSignal): Promise<readonly RunEntry[]>;
   /**
    * Returns what is left of each CA's rate limits, by our own account, and what has used them up. Only reads the store.
    * Fails with `lineage/not-found`.
@@ -352,12 +357,13 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
   const composed = await compose(first, context);
   let settings = first;
   const { process } = composed;
-  const pass = <T>(run: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
-    inPass(process, (engine) => run({ settings, composed, engine }));
+  /** @param trigger what stands in the histories of the certificates; undefined if the pass only looks */
+  const pass = <T>(run: (fleet: OpenFleet) => Promise<T>, trigger?: Trigger): Promise<T> =>
+    inPass(process, (engine) => run({ settings, composed, engine }), trigger);
   return {
     owner: () => process.connections.owner,
-    issue: (request, signal) => pass((fleet) => issue(fleet, request, signal)),
-    renew: (request, signal) => pass((fleet) => renew(fleet, request, signal)),
+    issue: (request, signal) => pass((fleet) => issue(fleet, request, signal), 'issue'),
+    renew: (request, signal) => pass((fleet) => renew(fleet, request, signal), 'renew'),
     run: async (request, signal) => {
       const declare = (next: Settings) => {
         settings = next;
@@ -366,10 +372,11 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
       const { run } = await import('./fleet/run.ts');
       return run({ composed, settings: () => settings, declare, world: context.world }, request, signal);
     },
-    dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal)),
+    dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal), 'dry-run'),
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),
     status: (names, signal) => pass((fleet) => statusOf(fleet, names, signal)),
+    history: (name, signal) => readHistory(process, name, signal),
     limits: (request, signal) =>
       pass(async (fleet) => (await import('./fleet/limits.ts')).limitsOf(fleet, request, signal)),
     plan: (request, signal) => pass(async (fleet) => (await import('./fleet/plan.ts')).planOf(fleet, request, signal)),
@@ -379,10 +386,10 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
     doctor: (names, signal) => pass((fleet) => drawNamed(fleet, names, signal)),
     caa: (names, signal) => pass((fleet) => reportCaaOf(fleet, names, signal)),
     stateless: (request, signal) => pass((fleet) => statelessOf(fleet, request, signal)),
-    delete: (request, signal) => pass((fleet) => deleteOne(fleet, request, signal)),
-    revoke: (request, signal) => pass((fleet) => revoke(fleet, request, signal)),
-    export: (request, signal) => pass((fleet) => exportOne(fleet, request, signal)),
-    rollback: (name, signal) => pass((fleet) => rollBackOne(fleet, name, signal)),
+    delete: (request, signal) => pass((fleet) => deleteOne(fleet, request, signal), 'delete'),
+    revoke: (request, signal) => pass((fleet) => revoke(fleet, request, signal), 'revoke'),
+    export: (request, signal) => pass((fleet) => exportOne(fleet, request, signal), 'export'),
+    rollback: (name, signal) => pass((fleet) => rollBackOne(fleet, name, signal), 'rollback'),
     tryDns: (request, signal) => pass((fleet) => tryProvider(fleet, request, signal)),
     tryBalancer: (request, signal) => pass((fleet) => tryRule(fleet, request, signal)),
     adopt: (found, options, signal) =>
@@ -390,7 +397,7 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
         const declared = new Set(settings.certificates.map(({ name }) => name));
         const { adopt } = await import('./engine/acts/adopt.ts');
         return adopt(engine, found, { declared, withTraits, ...options }, signal);
-      }),
+      }, 'import'),
     undoImport: (root, options, signal) =>
       pass(async ({ engine }) =>
         (await import('./engine/acts/undo-import.ts')).undoImport(engine, root, options, signal),
@@ -401,9 +408,9 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
     openAccount: (issuer, signal) =>
       pass(async ({ engine }) => (await import('./engine/accounts/open.ts')).openAccount(engine, issuer, signal)),
     accountDependents: (id, what, signal) => pass((fleet) => dependentsOf(fleet, id, what, signal)),
-    changeAccount: (request, signal) => pass((fleet) => changeAccount(fleet, request, signal)),
+    changeAccount: (request, signal) => pass((fleet) => changeAccount(fleet, request, signal), 'account'),
     once: (what, signal) => pass((fleet) => once(fleet, what, signal)),
-    sweep: (signal) => pass(({ engine }) => sweep(engine, signal)),
+    sweep: (signal) => pass(({ engine }) => sweep(engine, signal), 'sweep'),
     sweepLost: (remove, signal) => pass(({ engine }) => sweepLost(engine, composed.declared(), remove, signal)),
     close: (signal) => composed.close(signal),
   };

@@ -42,7 +42,8 @@ const order = {
   lock: 7,
   token: 8,
   replica: 9,
-  meta: 10,
+  history: 10,
+  meta: 11,
 } as const satisfies Record<Kind, number>;
 const kinds = Object.keys(order) as readonly Kind[];
 
@@ -235,7 +236,7 @@ const shown = (value: unknown): string => (typeof value === 'string' ? value.sli
 
 /** Reports whether a name is valid for this kind. Names of certificates and version IDs become parts of paths. */
 function isNameOf(kind: Kind, name: string): boolean {
-  if (kind === 'lineage' || kind === 'credential') return isStoredName(name);
+  if (kind === 'lineage' || kind === 'credential' || kind === 'history') return isStoredName(name);
   if (kind !== 'key' && kind !== 'version') return true;
   const end = name.lastIndexOf('~');
   return isStoredName(name.slice(0, Math.max(end, 0))) && idForm.test(name.slice(end + 1));

@@ -1,4 +1,5 @@
 import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
+import { decodeHistory } from '../core/history/history.ts';
 import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
 import { decodeLock } from '../core/lineage/lock.ts';
 import { rebuilt } from '../core/lineage/work/acts.ts';
@@ -88,6 +89,7 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
     lock: (entry: Entry) => void decodeLock(entry.bytes, entry.key.name, store.location),
     token: (entry: Entry) => void contentOf(entry, []),
     replica: (entry: Entry) => void decodeReplica(entry.bytes, entry.key.name, store.location),
+    history: (entry: Entry) => void decodeHistory(entry.bytes, entry.key.name, store.location),
     meta: (entry: Entry) => void contentOf(entry, []),
   };
   const corrupt = ({ kind, name }: Key, reason: string) =>

@@ -1,3 +1,4 @@
+import type { Trigger } from '../core/history/run-entry.ts';
 import type { Declared } from '../core/limits/forecast.ts';
 import type { Event, EventName } from '../core/plan/event.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
@@ -16,6 +17,7 @@ import type { Reporter } from '../ports/reporter.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { Store } from '../ports/store.ts';
 import type { Vantage } from '../ports/vantage.ts';
+import { createRunsOfPass } from './history/runs-of-pass.ts';
 import { createLocks, type Locks } from './locks/lock.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
 import { newPass, type Pass } from './memory/pass.ts';
@@ -77,15 +79,32 @@ export const createEngineProcess = (ports: ProcessPorts, locks: Locks = createLo
   memory: createMemory(ports.clock),
 });
 
-/** Runs one pass: everything that a person or a timer requests at once. Only {@link Memory} outlives it. */
-export async function inPass<T>(process: EngineProcess, run: (engine: Engine) => Promise<T>): Promise<T> {
-  const { memory, clock, random } = process;
-  const pass = newPass(Buffer.from(random.bytes(8)).toString('hex'), clock, memory);
+/**
+ * Runs one pass: everything that a person or a timer requests at once. Only {@link Memory} outlives it.
+ *
+ * @param trigger what stands in the histories of the certificates as its beginning; undefined if it only looks
+ */
+export async function inPass<T>(
+  process: EngineProcess,
+  run: (engine: Engine) => Promise<T>,
+  trigger?: Trigger,
+): Promise<T> {
+  const { memory, clock, random, node } = process;
+  const id = Buffer.from(random.bytes(8)).toString('hex');
+  const runs = trigger && createRunsOfPass(process, { id, trigger, node });
+  const pass = newPass(id, clock, memory, runs);
+  const reporter: Reporter = {
+    report(event) {
+      pass.runs.hear(event);
+      process.reporter.report(event);
+    },
+  };
   const connect = process.connections.open();
   memory.passes.add(pass.id);
   try {
-    return await run({ ...process, connect, pass });
+    return await run({ ...process, reporter, connect, pass });
   } finally {
+    await pass.runs.settle();
     memory.passes.delete(pass.id);
     pass.limits.end();
     connect.end();

@@ -13,6 +13,7 @@ import type { CertfleetError } from '../core/errors/errors.ts';
 export type Kind =
   | 'account'
   | 'credential'
+  | 'history'
   | 'key'
   | 'ledger'
   | 'lineage'

@@ -38,6 +38,7 @@ describe('what is sealed', () => {
     ['token', 'abc', false],
     ['ledger', 'abc', false],
     ['replica', 'web-1', false],
+    ['history', 'abc', false],
     ['lock', 'abc', false],
   ] as const)('%s/%s: %s', async (kind, name, isSealed) => {
     const inner = createMemoryStore();

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { fail } from '../../src/core/errors/errors.ts';
+import type { RunEntry } from '../../src/core/history/run-entry.ts';
 import type { Adoption, Found, UndoneImport } from '../../src/core/lineage/found.ts';
 import { lineageNotFound } from '../../src/core/names/not-found.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
@@ -56,6 +57,7 @@ export interface FakeAnswers {
   readonly nodes?: readonly NodeStatus[];
   /** What is wrong with documents of the ledger. */
   readonly damagedLedger?: readonly string[];
+  readonly history?: readonly RunEntry[];
   readonly limits?: readonly LimitsStatus[];
   readonly plan?: Ahead;
   readonly doctor?: readonly DrawnPath[];
@@ -292,6 +294,7 @@ export function commandLine(given: CommandLine = {}) {
         calls.push({ found });
         return given.fleet?.adopted ?? { accounts: [], certificates: [] };
       },
+      history: async () => given.fleet?.history ?? [],
       limits: async (request) => {
         calls.push(request);
         return given.fleet?.limits ?? [];

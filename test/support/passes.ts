@@ -1,3 +1,4 @@
+import type { Trigger } from '../../src/core/history/run-entry.ts';
 import {
   type Connections,
   createEngineProcess,
@@ -18,8 +19,8 @@ export function engineOf({ connect, ...ports }: Omit<EnginePorts, 'declared'>): 
 const poolOf = (connect: Connections) => ({ owner: '', open: () => ({ ...connect, end() {} }) });
 
 /** A new pass of the process, with the connections of this engine, which a test may have changed. */
-export const inNewPass = <T>(engine: Engine, run: (engine: Engine) => Promise<T>): Promise<T> =>
-  inPass({ ...engine, connections: poolOf(engine.connect) }, run);
+export const inNewPass = <T>(engine: Engine, run: (engine: Engine) => Promise<T>, trigger?: Trigger): Promise<T> =>
+  inPass({ ...engine, connections: poolOf(engine.connect) }, run, trigger);
 
 /** The product's `reconcile`, in a pass of its own over the memory of this process. */
 export const reconcile = (process: Engine, jobs: readonly Job[], signal: AbortSignal) =>

@@ -85,8 +85,11 @@ export const commands: readonly Command[] = [
   {
     name: 'show',
     summary: 'show everything about one certificate',
+    description:
+      'Or its last runs: when each was and what began it, its steps and targets, and what the CA said. Runs that did nothing are not kept, and failures that repeat count as one.',
     arguments: { text: '<name>', description: 'name of the certificate, as `certfleet status` shows it' },
-    flags: [],
+    flags: [{ flags: '--history', description: 'show what its last 20 runs did, the latest first' }],
+    examples: [{ line: 'certfleet show abc --history', why: 'what happened to it, and how long that took' }],
     load: async () => (await import('./look/show.ts')).show,
   },
   {

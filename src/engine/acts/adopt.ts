@@ -299,8 +299,11 @@ async function storeLineage(
   for (let decision = first; ; ) {
     const { adopted, next, ifRevision } = decision;
     if (options.dryRun || !next) return adopted;
-    if (await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, { ifRevision, signal })))
+    if (await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, { ifRevision, signal }))) {
+      engine.pass.runs.acted(name, 'imported', `imported from ${one.placed.found.from}`);
+      engine.pass.runs.ended(name, undefined);
       return adopted;
+    }
     decision = await decide(engine, one, await readKnown(engine, name, signal), options);
     await storeParts(engine, one.placed, decision, signal);
   }

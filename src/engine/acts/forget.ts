@@ -13,6 +13,7 @@ import { present } from '../../core/text/present.ts';
 import type { Entry } from '../../ports/store.ts';
 import { retireSent } from '../delivery/retire.ts';
 import type { Engine } from '../engine.ts';
+import { forgetHistory } from '../history/stored-history.ts';
 import { firstSight, giveBack, type Holding, isBusy, refuseHeld, takeLease } from '../leases/lease.ts';
 import { finishRevocations } from '../pass/revocations.ts';
 import { removeOwed } from '../pass/sweep.ts';
@@ -137,6 +138,9 @@ async function forgetHeld(
     await holding.check(signal);
     await engine.store.delete(key, { ifRevision: revision, signal });
   }
+  engine.pass.runs.forgot(lineage.name);
+  await holding.check(signal);
+  await forgetHistory(engine, lineage.name, signal);
   // The later check needs the credentials.
   if (unsure.length === 0) await deleteDocument(engine, 'credential', lineage.name, signal);
   await holding.apply(forgotten(unsure.map(({ stone }) => stone)), signal);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../ports/clock.ts';
+import { noRuns, type RunsOfPass } from '../history/runs-of-pass.ts';
 import { type CaOfPass, createCaOfPass } from './ca-of-pass.ts';
 import { type HooksOfPass, newHooksOfPass } from './hooks-of-pass.ts';
 import { createLimitsOfPass, type LimitsOfPass } from './limits-of-pass.ts';
@@ -20,12 +21,15 @@ export interface Pass {
   readonly limits: LimitsOfPass;
   /** By directory URL: whether the CA is down, and how many certificates may be worked on. */
   readonly cas: (directory: string) => CaOfPass;
+  /** What it does to each certificate, for the histories. */
+  readonly runs: RunsOfPass;
 }
 
 export function newPass(
   id: string,
   clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
   { paces }: Pick<Memory, 'paces'>,
+  runs: RunsOfPass = noRuns,
 ): Pass {
   const cas = new Map<string, CaOfPass>();
   return {
@@ -33,6 +37,7 @@ export function newPass(
     hooks: newHooksOfPass(),
     reloads: createReloads(clock),
     limits: createLimitsOfPass(),
+    runs,
     cas(directory) {
       const ca = cas.get(directory) ?? createCaOfPass(clock, paces(directory));
       cas.set(directory, ca);

@@ -15,6 +15,7 @@ import { retireSent } from '../delivery/retire.ts';
 import { type Done, merged, type NotSwept, nothing, notSwept, reported, type Swept } from '../delivery/sweep-report.ts';
 import { removeSentTooLate } from '../delivery/unjournalled.ts';
 import type { Engine } from '../engine.ts';
+import { forgetHistory } from '../history/stored-history.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, type Sight, takeLease } from '../leases/lease.ts';
 import { settleRuns } from '../path/hooks.ts';
 import { cleanJournalled, cleanUp, hasFailed, type Unremoved } from '../path/steps/clean-up.ts';
@@ -118,11 +119,12 @@ async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readon
  */
 export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) => Promise<Done | Busy> {
   const sight: Sight = { ...firstSight(engine, name), isSweep: true };
-  const before: Done[] = [];
-  const all = (last: Done): Done => merged([...before, last]);
+  const done: Done[] = [];
+  const all = (last: Done): Done => merged([...done, last]);
   return async (signal) => {
     try {
       for (;;) {
+        let before: Lineage | undefined;
         const seen = sight.revision;
         const found = await engine.store.get({ kind: 'lineage', name }, signal);
         const targets = found ? await targetsToFinish(engine, readLineage(engine, found)) : [];
@@ -131,18 +133,22 @@ export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) =
           engine,
           sight,
           // Another process may have swept it already.
-          (lineage, claim) => (lineage && isLeft(lineage) ? leased(claim) : undefined),
+          (lineage, claim) => {
+            before = lineage;
+            return lineage && isLeft(lineage) ? leased(claim) : undefined;
+          },
           signal,
         );
         if (isBusy(taken)) return seen === '' || seen === sight.revision ? taken : all(nothing);
         if (!taken || 'finished' in taken) return all(nothing);
         const { holding } = taken;
+        engine.pass.runs.began(name, { found: before, step: holding.work.step, forced: false });
         const finishes = holding.work.step === 'deploy' && targets.length > 0;
-        const done = await whileHeld(engine, holding, () =>
+        const ended = await whileHeld(engine, holding, () =>
           finishes ? finish(engine, holding, targets, signal) : clear(engine, holding, signal),
         );
-        if (!finishes) return all(done);
-        before.push(done); // tombstones may be due
+        if (!finishes) return all(ended);
+        done.push(ended); // tombstones may be due
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -217,7 +223,11 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const deployments = retired ? { deployments: retired.deployments } : {};
   const end = swept({ looked, left: left.map(({ stone }) => stone), ...deployments, now });
   // The credentials were kept only for this.
-  if (after(lineage, end) === undefined) await deleteDocument(engine, 'credential', lineage.name, signal);
+  if (after(lineage, end) === undefined) {
+    await deleteDocument(engine, 'credential', lineage.name, signal);
+    engine.pass.runs.forgot(lineage.name);
+    await forgetHistory(engine, lineage.name, signal);
+  }
   await holding.apply(end, signal);
 
   // A person need not know about a probe.
@@ -249,6 +259,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const cleaned = gone.map((presented) => of(nameOf(presented)));
   const unsure = missed.filter((one) => !isGone(one)).map((presented) => of(nameOf(presented)));
   if (retired && kept.length === 0) cleaned.push(of('superseded versions'));
+  if (cleaned.length > 0) engine.pass.runs.acted(lineage.name, 'cleaned', `removed ${cleaned.join(', ')}`);
   const revoked = revocations.done.map(({ serial }) => `${lineage.name} (serial ${serial})`);
   return reported(engine, { ...nothing, cleaned, unsure, revoked, failed: [...unremoved, ...unrevoked] });
 }

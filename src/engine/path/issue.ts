@@ -34,10 +34,16 @@ import { askRenewalInfo } from './steps/renewal.ts';
 import type { Visit } from './visit.ts';
 import { storeWindow } from './window.ts';
 
-/** Calls {@link takeTurns}, and records the outcome for the run's post-hooks. */
+/** Calls {@link takeTurns}, and records the outcome for the run's post-hooks and for the history. */
 export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
-  const outcome = await takeTurns(engine, visit, signal);
-  if (!isBusy(outcome)) noteOutcome(engine.pass.hooks, visit.job.wanted, outcome);
+  const { hooks, runs } = engine.pass;
+  const outcome = await takeTurns(engine, visit, signal).catch((error: unknown) => {
+    runs.ended(visit.sight.name, 'stopped');
+    throw error;
+  });
+  if (isBusy(outcome)) return outcome;
+  noteOutcome(hooks, visit.job.wanted, outcome);
+  runs.ended(outcome.certificate, outcome);
   return outcome;
 }
 
@@ -89,6 +95,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     const holding = await take(engine, seen, begun(beginning, claim), signal);
     if (!holding) return 'again';
     await undoLost(engine, visit, signal);
+    const { force: forced } = decision.job;
+    engine.pass.runs.began(holding.lineage.name, { found: lineage, step: holding.work.step, forced });
     reportStarted(engine, decision.job, lineage, decision.plan.early);
     const outcome = await work({ engine, job: decision.job, holding, caHold, signal }, visit);
     if (outcome === 'again' || isBusy(outcome)) return outcome;

@@ -1,6 +1,6 @@
 import { createBell } from '../../core/async/bell.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
-import { type EngineProcess, inPass } from '../engine.ts';
+import { type Engine, type EngineProcess, inPass } from '../engine.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
@@ -59,6 +59,7 @@ const gatherMs = 1_000;
 export async function keepRunning(world: Surroundings, signal: AbortSignal): Promise<void> {
   const { engine, changes, vitals } = world;
   const { clock, store } = engine;
+  const withPass = <T>(work: (pass: Engine) => Promise<T>) => inPass(engine, work, 'run');
   const seen = createSeen(engine, world.declared, world.askEveryMs);
   const wakes = createWakes();
   const bell = createBell();
@@ -164,7 +165,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** Asks for windows where there is nothing else to do, and does everything else that is due. */
   async function work(names: readonly string[]): Promise<void> {
     const before = currentOf(names);
-    const { outcomes, tried } = await inPass(engine, async (pass) => {
+    const { outcomes, tried } = await withPass(async (pass) => {
       const answers = await askWindows(
         pass,
         names.flatMap((name) => seen.question(name) ?? []),
@@ -218,7 +219,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const jobs = [...names()].flatMap((name) => jobOf(name, seen.lineage(name)) ?? []);
     const ofStored = (stored: Parameters<typeof jobOf>[1] & {}) => jobOf(stored.name, stored);
     const all = { jobs, jobOf: ofStored, isWhole: true, remembers: {} };
-    const outcomes = await inPass(engine, (pass) => reconcileAll(pass, all, signal));
+    const outcomes = await withPass((pass) => reconcileAll(pass, all, signal));
     const before = currentOf(seen.names());
     await scan();
     note(outcomes, before);

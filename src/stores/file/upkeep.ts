@@ -35,6 +35,7 @@ const markerMs = {
   token: hourMs,
   account: dayMs,
   credential: dayMs,
+  history: dayMs,
   ledger: dayMs,
   lineage: dayMs,
   lock: dayMs,

@@ -1,3 +1,4 @@
+import { decodeHistory, mostHistoryBytes } from '../../../src/core/history/history.ts';
 import { decodeLineage, type Lineage } from '../../../src/core/lineage/lineage.ts';
 import { identifierSet } from '../../../src/core/names/identifier.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
@@ -185,6 +186,10 @@ export function createChecks(world: {
         else lineages.delete(name);
         lineageWritten(process, name, before, after);
         world.changed(name);
+      } else if (kind === 'history') {
+        // Whoever reads it must not need more than this, and a deleted certificate leaves none.
+        if (bytes && (bytes.length > mostHistoryBytes || decodeHistory(bytes, name, 'memory').runs.length === 0))
+          violate(`the history of ${name} has ${bytes.length} bytes`);
       } else {
         const at = name.lastIndexOf('~');
         const run = at > 0 ? runs.get(name.slice(0, at)) : undefined;

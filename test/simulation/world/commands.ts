@@ -1,5 +1,6 @@
 import { asFailure, fail } from '../../../src/core/errors/errors.ts';
 import { Secret } from '../../../src/core/errors/secret.ts';
+import type { Trigger } from '../../../src/core/history/run-entry.ts';
 import type { Found } from '../../../src/core/lineage/found.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import { knownAccounts } from '../../../src/engine/accounts/accounts.ts';
@@ -24,51 +25,76 @@ export interface OfOther {
 /** Does what the command of that name does (src/fleet/), and returns what it prints. */
 export const carryOut = (
   process: EngineProcess,
-  { asked, node }: Command,
-  { wanted, other }: { readonly wanted: ReadonlyMap<string, StoredSpec>; readonly other: OfOther | undefined },
+  command: Command,
+  given: Given,
   signal: AbortSignal,
 ): Promise<string> =>
-  inPass(process, async (engine) => {
-    switch (asked.ask) {
-      case 'renew --force':
-        return run(engine, jobFor(wanted, asked.certificate, { force: true }), signal);
-      case 'renew --redeploy':
-        return run(engine, jobFor(wanted, asked.certificate, { redeploy: true }), signal);
-      case 'rollback': {
-        const job = jobFor(wanted, asked.certificate, { redeploy: true });
-        await rollBack(engine, { name: asked.certificate, wanted: job.wanted }, signal);
-        return run(engine, job, signal);
-      }
-      case 'revoke': {
-        const { certificate: name, reason } = asked;
-        const revoked = await revokeVersions(engine, { name, which: undefined }, { reason, by: 'account-key' }, signal);
-        const isReplaced = revoked && reason === 'keyCompromise' && wanted.has(name);
-        return isReplaced ? run(engine, jobFor(wanted, name, {}), signal) : `${revoked?.length} revoked`;
-      }
-      case 'delete': {
-        const forgotten = await forget(engine, asked.certificate, { force: true }, signal);
-        return forgotten ? `deleted; left: ${forgotten.left.join(', ')}` : 'it is not there';
-      }
-      case 'import': {
-        const found = foundOf(other, wanted.get(asked.certificate));
-        const declared = new Set(wanted.keys());
-        const { certificates } = await adopt(engine, found, { dryRun: false, declared }, signal);
-        return certificates.map(({ result, reason = '' }) => `${result} ${reason}`).join(', ');
-      }
-      case 'account rollover':
-      case 'account rollover --abort': {
-        const [account] = await knownAccounts(engine, {}, signal);
-        if (!account) return 'there is no account';
-        if (asked.ask === 'account rollover') await rollover(engine, account, undefined, signal);
-        else await giveUpRollover(engine, account, signal);
-        return 'done';
-      }
-      case 'sweep':
-        return `${(await sweep(engine, signal)).failed.length} failed`;
-      case 'node forget':
-        return `known: ${await forgetReplica(engine, node, signal)}`;
+  inPass(process, (engine) => answerOf(engine, command, given, signal), triggers[command.asked.ask]);
+
+interface Given {
+  readonly wanted: ReadonlyMap<string, StoredSpec>;
+  readonly other: OfOther | undefined;
+}
+
+const triggers: Readonly<Record<Command['asked']['ask'], Trigger | undefined>> = {
+  'renew --force': 'renew',
+  'renew --redeploy': 'renew',
+  rollback: 'rollback',
+  revoke: 'revoke',
+  delete: 'delete',
+  import: 'import',
+  'account rollover': 'account',
+  'account rollover --abort': 'account',
+  sweep: 'sweep',
+  'node forget': undefined,
+};
+
+async function answerOf(
+  engine: Engine,
+  { asked, node }: Command,
+  { wanted, other }: Given,
+  signal: AbortSignal,
+): Promise<string> {
+  switch (asked.ask) {
+    case 'renew --force':
+      return run(engine, jobFor(wanted, asked.certificate, { force: true }), signal);
+    case 'renew --redeploy':
+      return run(engine, jobFor(wanted, asked.certificate, { redeploy: true }), signal);
+    case 'rollback': {
+      const job = jobFor(wanted, asked.certificate, { redeploy: true });
+      await rollBack(engine, { name: asked.certificate, wanted: job.wanted }, signal);
+      return run(engine, job, signal);
     }
-  });
+    case 'revoke': {
+      const { certificate: name, reason } = asked;
+      const revoked = await revokeVersions(engine, { name, which: undefined }, { reason, by: 'account-key' }, signal);
+      const isReplaced = revoked && reason === 'keyCompromise' && wanted.has(name);
+      return isReplaced ? run(engine, jobFor(wanted, name, {}), signal) : `${revoked?.length} revoked`;
+    }
+    case 'delete': {
+      const forgotten = await forget(engine, asked.certificate, { force: true }, signal);
+      return forgotten ? `deleted; left: ${forgotten.left.join(', ')}` : 'it is not there';
+    }
+    case 'import': {
+      const found = foundOf(other, wanted.get(asked.certificate));
+      const declared = new Set(wanted.keys());
+      const { certificates } = await adopt(engine, found, { dryRun: false, declared }, signal);
+      return certificates.map(({ result, reason = '' }) => `${result} ${reason}`).join(', ');
+    }
+    case 'account rollover':
+    case 'account rollover --abort': {
+      const [account] = await knownAccounts(engine, {}, signal);
+      if (!account) return 'there is no account';
+      if (asked.ask === 'account rollover') await rollover(engine, account, undefined, signal);
+      else await giveUpRollover(engine, account, signal);
+      return 'done';
+    }
+    case 'sweep':
+      return `${(await sweep(engine, signal)).failed.length} failed`;
+    case 'node forget':
+      return `known: ${await forgetReplica(engine, node, signal)}`;
+  }
+}
 
 /** What an importer reads of the other client, which renews the certificate in the same way. */
 function foundOf(other: OfOther | undefined, spec: StoredSpec | undefined): Found {

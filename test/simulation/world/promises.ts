@@ -1,7 +1,7 @@
 import type { Lineage } from '../../../src/core/lineage/lineage.ts';
 import { identifierSet } from '../../../src/core/names/identifier.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
-import type { Store } from '../../../src/ports/store.ts';
+import type { Kind, Store } from '../../../src/ports/store.ts';
 import { type Command, person } from './asks.ts';
 import type { CaModel } from './ca-model/ca-model.ts';
 import { publicKeyOf } from './ca-model/fake-pem.ts';
@@ -68,7 +68,7 @@ export function createPromises(world: {
   const accountAt = (url: string) =>
     [...world.cas().values()].map(({ accounts }) => accounts.get(url)).find((one) => one !== undefined);
 
-  async function namesOf(kind: 'lineage' | 'key' | 'version' | 'credential'): Promise<readonly string[]> {
+  async function namesOf(kind: Kind): Promise<readonly string[]> {
     const names: string[] = [];
     for await (const page of shared.scan(kind, new AbortController().signal))
       for (const { key } of page) names.push(key.name);
@@ -107,9 +107,9 @@ export function createPromises(world: {
         if (unfinished.length > 0) found.push(`${name} has an unfinished revocation`);
         if (wanted.has(name) && current?.compromised) found.push(`${name} has a key that others know`);
       }
-      for (const kind of ['lineage', 'key', 'version', 'credential'] as const)
+      for (const kind of ['lineage', 'key', 'version', 'credential', 'history'] as const)
         for (const name of await namesOf(kind))
-          if (deleted.has(kind === 'lineage' || kind === 'credential' ? name : name.slice(0, name.lastIndexOf('~'))))
+          if (deleted.has(kind === 'key' || kind === 'version' ? name.slice(0, name.lastIndexOf('~')) : name))
             found.push(`${kind}/${name} was left`);
       found.push(...(await wrongAccounts()));
       return found;

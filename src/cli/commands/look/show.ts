@@ -9,6 +9,7 @@ import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
 import { folderOf, type Places, placesOf } from '../../output/places.ts';
 import { dateText, fromNow, widthOf, wrap } from '../../output/text.ts';
+import { showHistory } from './history.ts';
 import { isLeftAlone } from './status.ts';
 
 /** `certfleet show NAME`. */
@@ -20,6 +21,7 @@ export const show: Run = async (session) => {
     const names = (await fleet.status([], session.signal)).map((lineage) => lineage.name);
     throw lineageNotFound(name, names);
   }
+  if (session.invocation.flags['history'] === true) return showHistory(session, found.name);
   session.printJson({ object: 'certificate', ...found });
   const width = widthOf(session.context.stdout);
   const places = await placesOf(session, found.name);

@@ -8,6 +8,7 @@ import { isRetried, nextTry } from '../../../core/plan/due.ts';
 import { leftOf, type Outcome, oneErrorOf, outcomeOfLast } from '../../../core/plan/outcome.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';
 import { report } from '../../engine.ts';
+import { forgetHistory } from '../../history/stored-history.ts';
 import { noteRenewed } from '../../memory/hooks-of-pass.ts';
 import { nameOf, type Run } from '../../run/run.ts';
 import { deleteDocument } from '../../run/stored-lineage.ts';
@@ -108,14 +109,20 @@ export async function closeWaiting(run: Run, left: readonly Tombstone[]): Promis
 
 /**
  * Writes the end of an unfinished run within a separate time budget, because the caller's signal may have aborted. If
- * the end is to forget the certificate, its credentials are removed first.
+ * the end is to forget the certificate, its credentials and history are removed first.
  */
 async function closeInTime(run: Run, end: ReturnType<typeof failed>, isForgotten = false): Promise<void> {
   const { engine, holding } = run;
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {
-    const forget = () => deleteDocument(engine, 'credential', nameOf(run), deadline.signal);
-    if (isForgotten) await holding.effect(deadline.signal, forget);
+    const forget = async () => {
+      await deleteDocument(engine, 'credential', nameOf(run), deadline.signal);
+      await forgetHistory(engine, nameOf(run), deadline.signal);
+    };
+    if (isForgotten) {
+      engine.pass.runs.forgot(nameOf(run));
+      await holding.effect(deadline.signal, forget);
+    }
     await holding.apply(end, deadline.signal);
   } finally {
     deadline.done();

@@ -499,6 +499,8 @@ async function conclude(
     });
     return { errors, settling, deployments: await retire(run, wanted, deployments) };
   }
+  const tried = Object.fromEntries([...results.keys()].map((target) => [target, deployments[target]!]));
+  engine.pass.runs.delivered(nameOf(run), tried);
   return { errors, settling, deployments };
 }
 
