@@ -127,7 +127,17 @@ export const houses: readonly House[] = [
   },
   {
     folder: 'clients',
-    besides: ['core/**', 'lib/**', 'ports/**', '@rgrove/parse-xml', 'ssh2', 'node:crypto', 'node:path'],
+    besides: [
+      'core/**',
+      'lib/**',
+      'ports/**',
+      '@rgrove/parse-xml',
+      'nodemailer/lib/mail-composer',
+      'nodemailer/lib/smtp-connection',
+      'ssh2',
+      'node:crypto',
+      'node:path',
+    ],
     limits: [],
     rooms: [
       { room: 'http' },
@@ -140,6 +150,7 @@ export const houses: readonly House[] = [
       { room: 'azure', only: ['http'] },
       { room: 'google', only: ['http'] },
       { room: 'haproxy', only: [] },
+      { room: 'mail', only: [] },
       { room: 'huawei', only: ['http', 'signatures', 'cdn'] },
       { room: 'qiniu', only: ['http', 'signatures', 'cdn'] },
       { room: 'ssh', only: ['folders'] },

@@ -63,6 +63,8 @@ const servers = {
   // And one that knows APIs that Debian's lego lacks; it calls them with curl.
   'acme.sh': '/usr/share/acme.sh/acme.sh',
   curl: 'curl',
+  // A mail server for the tests of alarms.
+  'python3-aiosmtpd': '/usr/lib/python3/dist-packages/aiosmtpd',
   // AWS for the tests; without the two modules, which it does not depend on, its server does not start.
   'python3-moto': '/usr/lib/python3/dist-packages/moto',
   'python3-flask-cors': '/usr/lib/python3/dist-packages/flask_cors',

@@ -1094,6 +1094,22 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../notifiers/dingtalk.ts')).default,
     },
+    "email": {
+      id: "email",
+      title: "E-mail (SMTP)",
+      since: "0.1.0",
+      options: [
+        {"name":"host","title":"The SMTP server","secret":false,"required":true},
+        {"name":"port","title":"Its port, if not 587 (`starttls`), 465 (`tls`) or 25 (`none`)","secret":false,"required":false},
+        {"name":"security","title":"How the connection is encrypted; by default `tls` on port 465, else `starttls`","secret":false,"required":false},
+        {"name":"username","title":"The name to log in with, if the server wants one","secret":false,"required":false},
+        {"name":"password","title":"The password","secret":true,"required":false},
+        {"name":"from","title":"The sender","secret":false,"required":true},
+        {"name":"to","title":"The recipients","secret":false,"required":true},
+        {"name":"caFile","title":"A PEM file with more roots, if the server has a private CA","secret":false,"required":false},
+      ],
+      load: async () => (await import('../notifiers/email.ts')).default,
+    },
     "feishu": {
       id: "feishu",
       title: "Feishu or Lark (custom bot of a group)",
