@@ -44,6 +44,7 @@ import type { OpenFleet } from './fleet/opened.ts';
 import type { PlanRequest } from './fleet/plan.ts';
 import { renew } from './fleet/renew.ts';
 import { revoke } from './fleet/revoke.ts';
+import { sendTest } from './fleet/send-test.ts';
 import { forgetNode, nodesOf, statusOf } from './fleet/status.ts';
 import { readOne } from './fleet/stored.ts';
 import type { VersionBundle } from './ports/deployer.ts';
@@ -129,6 +130,11 @@ export interface Fleet {
   nodes(certificates: readonly LineageStatus[], signal: AbortSignal): Promise<readonly NodeStatus[]>;
   /** Returns which documents about rate limits are damaged. The next order writes them anew. */
   damagedLedger(signal: AbortSignal): Promise<readonly Pick<CertfleetError, 'message' | 'hint'>[]>;
+  /**
+   * Sends a test message to a declared notifier. Fails with `usage/unknown-name`, with `notify/…` if the message was not
+   * sent, or with `config/…`.
+   */
+  testAlarms(name: string, signal: AbortSignal): Promise<{ readonly type: string }>;
   /** Forgets a node that is gone for good. Fails with `usage/unknown-node`. */
   forgetNode(node: string, signal: AbortSignal): Promise<void>;
   /**
@@ -382,6 +388,7 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
     plan: (request, signal) => pass(async (fleet) => (await import('./fleet/plan.ts')).planOf(fleet, request, signal)),
     nodes: (certificates, signal) => pass((fleet) => nodesOf(fleet, certificates, signal)),
     damagedLedger: (signal) => pass(({ engine }) => damagedLedger(engine, signal)),
+    testAlarms: (name, signal) => pass(({ engine }) => sendTest(engine, name, signal)),
     forgetNode: (node, signal) => pass((fleet) => forgetNode(fleet, node, signal)),
     doctor: (names, signal) => pass((fleet) => drawNamed(fleet, names, signal)),
     caa: (names, signal) => pass((fleet) => reportCaaOf(fleet, names, signal)),

@@ -147,6 +147,7 @@ export interface Done {
     | PlanRequest
     | { readonly rollback: string }
     | { readonly forgetNode: string }
+    | { readonly testAlarms: string }
     | { readonly dryRun: readonly string[] }
     | Omit<DnsTrialRequest, 'told'>
     | Omit<BalancerTrialOf, 'told'>
@@ -308,6 +309,10 @@ export function commandLine(given: CommandLine = {}) {
       damagedLedger: async () => (given.fleet?.damagedLedger ?? []).map((message) => ({ message, hint: '' })),
       forgetNode: async (node) => {
         calls.push({ forgetNode: node });
+      },
+      testAlarms: async (name) => {
+        calls.push({ testAlarms: name });
+        return { type: 'slack' };
       },
       status: async (names) => {
         calls.push('status');

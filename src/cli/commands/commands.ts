@@ -64,6 +64,7 @@ export const globalFlags: readonly Flag[] = [
 
 export const commandGroups: Readonly<Record<string, string>> = {
   account: 'show and change accounts at CAs',
+  alarms: 'try what sends alarms',
   balancer: 'try a load balancer',
   config: 'check and describe the configuration',
   dns: 'try a DNS provider',
@@ -267,6 +268,23 @@ export const commands: readonly Command[] = [
       },
     ],
     load: async () => (await import('./challenges/balancer-test.ts')).balancerTest,
+  },
+  {
+    name: 'alarms test',
+    summary: 'send a test message to one of those who get alarms',
+    description:
+      'Sends one message to a notifier, which `alarms` in the configuration declares, and prints whether the service ' +
+      'accepted it. It is sent at most once, so after a lost answer, look whether it has arrived. Exits with 2 if an ' +
+      'option is missing or wrong, with 5 if the service could not be reached or refused the message.',
+    arguments: { text: '<name>', description: 'one of `alarms` in the configuration' },
+    flags: [],
+    examples: [
+      {
+        line: 'certfleet alarms test ops --config certfleet.yaml',
+        why: 'the notifier `ops` that certfleet.yaml declares',
+      },
+    ],
+    load: async () => (await import('./look/alarms.ts')).testAlarms,
   },
   {
     name: 'explain',

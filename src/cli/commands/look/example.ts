@@ -45,6 +45,17 @@ certificates:
     solver: dns
     deploy: [files]
 
+# Whom to tell what needs a person. Try it with: certfleet alarms test ops
+# alarms:
+#   ops:
+#     type: email
+#     host: smtp.example.com
+#     username: certfleet@example.com
+#     password: "file:/etc/certfleet/smtp-password"
+#     from: certfleet@example.com
+#     to: ops@example.com
+#   chat: { type: slack, url: "file:/etc/certfleet/slack-url" }   # see certfleet providers
+
 # node: web-1                     # this node's name on a shared store, if not the host name
 # preflight: { resolvers: ["1.1.1.1:53"], http01Port: 80 }
 # shutdownBudget: 8s
