@@ -44,6 +44,7 @@ const order = {
   replica: 9,
   history: 10,
   meta: 11,
+  alarm: 12,
 } as const satisfies Record<Kind, number>;
 const kinds = Object.keys(order) as readonly Kind[];
 

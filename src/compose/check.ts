@@ -1,3 +1,4 @@
+import { decodeAlarms } from '../core/alarm/open-alarms.ts';
 import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import { decodeHistory } from '../core/history/history.ts';
 import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
@@ -88,6 +89,7 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
     ledger: (entry: Entry) => void contentOf(entry, []),
     lock: (entry: Entry) => void decodeLock(entry.bytes, entry.key.name, store.location),
     token: (entry: Entry) => void contentOf(entry, []),
+    alarm: (entry: Entry) => void decodeAlarms(entry.bytes, store.location),
     replica: (entry: Entry) => void decodeReplica(entry.bytes, entry.key.name, store.location),
     history: (entry: Entry) => void decodeHistory(entry.bytes, entry.key.name, store.location),
     meta: (entry: Entry) => void contentOf(entry, []),

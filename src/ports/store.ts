@@ -12,6 +12,7 @@ import type { CertfleetError } from '../core/errors/errors.ts';
  */
 export type Kind =
   | 'account'
+  | 'alarm'
   | 'credential'
   | 'history'
   | 'key'

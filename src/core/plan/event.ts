@@ -48,6 +48,10 @@ export type EventName =
   | 'deploy.alarm'
   | 'node.missing'
   | 'node.forgotten'
+  | 'alarm.raised'
+  | 'alarm.repeated'
+  | 'alarm.resolved'
+  | 'alarm.unsent'
   | 'hook.ran'
   | 'hook.failed'
   | 'log';

@@ -45,6 +45,10 @@ describe('what is remembered of a certificate', () => {
     ['has places', { deployments: { edge: { ...since, places: { total: 1, lacking: 0, named: [] } } } }],
     ['has uploads', { deployments: { edge: { ...since, sent: [] } } }],
     ['has a field of a newer version', { news: true }],
+    [
+      'is about to be renewed after an incident',
+      { renewal: { ...testLineage.renewal, explanationUrl: 'https://ca.test' } },
+    ],
     ['was never asked about', { renewal: { at: '2026-04-01T00:00:00Z', source: 'lifetime' } }],
   ];
   it.each(rows)('is nothing if it %s', (_what, fields) => {

@@ -94,6 +94,8 @@ export function idleOf(
   const { outcome, now, nextRunMs } = pass;
   if (!current || !renewal?.checkAfter || outcome.result !== 'unchanged' || outcome.message !== notDue)
     return undefined;
+  // An incident of the CA is told as long as its page is there.
+  if (renewal.explanationUrl !== undefined) return undefined;
   const mayRest =
     hasOnly(lineage, fields) &&
     hasOnly(current, fieldsOfVersion) &&

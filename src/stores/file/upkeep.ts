@@ -34,6 +34,7 @@ const markerMs = {
   version: hourMs,
   token: hourMs,
   account: dayMs,
+  alarm: dayMs,
   credential: dayMs,
   history: dayMs,
   ledger: dayMs,

@@ -1,0 +1,285 @@
+import { failureThatCounts, heldUntil, type LimitWait } from '../lineage/failure.ts';
+import type { Deployment, Failure, Lineage, Version } from '../lineage/lineage.ts';
+import { renewalByLifetime } from '../lineage/renewal.ts';
+import { isHeldBack, isStopped } from '../lineage/revocation.ts';
+import { isFromTheFuture } from '../lineage/stored-time.ts';
+import type { Replica } from '../node/replica.ts';
+import type { Outcome } from '../plan/outcome.ts';
+import { isByHand } from '../spec/by-hand.ts';
+import type { StoredSpec } from '../spec/spec.ts';
+import { targetsAndEndpoints } from '../spec/spec-parts.ts';
+import { present } from '../text/present.ts';
+import type { Alarm } from './alarm.ts';
+
+/** Something that is worth waking a person for, as it is now. An alarm is what is said about it. */
+export type Condition = Omit<Alarm, 'since'> & {
+  /** When it began, if that is known. RFC 3339. */
+  readonly since?: string;
+  /** An event of level `alarm` has told it already. */
+  readonly isReported?: boolean;
+};
+
+/** What the conditions of a certificate depend on, besides its settings and its document. */
+export interface ConditionFacts {
+  readonly now: Date;
+  /** How long a target or endpoint may lack the version. */
+  readonly deployTimeoutMs: number;
+  /** The rate limit for which its order waits, by our own account. */
+  readonly limit?: Partial<LimitWait> | undefined;
+}
+
+/** The back-off has tried three times within minutes, so a short fault has passed by then. */
+const failuresUntilAlarm = 3;
+/** The part of the time between the renewal time and the expiry that passes before the expiry is worth an alarm. */
+const lateShare = 1 / 3;
+/** A window moves the renewal time away from the usual one by more than this part of the lifetime only after an incident. */
+const movedShare = 1 / 10;
+
+/**
+ * Returns what is worth waking a person for about one certificate.
+ *
+ * @param wanted undefined if it is not renewed: then nothing is
+ */
+export function conditionsOf(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  facts: ConditionFacts,
+): readonly Condition[] {
+  if (!wanted || !lineage || isStopped(lineage)) return [];
+  const failure = failureThatCounts(wanted, lineage, {}, facts.now);
+  return [
+    ...failing(lineage.name, failure),
+    ...expiring(wanted, lineage, { ...facts, failure }),
+    ...limited(wanted, lineage, facts),
+    ...late(wanted, lineage, facts),
+    ...incident(wanted, lineage),
+  ];
+}
+
+/**
+ * Returns the next time at which time alone may change the conditions of a certificate, in ms since 1970, or undefined if
+ * only a change of the document or the settings can.
+ */
+export function nextConditionMs(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  { now, deployTimeoutMs }: ConditionFacts,
+): number | undefined {
+  if (!wanted || !lineage || isStopped(lineage)) return undefined;
+  const { current } = lineage;
+  const times = [
+    ...(current ? [lateRenewalMs(wanted, lineage, current), Date.parse(current.facts.notAfter)] : []),
+    ...Object.values(lineage.deployments).flatMap(({ state, since, settlesUntil }) =>
+      state === 'current' ? [] : [Date.parse(since) + deployTimeoutMs, Date.parse(settlesUntil ?? '')],
+    ),
+    ...[lineage.failure?.holdUntil, lineage.rolledBack?.until].map((at) => Date.parse(at ?? '')),
+  ];
+  const later = times.filter((ms) => ms > now.getTime());
+  return later.length > 0 ? Math.ceil(Math.min(...later)) : undefined;
+}
+
+function failing(certificate: string, failure: Failure | undefined): readonly Condition[] {
+  if (!failure) return [];
+  const { code, count, message, hint, at: since } = failure;
+  const about = { certificate, hint, code, since };
+  if (code === 'acme/paused') {
+    const url = pageIn(message);
+    return [{ ...about, key: `paused ${certificate}`, kind: 'paused', message, ...present({ url }) }];
+  }
+  if (count < failuresUntilAlarm) return [];
+  const text = `${certificate} has failed ${count} times: ${message}`;
+  return [{ ...about, key: `failing ${certificate}`, kind: 'failing', message: text }];
+}
+
+/** Returns the first address in a text of the CA. */
+const pageIn = (text: string): string | undefined => /https?:\/\/[^\s<>"']+[^\s<>"'.,;:)\]]/.exec(text)?.[0];
+
+/** Returns the time at which a certificate is planned to be renewed, in ms since 1970. */
+function plannedMs({ renewal, rolledBack }: Lineage, current: Version): number {
+  const at = Date.parse((renewal ?? renewalByLifetime(current)).at);
+  return Math.max(at, Date.parse(rolledBack?.until ?? '') || 0);
+}
+
+function lateRenewalMs(wanted: StoredSpec, lineage: Lineage, current: Version): number {
+  const plannedAtMs = plannedMs(lineage, current);
+  // Only a person can renew it, so the alarm is the reminder.
+  if (isByHand(wanted)) return plannedAtMs;
+  return plannedAtMs + (Date.parse(current.facts.notAfter) - plannedAtMs) * lateShare;
+}
+
+function expiring(
+  wanted: StoredSpec,
+  lineage: Lineage,
+  { now, failure }: ConditionFacts & { readonly failure: Failure | undefined },
+): readonly Condition[] {
+  const { name, current } = lineage;
+  if (!current || isHeldBack(lineage, now)) return [];
+  const lateMs = lateRenewalMs(wanted, lineage, current);
+  const { notAfter } = current.facts;
+  const isOver = Date.parse(notAfter) <= now.getTime();
+  if (lateMs > now.getTime() && !isOver) return [];
+  const byHand = isByHand(wanted);
+  const plannedAt = new Date(plannedMs(lineage, current)).toISOString();
+  const planned = byHand ? `can be renewed since ${plannedAt}` : `should have been renewed at ${plannedAt}`;
+  const why = failure ? `; its last try failed: ${failure.message}` : '';
+  const usual = byHand
+    ? `Only a person can renew it: run \`certfleet issue ${name}\`.`
+    : `Check that \`certfleet run\` or the timer of \`renew\` still runs. \`certfleet show ${name}\` says more.`;
+  return [
+    {
+      key: `expiring ${name}`,
+      kind: 'expiring',
+      certificate: name,
+      message: `${name} ${isOver ? 'expired' : 'expires'} at ${notAfter}, and ${planned}${why}`,
+      hint: failure?.hint ?? usual,
+      since: new Date(Math.min(lateMs, now.getTime())).toISOString(),
+      ...present({ code: failure?.code }),
+    },
+  ];
+}
+
+function limited(wanted: StoredSpec, lineage: Lineage, { now, limit }: ConditionFacts): readonly Condition[] {
+  const { name, current, failure } = lineage;
+  const held = failure?.code === 'acme/rate-limited' ? heldUntil(wanted, lineage, now) : undefined;
+  const until = limit?.until ?? held;
+  if (!current || until === undefined) return [];
+  const { notAfter } = current.facts;
+  if (Date.parse(until) < Date.parse(notAfter)) return [];
+  const quota = limit?.quota === undefined ? '' : ` (${limit.quota})`;
+  return [
+    {
+      key: `limited ${name}`,
+      kind: 'limited',
+      certificate: name,
+      message: `${name} is rate limited until ${until}${quota}, but expires at ${notAfter}`,
+      hint: '`certfleet limits` shows what has used the limit up. Ask the CA for a higher limit, or use another CA.',
+      code: 'acme/limited-too-long',
+    },
+  ];
+}
+
+function late(wanted: StoredSpec, lineage: Lineage, facts: ConditionFacts): readonly Condition[] {
+  const { name, current, deployments } = lineage;
+  if (!current) return [];
+  return targetsAndEndpoints(wanted).flatMap((target): readonly Condition[] => {
+    const one = deployments[target];
+    if (!one || one.version !== current.id || !isLate(one, lineage, facts)) return [];
+    const kind = wanted.endpoints.includes(target) ? 'endpoint' : 'target';
+    const { node, code, since, message, alarmed } = one;
+    const about = { kind, certificate: name, target, since, isReported: alarmed === true } as const;
+    return [lateCondition({ ...about, ...present({ node, code, message }) })];
+  });
+}
+
+function isLate(one: Deployment, { work }: Lineage, { now, deployTimeoutMs }: ConditionFacts): boolean {
+  if (one.state === 'current' || isFromTheFuture(one.since, now)) return false;
+  if (one.state === 'intended' && work?.lease) return false;
+  // A command that waits for another target adds nothing to what is said about that one.
+  if (one.waitsFor && one.code === undefined) return false;
+  if (one.settlesUntil !== undefined && Date.parse(one.settlesUntil) > now.getTime()) return false;
+  return one.alarmed === true || Date.parse(one.since) + deployTimeoutMs <= now.getTime();
+}
+
+/** Returns the condition of a target or endpoint that lacks the version for too long. */
+function lateCondition(
+  lack: Pick<Condition, 'certificate' | 'node' | 'code' | 'isReported'> & {
+    readonly kind: 'target' | 'endpoint';
+    readonly certificate: string;
+    readonly target: string;
+    readonly since: string;
+    readonly message?: string;
+  },
+): Condition {
+  const { kind, certificate, target, since, isReported, node, code, message } = lack;
+  const where = node === undefined ? target : `${target} of node ${node}`;
+  const why = message === undefined ? '' : `: ${message}`;
+  return {
+    key: [kind, certificate, target, ...(node === undefined ? [] : [node])].join(' '),
+    ...{ kind, certificate, since },
+    message: `${where} has been without the new certificate of ${certificate} since ${since}${why}`,
+    hint: `certfleet tries it again by itself. To try now, run \`certfleet issue ${certificate}\`.`,
+    ...present({ isReported, node, code }),
+  };
+}
+
+/** A CA that moves windows far from the usual time has a reason, such as a mass revocation, and names its page. */
+export function movedPage({ current, renewal }: Pick<Lineage, 'current' | 'renewal'>): string | undefined {
+  if (!current || renewal?.source !== 'ari' || renewal.explanationUrl === undefined) return undefined;
+  const { notBefore, notAfter } = current.facts;
+  const movedMs = Date.parse(renewalByLifetime(current).at) - Date.parse(renewal.at);
+  return movedMs > (Date.parse(notAfter) - Date.parse(notBefore)) * movedShare ? renewal.explanationUrl : undefined;
+}
+
+/** One incident concerns many certificates, so it is one condition for each page. */
+function incident({ issuer }: StoredSpec, lineage: Lineage): readonly Condition[] {
+  const url = movedPage(lineage);
+  if (url === undefined) return [];
+  return [
+    {
+      key: `ca-incident ${issuer.name} ${url}`,
+      kind: 'ca-incident',
+      message: `${issuer.name} asks to renew certificates early, such as ${lineage.name}, because of an incident: ${url}`,
+      hint: 'certfleet renews them by itself. Read the page: you may have to do more.',
+      url,
+    },
+  ];
+}
+
+/** Returns what is worth waking a person for about what the nodes lack, and about those that are missing. */
+export function conditionsOfNodes(
+  replicas: readonly Replica[],
+  missing: readonly {
+    readonly node: string;
+    readonly since: string;
+    readonly message: string;
+    readonly hint: string;
+  }[],
+): readonly Condition[] {
+  const lacks = replicas.flatMap(({ node, document }) =>
+    document.lacks.flatMap(({ alarmed, certificate, target, since, code, message }) => {
+      if (!alarmed) return [];
+      const about = { kind: 'target', node, certificate, target, since, isReported: true } as const;
+      return [lateCondition({ ...about, ...present({ code, message }) })];
+    }),
+  );
+  const absent = missing.map(
+    (one): Condition => ({ ...one, key: `node-missing ${one.node}`, kind: 'node-missing', isReported: true }),
+  );
+  return [...lacks, ...absent];
+}
+
+/** Returns what a pass has found about a certificate that no document tells; undefined if that is nothing. */
+export function conditionsOfOutcome(
+  outcome: Outcome,
+): { readonly limit?: ConditionFacts['limit']; readonly damaged?: readonly Condition[] } | undefined {
+  const { certificate, result, next } = outcome;
+  if (result === 'unchanged') return outcome.limited && { limit: outcome.limited };
+  if (result !== 'failed') return undefined;
+  const { code, message, hint } = outcome.error;
+  if (code === 'acme/limited-too-long') return next === undefined ? undefined : { limit: { until: next } };
+  if (code !== 'store/corrupt' && code !== 'store/part-missing') return undefined;
+  const text = `${certificate} cannot be renewed: ${message}`;
+  return { damaged: [{ key: `failing ${certificate}`, kind: 'failing', certificate, code, hint, message: text }] };
+}
+
+/** Returns the condition of a store that this node cannot use. */
+export const storeCondition = (
+  node: string,
+  { code, message, hint }: { readonly code: string; readonly message: string; readonly hint: string },
+): Condition => ({
+  key: `store ${node}`,
+  kind: 'store',
+  ...{ node, code, hint },
+  message: `node ${node} cannot use the store, so it renews nothing: ${message}`,
+});
+
+/** Returns the condition of a configuration that a running process has refused. */
+export const configurationCondition = (
+  node: string,
+  { since, message, hint }: Required<Pick<Condition, 'since' | 'message' | 'hint'>>,
+): Condition => ({
+  key: `configuration ${node}`,
+  kind: 'configuration',
+  ...{ node, since, hint },
+  message: `node ${node} has refused its configuration, and goes on with the one of before: ${message}`,
+});
