@@ -389,6 +389,11 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
     'A node that shares the store has missed three of its usual runs, or `certfleet run` gives no sign of life there. Level `alarm`, once until it comes back. `data`: `node`, `since`, `what` (`renew`, `node` for `certfleet run`, `responder`).',
   'node.forgotten':
     'A missing node was forgotten: it was not seen for 7 days, and the alarm is a day old. `data`: `node`, `lastSeen`.',
+  'alarm.raised':
+    'Something is worth waking a person for (`certfleet alarms` lists what is open). Level `alarm`, or `info` if a `deploy.alarm` or `node.missing` has told it already. `data`: `key` (the same until it is resolved), `kind` (`failing`, `expiring`, `target`, `endpoint`, `paused`, `ca-incident`, `limited`, `configuration`, `node-missing`, `store`), `since`, `hint`, and where they are known `node`, `code` and `url`. `run` raises alarms always, `renew` if the configuration has `alarms`.',
+  'alarm.repeated': 'An alarm has been open for another day. Level `alarm`. `data` as in `alarm.raised`.',
+  'alarm.resolved': 'Two looks have found that the cause of an alarm is over. `data` as in `alarm.raised`.',
+  'alarm.unsent': 'A notifier could not send alarms, and is tried again. Level `warn`. `data`: `notifier`, `code`.',
   'hook.ran': 'A pre-hook or post-hook has run. `data.hook`.',
   'hook.failed':
     'A pre-hook or post-hook failed, which stops nothing. `data.hook`. Level `alarm` for a post-hook, because what it starts may not run.',

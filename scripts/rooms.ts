@@ -85,6 +85,7 @@ export const houses: readonly House[] = [
       { room: 'path/steps', files: ['engine.ts', 'path/downloaded-chain.ts', 'path/persist-terms.ts'], apart: true },
       { room: 'path', ...engine, ...steps('issue.ts', 'obtain.ts', 'end-early.ts', 'window.ts') },
       { room: 'pass', ...engine, ...steps('sweep.ts') },
+      { room: 'alarms', ...engine, ...steps() },
       { room: 'steady', ...engine, ...steps() },
       { room: 'acts', ...engine, ...steps() },
     ],

@@ -2,6 +2,7 @@ import { reasonOf } from '../core/errors/errors.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
+import { createPassAlarms } from '../engine/alarms/pass-alarms.ts';
 import { type Engine, report } from '../engine/engine.ts';
 import { lookAfterMissing } from '../engine/ledger/missing-nodes.ts';
 import { readReplicas } from '../engine/ledger/replica.ts';
@@ -29,9 +30,20 @@ export async function renew(fleet: OpenFleet, request: RenewRequest, signal: Abo
   const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
   const isWhole = names.length === 0;
   const remembers = isWhole && obeyBackoff && !hooks ? { nextRunMs } : undefined;
-  const outcomes = await reconcileAll(engine, { jobs, jobOf: ofFlags, isWhole, remembers }, signal);
-  if (isWhole) await lookAfterNodes(engine, signal);
-  return outcomes;
+  const alarms = engine.connect.notifiers().length > 0 ? createPassAlarms(engine, { jobs, isWhole }) : undefined;
+  try {
+    const outcomes = await reconcileAll(
+      engine,
+      { jobs, jobOf: ofFlags, isWhole, remembers, read: alarms?.read },
+      signal,
+    );
+    if (isWhole) await lookAfterNodes(engine, signal);
+    await alarms?.passed(outcomes, signal);
+    return outcomes;
+  } catch (error) {
+    await alarms?.failed(error, signal);
+    throw error;
+  }
 }
 
 /** Raises an alarm about missing nodes. A failure does not affect the outcomes; the next run tries again. */

@@ -7,6 +7,7 @@ import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import { healthOf } from '../daemon/health.ts';
 import { serveHealth } from '../daemon/health-server.ts';
 import type { Job } from '../engine/run/job.ts';
+import { createAlarmWatch } from '../engine/steady/alarm-watch.ts';
 import { createFollower } from '../engine/steady/follow.ts';
 import { type Joining, joinPeers } from '../engine/steady/peers.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
@@ -50,8 +51,9 @@ export async function run(
     return known.declared;
   };
   const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
+  const alarms = createAlarmWatch(process, { declared, vitals, peers, refused: reload.problem, lookEveryMs: 60_000 });
   const loop = {
-    ...{ engine: process, vitals, declared, changes, hasNewSecrets: reload.takeNewSecrets },
+    ...{ engine: process, vitals, alarms, declared, changes, hasNewSecrets: reload.takeNewSecrets },
     ...{ lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
   };
   await withParts(
@@ -61,6 +63,7 @@ export async function run(
       (over) => reload.follow(over),
       (over) => watch.look(over),
       (over) => serveHealth(edges, over),
+      (over) => alarms.run(over),
     ],
     (until) => keepRunning({ ...loop, ready, done, note: watch.note }, until),
     signal,

@@ -90,6 +90,7 @@ async function createService({ isOfNode = false, isMine = true } = {}) {
     keepRunning(
       {
         ...{ engine: process, vitals, declared, changes, lateMs: () => 0, note: watch.note },
+        alarms: { see() {}, done() {} },
         ...{ askEveryMs: 365 * 24 * hourMs, wholeEveryMs: Number.POSITIVE_INFINITY, ready() {}, done() {} },
         hasNewSecrets: () => false,
       },

@@ -5,7 +5,7 @@ import { announcement } from '../../core/plan/announcement.ts';
 import { leftOf, type Outcome, oneErrorOf, outcomeOfPlan, withThisNode } from '../../core/plan/outcome.ts';
 import { planLineage } from '../../core/plan/plan.ts';
 import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
-import type { Hooks } from '../../core/spec/spec.ts';
+import type { Hooks, StoredSpec } from '../../core/spec/spec.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
 import { present } from '../../core/text/present.ts';
@@ -100,6 +100,8 @@ export async function reconcileAll(
     readonly isWhole?: boolean;
     /** Set for a pass over all certificates that only does what is due: what it may know from an earlier one. */
     readonly remembers?: Pick<Job, 'nextRunMs'> | undefined;
+    /** Told each document that is read, with what is wanted of it. */
+    readonly read?: ((wanted: StoredSpec, lineage: Lineage) => void) | undefined;
   },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
@@ -152,6 +154,7 @@ export async function reconcileAll(
     const job = asked && !(found instanceof Error) ? replacingCurrent(asked, found) : asked;
     jobs.delete(name);
     watch.saw(name, job && !(found instanceof Error) ? found : undefined);
+    if (job && !(found instanceof Error)) wanted.read?.(job.wanted, found);
     plan(name, job, found);
     if (job && !(found instanceof Error)) remembered?.learn(stamp, job, found, outcomes.get(name));
   };

@@ -21,8 +21,13 @@ export interface Peers {
    * may disagree for about a minute after one has come or gone.
    */
   isMine(key: string): boolean;
-  /** Returns the nodes that are missing. For some minutes after its own start, it gives the others time to start. */
-  missing(): readonly MissingNode[];
+  /** Returns all known nodes, as they were at the last sign of life of this one. */
+  known(): readonly Replica[];
+  /**
+   * Returns the nodes that are missing. Undefined if it cannot tell: for some minutes after its own start, it gives the
+   * others time to start.
+   */
+  missing(): readonly MissingNode[] | undefined;
 }
 
 /** This process as one of the peers. */
@@ -125,7 +130,8 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   await lookAtOthers(signal);
   return {
     isMine,
-    missing: () => (isPatient() ? [] : missingNodes(known, clock.now(), isLive)),
+    known: () => known,
+    missing: () => (isPatient() ? undefined : missingNodes(known, clock.now(), isLive)),
     async stay(until) {
       let hasFailed = false;
       while (!until.aborted) {

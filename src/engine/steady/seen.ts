@@ -44,8 +44,8 @@ export interface SeenLineages {
   lineage(name: string): Lineage | undefined;
   /** Describes these certificates, stored or not. */
   known(names: Iterable<string>): Iterable<KnownCertificate>;
-  /** Takes note of a document; undefined if it does not exist. */
-  see(name: string, entry: Entry | undefined): void;
+  /** Takes note of a document, and returns it; undefined if it does not exist. Fails with `store/corrupt`. */
+  see(name: string, entry: Entry | undefined): Lineage | undefined;
   /** Takes note that the CA was asked for the window, and gave no other one. */
   asked(name: string, checkAfter: string): void;
   /** Takes note that this node looked at its targets while a version was current. */
@@ -138,10 +138,10 @@ export function createSeen(engine: EngineProcess, declared: () => Declarations, 
         seen.delete(name);
         restsUntilMs.delete(name);
         again.delete(name);
-        return;
+        return undefined;
       }
       const before = seen.get(name);
-      if (before?.revision === entry.revision) return;
+      if (before?.revision === entry.revision) return before.lineage;
       const lineage = decodeLineage(entry.bytes, name, store.location);
       const sinceMs = clock.monotonicMs();
       const isAsked = before !== undefined && before.lineage.renewal?.checkAfter !== lineage.renewal?.checkAfter;
@@ -152,6 +152,7 @@ export function createSeen(engine: EngineProcess, declared: () => Declarations, 
       // Another process may have changed what the last try met.
       restsUntilMs.delete(name);
       seen.set(name, { lineage, revision: entry.revision, sinceMs, askedMs, checkAfterMs, lookedAt });
+      return lineage;
     },
     asked(name, checkAfter) {
       const one = seen.get(name);

@@ -1,11 +1,13 @@
 import { createBell } from '../../core/async/bell.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
+import type { Entry } from '../../ports/store.ts';
 import { type Engine, type EngineProcess, inPass } from '../engine.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
 import { askWindows } from '../pass/windows.ts';
+import type { AlarmSigns } from './alarm-watch.ts';
 import { complain } from './complain.ts';
 import { createSeen, type Declarations } from './seen.ts';
 import type { VitalsLog } from './vitals.ts';
@@ -17,6 +19,7 @@ export interface Surroundings {
   readonly declared: () => Declarations;
   readonly changes: Changes;
   readonly vitals: VitalsLog;
+  readonly alarms: AlarmSigns;
   /** Reports whether a secret may have changed since the last call. */
   readonly hasNewSecrets: () => boolean;
   /** How much later than needed it wakes, in ms, drawn for each sleep. */
@@ -81,8 +84,10 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     world.declared().jobOf(name, seen.lineage(name))?.wanted.issuer.settings.directory ?? '';
   const dueOf = (name: string): number | undefined => seen.dueOf(name, holds.get(directoryOf(name)));
 
+  const see = (name: string, entry: Entry | undefined): void => world.alarms.see(name, seen.see(name, entry));
+
   async function look(names: Iterable<string>): Promise<void> {
-    for (const name of names) seen.see(name, await store.get({ kind: 'lineage', name }, signal));
+    for (const name of names) see(name, await store.get({ kind: 'lineage', name }, signal));
   }
 
   /** Looks at what has changed. What cannot be read now is looked at in the next turn. */
@@ -202,6 +207,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     for (const outcome of outcomes) {
       const { certificate, result } = outcome;
       world.done(outcome);
+      world.alarms.done(outcome);
       const current = before.get(certificate);
       if (current !== undefined && result !== 'pending' && result !== 'failed')
         seen.lookedAtTargets(certificate, current);
@@ -210,7 +216,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
 
   async function scan(): Promise<void> {
     for await (const page of store.scan('lineage', signal))
-      for (const entry of page) if (!entry.corrupt) seen.see(entry.key.name, entry);
+      for (const entry of page) if (!entry.corrupt) see(entry.key.name, entry);
   }
 
   /** Runs the whole pass, which also finds what no single lineage shows. */

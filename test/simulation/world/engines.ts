@@ -2,6 +2,7 @@ import { digestOf } from '../../../src/compose/digest.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import { type Connections, createEngineProcess, type EngineProcess } from '../../../src/engine/engine.ts';
 import type { Store } from '../../../src/ports/store.ts';
+import { type AlarmChecks, notifierOf } from './alarms.ts';
 import { issuerOf } from './ca.ts';
 import type { CaModel } from './ca-model/ca-model.ts';
 import type { Chance } from './chance.ts';
@@ -22,6 +23,7 @@ export interface Surroundings {
   readonly timeline: Timeline;
   readonly trace: Trace;
   readonly checks: Checks;
+  readonly alarmChecks: AlarmChecks;
   readonly shared: Store;
   /** By their directories. */
   readonly cas: ReadonlyMap<string, CaModel>;
@@ -31,7 +33,13 @@ export interface Surroundings {
 }
 
 /** Returns the engine of a process, which reaches everything through its gate. */
-export function engineOf(world: Surroundings, node: string, process: Process, gate: Gate): EngineProcess {
+/** @param gates.alarms a gate of its own, so that alarms change nothing for what else is drawn */
+export function engineOf(
+  world: Surroundings,
+  node: string,
+  process: Process,
+  { gate, alarms }: { readonly gate: Gate; readonly alarms: Gate },
+): EngineProcess {
   const { timeline, trace, checks, cas, outside, processes } = world;
   const own = world.chance.fork(`engine ${process.identity.pid}`);
   const { clock } = process;
@@ -64,10 +72,8 @@ export function engineOf(world: Surroundings, node: string, process: Process, ga
     hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
     forgetDeployed: async () => {},
     forgetNode: async () => {},
-    notifiers: () => [],
-    notifier: async (name) => {
-      throw new Error(`there is no notifier ${name}`);
-    },
+    notifiers: () => ['ops'],
+    notifier: async () => notifierOf(process, alarms, world.alarmChecks),
     digest: digestOf,
     credentialsOf: async () => '',
     roots: async () => '',
@@ -77,7 +83,7 @@ export function engineOf(world: Surroundings, node: string, process: Process, ga
   const random = own.fork('ids');
   return createEngineProcess({
     node,
-    store: storeOf(world.shared, process, gate, checks),
+    store: storeOf(world.shared, process, { gate, alarms }, checks),
     clock,
     random: { bytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)), number: random },
     processes: processesOf(process, processes),

@@ -67,6 +67,13 @@ const calls: Readonly<Record<string, number>> = {
   '': 1,
 };
 
+/** Few calls, which each fault waits for. */
+export const callsOfAlarms: Readonly<Record<string, number>> = {
+  'notify.send': 4,
+  'store.put alarm': 4,
+  'store.get alarm': 1,
+};
+
 /** Draws faults over a span of time. */
 export function drawFaults(
   chance: Chance,
@@ -74,10 +81,16 @@ export function drawFaults(
     count,
     replicas,
     spanMs,
-  }: { readonly count: number; readonly replicas: readonly string[]; readonly spanMs: number },
+    calls: of = calls,
+  }: {
+    readonly count: number;
+    readonly replicas: readonly string[];
+    readonly spanMs: number;
+    readonly calls?: typeof calls;
+  },
 ): readonly Fault[] {
   return Array.from({ length: count }, () => {
-    const call = chance.weighed(calls);
+    const call = chance.weighed(of);
     const what = chance.weighed(whats);
     // Stopped for a moment, for longer than a lease lasts, and for hours.
     const forMs = chance.one([5_000, 75_000, 150_000, 600_000, 7_200_000, 7_200_000]) * chance.between(0.8, 1.2);

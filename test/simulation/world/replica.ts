@@ -1,6 +1,7 @@
 import type { Outcome } from '../../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../../src/engine/engine.ts';
+import { createAlarmWatch } from '../../../src/engine/steady/alarm-watch.ts';
 import type { Declarations } from '../../../src/engine/steady/seen.ts';
 import { keepRunning } from '../../../src/engine/steady/steady.ts';
 import { createVitals } from '../../../src/engine/steady/vitals.ts';
@@ -22,8 +23,13 @@ interface World {
   /** Calls `wake` once a document or the configuration changes. */
   readonly onChange: (wake: () => void) => void;
   readonly askEveryMs: number;
+  /** Whether this replica takes care of what only one should do. */
+  readonly isMine: () => boolean;
   readonly done: (outcome: Outcome) => void;
 }
+
+/** How often it looks for alarms that time alone brings: a world has too many minutes. */
+const lookEveryMs = 10 * 60_000;
 
 /** A process notices the changes of others after some seconds. */
 const noticeMs = 15_000;
@@ -37,22 +43,25 @@ export function live({ engine, process, chance, signal, wanted, takeChanged, ...
       return spec && { wanted: spec, origin: 'configuration', force: false, obeyBackoff: true, unattended: true };
     },
   });
-  let [generation, declared] = [world.generation(), declaredNow()];
+  let [generation, declarations] = [world.generation(), declaredNow()];
   let isNoticing = false;
   takeChanged();
-  return keepRunning(
+  const declared = () => {
+    if (generation !== world.generation()) [generation, declarations] = [world.generation(), declaredNow()];
+    return declarations;
+  };
+  const vitals = createVitals(engine.clock);
+  const alarms = createAlarmWatch(engine, {
+    ...{ declared, vitals, lookEveryMs },
+    ...{ peers: { isMine: world.isMine, known: () => [], missing: () => [] }, refused: () => undefined },
+  });
+  const over = new AbortController();
+  const watching = alarms.run(over.signal);
+  const running = keepRunning(
     {
-      ...{
-        engine,
-        vitals: createVitals(engine.clock),
-        askEveryMs: world.askEveryMs,
-        wholeEveryMs: Number.POSITIVE_INFINITY,
-      },
+      ...{ engine, vitals, alarms, declared },
+      ...{ askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
       ...{ ready() {}, done: world.done, hasNewSecrets: () => false, note() {} },
-      declared() {
-        if (generation !== world.generation()) [generation, declared] = [world.generation(), declaredNow()];
-        return declared;
-      },
       changes: {
         take: () => (isNoticing ? [] : takeChanged()),
         onChange: (ring) =>
@@ -69,4 +78,9 @@ export function live({ engine, process, chance, signal, wanted, takeChanged, ...
     },
     signal,
   );
+  const end = async () => {
+    over.abort();
+    await watching;
+  };
+  return running.finally(end);
 }

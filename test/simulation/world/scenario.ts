@@ -2,7 +2,7 @@ import type { LimitId } from '../../../src/core/limits/rate-limits.ts';
 import type { AdapterTraits, NamedAdapter, StoredSpec } from '../../../src/core/spec/spec.ts';
 import { type Command, drawCommands } from './asks.ts';
 import { type Chance, chanceOf } from './chance.ts';
-import { drawFaults, type Fault } from './faults.ts';
+import { callsOfAlarms, drawFaults, type Fault } from './faults.ts';
 import { solverOf } from './outside.ts';
 
 export const minuteMs = 60_000;
@@ -228,7 +228,11 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
   // In others, nothing is wrong but one of two CAs: the certificates of the other one must not notice.
   if (hasTwo && spread() < 0.3) return { ...calm, faults: [], incidents: [drawOutage(spread, calm)] };
   const names = replicas.map(({ name }) => name);
-  const faults = drawFaults(chance.fork('faults'), { count: size.faults, replicas: names, spanMs });
+  const ofAlarms = { count: Math.ceil(size.faults / 5), replicas: names, spanMs, calls: callsOfAlarms };
+  const faults = byTime([
+    ...drawFaults(chance.fork('faults'), { count: size.faults, replicas: names, spanMs }),
+    ...drawFaults(chance.fork('alarms'), ofAlarms),
+  ]);
   const drawn = drawIncidents(chance.fork('incidents'), calm);
   const incidents = hasTwo ? withOtherCa(spread, drawn, calm) : drawn;
   const asked = chance.fork('commands');

@@ -10,9 +10,22 @@ const failure = () =>
   fail('store/unusable', { path: 'memory', reason: 'the disk of the simulation is full', advice: '' });
 
 /** The shared store, as one process reaches it. */
-export function storeOf(shared: Store, process: Process, gate: Gate, checks: Checks): Store {
+export function storeOf(
+  shared: Store,
+  process: Process,
+  gates: { readonly gate: Gate; readonly alarms: Gate },
+  checks: Checks,
+): Store {
   const call = <T>(what: string, about: string, signal: AbortSignal, effect: () => Promise<T>): Promise<T> =>
-    gate({ name: `store.${what}`, about, signal, ms: quick, effect, failure, isAtomic: true });
+    (what.endsWith(' alarm') ? gates.alarms : gates.gate)({
+      name: `store.${what}`,
+      about,
+      signal,
+      ms: quick,
+      effect,
+      failure,
+      isAtomic: true,
+    });
   return {
     ...shared,
     get: (key, signal) => call(`get ${key.kind}`, key.name, signal, () => shared.get(key, never)),

@@ -1,4 +1,5 @@
 import { createMemoryStore } from '../../../src/stores/memory.ts';
+import { type AlarmChecks, createAlarmChecks } from './alarms.ts';
 import { createCaModel } from './ca-model/ca-model.ts';
 import { keyPem, publicKeyOf } from './ca-model/fake-pem.ts';
 import { letsEncryptLimits } from './ca-model/settings.ts';
@@ -43,6 +44,8 @@ export interface Ending {
   readonly questions: number;
   /** How many of its orders replaced no certificate inside its window: all but those the CA's limits do not count. */
   readonly counted: number;
+  /** How many alarms were told. */
+  readonly alarms: AlarmChecks['counts'];
 }
 
 /** Runs a world from its beginning to its end. */
@@ -80,6 +83,7 @@ export async function runWorld(
   /** Tells every replica that the document or the spec of a certificate has changed. */
   const tellAll = (name: string) => {
     punctuality.look(name);
+    alarmChecks.look(name);
     for (const names of changed.values()) names.add(name);
     for (const tell of listeners.values()) tell();
   };
@@ -96,6 +100,13 @@ export async function runWorld(
   const isDead = (pid: number) => processes.get(pid)?.isDead !== false;
   const lineages = () => [...checks.lineages.values()].map(({ lineage }) => lineage);
   const punctuality = createPunctuality(scenario, {
+    nowMs: () => timeline.nowMs,
+    later: (ms, run) => void timeline.later(ms, run),
+    wanted,
+    lineageOf: (name) => checks.lineages.get(name)?.lineage,
+    violate,
+  });
+  const alarmChecks = createAlarmChecks(scenario, {
     nowMs: () => timeline.nowMs,
     later: (ms, run) => void timeline.later(ms, run),
     wanted,
@@ -169,14 +180,19 @@ export async function runWorld(
     if (fault) {
       refusals.struck(fault, call);
       punctuality.struck();
+      alarmChecks.struck();
     }
     return fault;
   };
 
   const surroundings: Surroundings = {
-    ...{ chance, timeline, trace, checks, shared, cas, outside, processes },
+    ...{ chance, timeline, trace, checks, alarmChecks, shared, cas, outside, processes },
     declared: scenario.specs,
   };
+
+  /** The first replica that lives takes care of what only one should do. */
+  const isFirst = (name: string) =>
+    scenario.replicas.find((one) => newest.get(one.name)?.isDead === false)?.name === name;
 
   /** Starts a process on the machine of a replica. */
   function begin(
@@ -190,11 +206,13 @@ export async function runWorld(
       aheadMs: () => aheadMs.get(machine.name) ?? 0,
     });
     processes.set(pids, process);
-    const gate = createGate({ timeline, takeFault, trace }, process, own.fork('gate'), () => {
-      trace(process, 'killed', '');
-      killed();
-    });
-    return { process, engine: engineOf(surroundings, machine.name, process, gate) };
+    const gateOf = (purpose: string) =>
+      createGate({ timeline, takeFault, trace }, process, own.fork(purpose), () => {
+        trace(process, 'killed', '');
+        killed();
+      });
+    const gates = { gate: gateOf('gate'), alarms: gateOf('alarms') };
+    return { process, engine: engineOf(surroundings, machine.name, process, gates) };
   }
 
   /** Starts a process of a replica, and another one whenever it has died. */
@@ -216,7 +234,7 @@ export async function runWorld(
     const news = new Set<string>();
     changed.set(name, news);
     const running = live({
-      ...{ engine, process },
+      ...{ engine, process, isMine: () => isFirst(name) },
       chance: own.fork('wakes'),
       signal: stop.signal,
       wanted: () => wanted,
@@ -313,5 +331,6 @@ export async function runWorld(
     certificates: checks.made,
     questions: checks.questions,
     counted,
+    alarms: { ...alarmChecks.counts },
   };
 }

@@ -1,0 +1,115 @@
+import {
+  type Condition,
+  type ConditionFacts,
+  conditionsOf,
+  conditionsOfNodes,
+  conditionsOfOutcome,
+  storeCondition,
+} from '../../core/alarm/conditions.ts';
+import { type Look, timerRhythm } from '../../core/alarm/open-alarms.ts';
+import { asFailure, isFailure } from '../../core/errors/errors.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { missingNodes } from '../../core/node/missing-nodes.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { type Engine, report } from '../engine.ts';
+import { readReplicas } from '../ledger/replica.ts';
+import { lineageNamed } from '../run/stored-lineage.ts';
+import { type Alarms, createAlarms } from './alarms.ts';
+import { createOwnBook, createStoreBook } from './book.ts';
+
+/** Alarms of a pass that a timer runs. */
+export interface PassAlarms {
+  /** Takes note of a document that the pass has read. */
+  read(wanted: StoredSpec, lineage: Lineage): void;
+  /** Tells what is worth an alarm after the pass. Never fails, but if the signal aborts. */
+  passed(outcomes: readonly Outcome[], signal: AbortSignal): Promise<void>;
+  /** Tells that the pass has failed, if that is the store's fault. */
+  failed(error: unknown, signal: AbortSignal): Promise<void>;
+}
+
+/** For how long a run waits to try a notifier again that has failed. */
+const retryMs = 15_000;
+
+/**
+ * @param pass.jobs what the pass takes care of, whether it is stored or not
+ * @param pass.isWhole these are all certificates
+ */
+export function createPassAlarms(
+  engine: Engine,
+  pass: { readonly jobs: readonly { readonly wanted: StoredSpec }[]; readonly isWhole: boolean },
+): PassAlarms {
+  const { cache, clock, connect, node, store } = engine;
+  const shared = createAlarms(engine, createStoreBook(engine));
+  const own = createAlarms(engine, createOwnBook(cache, connect.digest(['alarms', store.location, node])));
+  const wantedOf = new Map(pass.jobs.map(({ wanted }) => [wanted.name, wanted]));
+  const before = new Map<string, readonly Condition[]>();
+  const facts = (limit?: ConditionFacts['limit']): ConditionFacts => ({
+    ...{ now: clock.now(), deployTimeoutMs: engine.limits.deployTimeoutMs, limit },
+  });
+
+  /** Returns the conditions of a certificate on which the pass has worked. */
+  async function after(name: string, outcome: Outcome | undefined, signal: AbortSignal): Promise<readonly Condition[]> {
+    const lineage = await lineageNamed(engine, name, signal);
+    const { limit, damaged = [] } = (outcome && conditionsOfOutcome(outcome)) ?? {};
+    const ofDocument = lineage instanceof Error ? [] : conditionsOf(wantedOf.get(name), lineage, facts(limit));
+    return [...ofDocument, ...damaged];
+  }
+
+  async function conditions(outcomes: readonly Outcome[], signal: AbortSignal): Promise<readonly Condition[]> {
+    const byName = new Map(outcomes.map((one) => [one.certificate, one]));
+    const worked = outcomes.flatMap((one) => (one.result === 'unchanged' ? [] : [one.certificate]));
+    const found: Condition[] = [];
+    for (const name of new Set([...before.keys(), ...worked]))
+      found.push(...(await after(name, byName.get(name), signal)));
+    if (!pass.isWhole) return found;
+    const replicas = await readReplicas(engine, signal);
+    return [...found, ...conditionsOfNodes(replicas, missingNodes(replicas, clock.now()))];
+  }
+
+  /** Tells it, and once more after a short pause if a notifier has failed. */
+  async function tell(alarms: Alarms, look: Pick<Look, 'conditions' | 'covers'>, signal: AbortSignal): Promise<void> {
+    await alarms.tell({ ...look, rhythm: timerRhythm }, signal);
+    const waitMs = (alarms.nextTryMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
+    if (waitMs > retryMs) return;
+    await clock.sleep(Math.max(0, waitMs), signal);
+    await alarms.tell(undefined, signal);
+  }
+
+  const tellOfStore = (found: readonly Condition[], signal: AbortSignal) =>
+    tell(own, { conditions: found, covers: () => true }, signal);
+
+  async function failed(error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || !isFailure(error) || !error.code.startsWith('store/')) return;
+    await tellOfStore([storeCondition(node, error)], signal).catch((reason: unknown) => warn(engine, reason));
+  }
+
+  return {
+    read(wanted, lineage) {
+      wantedOf.set(lineage.name, wanted);
+      const found = conditionsOf(wanted, lineage, facts());
+      if (found.length > 0) before.set(lineage.name, found);
+    },
+    async passed(outcomes, signal) {
+      const names = new Set(pass.jobs.map(({ wanted }) => wanted.name));
+      const covers: Look['covers'] = ({ certificate, node: of, kind }) => {
+        if (pass.isWhole) return of === node || (kind !== 'configuration' && kind !== 'store');
+        return certificate !== undefined && names.has(certificate);
+      };
+      try {
+        await tell(shared, { conditions: await conditions(outcomes, signal), covers }, signal);
+        await tellOfStore([], signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        warn(engine, error);
+        await failed(error, signal);
+      }
+    },
+    failed,
+  };
+}
+
+function warn(engine: Engine, error: unknown): void {
+  const { code, message } = asFailure(error);
+  report(engine, { level: 'warn', event: 'log', message: `could not keep the alarms: ${message}`, data: { code } });
+}

@@ -1,0 +1,189 @@
+import {
+  type Condition,
+  type ConditionFacts,
+  conditionsOf,
+  conditionsOfNodes,
+  conditionsOfOutcome,
+  configurationCondition,
+  nextConditionMs,
+  storeCondition,
+} from '../../core/alarm/conditions.ts';
+import { type Look, steadyRhythm } from '../../core/alarm/open-alarms.ts';
+import { createBell } from '../../core/async/bell.ts';
+import { asFailure, isFailure } from '../../core/errors/errors.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+import { createAlarms } from '../alarms/alarms.ts';
+import { createOwnBook, createStoreBook } from '../alarms/book.ts';
+import { type EngineProcess, report } from '../engine.ts';
+import { lineageNamed } from '../run/stored-lineage.ts';
+import type { Peers } from './peers.ts';
+import type { Declarations } from './seen.ts';
+import type { Vitals } from './vitals.ts';
+import { createWakes } from './wakes.ts';
+
+/** What the loop tells about certificates, for the alarms. */
+export interface AlarmSigns {
+  /** Takes note of a lineage as it is stored; undefined if it does not exist. */
+  see(name: string, lineage: Lineage | undefined): void;
+  done(outcome: Outcome): void;
+}
+
+/** Keeps the alarms of a process that keeps running. */
+export interface AlarmWatch extends AlarmSigns {
+  /** Looks and sends until the signal aborts. Never fails. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface AlarmSurroundings {
+  readonly declared: () => Declarations;
+  readonly vitals: Pick<Vitals, 'readyAt' | 'cannotRead' | 'cannotWrite'>;
+  readonly peers: Pick<Peers, 'isMine' | 'known' | 'missing'>;
+  /** How often it looks at what time alone brings. */
+  readonly lookEveryMs: number;
+  /** Returns why the configuration was refused, if it was. */
+  readonly refused: () => Refused | undefined;
+}
+
+interface Refused {
+  readonly since: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** A pass tells that a document is damaged. */
+const unreadable = (error: unknown) => {
+  if (!isFailure(error, 'store/corrupt')) throw error;
+  return error;
+};
+
+const minuteMs = 60_000;
+/** What changes within this time is told together. */
+const gatherMs = 10_000;
+/** How long the store must fail. A network file system may be away for a moment. */
+const storeFailsMs = 2 * minuteMs;
+/** How often it reads what other processes may have changed. */
+const readEveryMs = 60 * minuteMs;
+
+/**
+ * Watches for what is worth an alarm. It keeps the conditions of the certificates that have some, and of the others only
+ * when time alone may bring one: then it reads the document.
+ */
+export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings): AlarmWatch {
+  const { cache, clock, connections, limits, node, store } = engine;
+  const { declared, vitals, peers } = world;
+  const shared = createAlarms(engine, createStoreBook(engine));
+  const bell = createBell();
+  const conditions = new Map<string, readonly Condition[]>();
+  /** What the last pass has found that no document tells. */
+  const outcomes = new Map<string, ReturnType<typeof conditionsOfOutcome>>();
+  const wakes = createWakes();
+  const stale = new Set<string>();
+  let declaredBefore: Declarations | undefined;
+  let wasMine = false;
+  let readMs = Number.NEGATIVE_INFINITY;
+  let storeFailsSinceMs: number | undefined;
+  let complained: string | undefined;
+
+  const connect = connections.open();
+  const own = createAlarms(engine, createOwnBook(cache, connect.digest(['alarms', store.location, node])));
+  connect.end();
+
+  function see(name: string, lineage: Lineage | undefined): void {
+    const wanted = declared().jobOf(name, lineage)?.wanted;
+    const { limit, damaged = [] } = outcomes.get(name) ?? {};
+    const facts: ConditionFacts = { now: clock.now(), deployTimeoutMs: limits.deployTimeoutMs, limit };
+    const found = [...conditionsOf(wanted, lineage, facts), ...damaged];
+    const before = conditions.get(name) ?? [];
+    if (found.length > 0) conditions.set(name, found);
+    else conditions.delete(name);
+    wakes.set(name, nextConditionMs(wanted, lineage, facts));
+    if (found.map(({ key }) => key).join() !== before.map(({ key }) => key).join()) bell.ring();
+  }
+
+  /** Reads the certificates whose conditions time or other settings may have changed. */
+  async function lookAgain(signal: AbortSignal): Promise<void> {
+    if (declaredBefore !== declared()) {
+      declaredBefore = declared();
+      for (const name of conditions.keys()) stale.add(name);
+    }
+    for (const name of wakes.takeDue(clock.now().getTime())) stale.add(name);
+    for (const name of stale) {
+      const lineage = await lineageNamed(engine, name, signal).catch(unreadable);
+      if (!(lineage instanceof Error)) see(name, lineage);
+      stale.delete(name);
+    }
+  }
+
+  /** One look at what this process alone knows: that it cannot use the store. */
+  async function lookAtStore(signal: AbortSignal): Promise<void> {
+    const why = vitals.cannotWrite ?? vitals.cannotRead;
+    const nowMs = clock.monotonicMs();
+    storeFailsSinceMs = why === undefined ? undefined : (storeFailsSinceMs ?? nowMs);
+    const hasLasted = storeFailsSinceMs !== undefined && nowMs - storeFailsSinceMs >= storeFailsMs;
+    // Between the two, it can tell neither that it is bad nor that it is good.
+    if (why !== undefined && !hasLasted) return;
+    const advice = { code: 'store/unusable', hint: 'Run `certfleet doctor` there, and see its log.' };
+    const found = why === undefined ? [] : [storeCondition(node, { ...advice, message: why })];
+    await own.tell({ conditions: found, covers: () => true, rhythm: steadyRhythm }, signal);
+  }
+
+  async function lookAtAll(signal: AbortSignal): Promise<void> {
+    await lookAgain(signal);
+    const isMine = vitals.readyAt !== undefined && peers.isMine('alarms');
+    const nowMs = clock.monotonicMs();
+    if ((isMine && !wasMine) || nowMs - readMs >= readEveryMs) {
+      shared.readAgain();
+      readMs = nowMs;
+    }
+    wasMine = isMine;
+    const refused = world.refused();
+    const ofNode = refused ? [configurationCondition(node, refused)] : [];
+    const [known, missing] = [peers.known(), peers.missing()];
+    const ofAll = isMine ? [...[...conditions.values()].flat(), ...conditionsOfNodes(known, missing ?? [])] : [];
+    const isKnown = (name: string | undefined) => known.some((one) => one.node === name);
+    const covers: Look['covers'] = ({ kind, node: of }) => {
+      if (kind !== 'configuration') return isMine && (kind !== 'node-missing' || missing !== undefined);
+      // A node that is forgotten tells nothing any more.
+      return of === node || (isMine && !isKnown(of));
+    };
+    await shared.tell({ conditions: [...ofAll, ...ofNode], covers, rhythm: steadyRhythm }, signal);
+  }
+
+  async function look(run: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await run(signal);
+      if (run === lookAtAll) complained = undefined;
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code, message } = asFailure(error);
+      // It is the same failure until a look succeeds.
+      if (complained === message) return;
+      complained = message;
+      const text = `could not keep the alarms: ${message}`;
+      report(engine, { level: 'warn', event: 'log', message: text, data: { code } });
+    }
+  }
+
+  return {
+    see,
+    done(outcome) {
+      const { certificate } = outcome;
+      const found = conditionsOfOutcome(outcome);
+      if (found) outcomes.set(certificate, found);
+      else if (!outcomes.delete(certificate)) return;
+      stale.add(certificate);
+      bell.ring();
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        const retryMs = (shared.nextTryMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
+        await bell.orAfter(Math.max(gatherMs, Math.min(world.lookEveryMs, retryMs)), clock, signal);
+        await clock.sleep(gatherMs, signal).catch(() => undefined);
+        if (signal.aborted) return;
+        await look(lookAtStore, signal);
+        await look(lookAtAll, signal);
+      }
+    },
+  };
+}

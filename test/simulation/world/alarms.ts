@@ -1,0 +1,119 @@
+import type { AlarmNews } from '../../../src/core/alarm/alarm.ts';
+import { fail } from '../../../src/core/errors/errors.ts';
+import type { Lineage } from '../../../src/core/lineage/lineage.ts';
+import { sameSpec } from '../../../src/core/spec/same-spec.ts';
+import type { StoredSpec } from '../../../src/core/spec/spec.ts';
+import type { Notifier } from '../../../src/ports/notifier.ts';
+import type { Gate } from './gate.ts';
+import type { Process } from './process.ts';
+import { dayMs, hourMs, type Incident, minuteMs, type Scenario, startMs } from './scenario.ts';
+
+/** How long something lasts before it must have been told. */
+const mostLateMs = 3 * hourMs;
+/** For how long a fault may go on to hinder or double a message: a process is killed and starts again hours later. */
+const aftermathMs = 4 * hourMs;
+/** The clocks of two replicas may differ by 40 minutes. */
+const dayOfOthersMs = dayMs - hourMs;
+
+/** What a person gets, and what must hold for it: what lasts is told, and nothing twice within a day. */
+export interface AlarmChecks {
+  told(process: Process, news: AlarmNews): void;
+  /** A fault has struck a call, or a process was stopped. */
+  struck(): void;
+  /** The document or the spec of a certificate may have changed. */
+  look(name: string): void;
+  /** How many alarms were opened, repeated and resolved. */
+  readonly counts: { readonly opened: number; readonly repeated: number; readonly resolved: number };
+}
+
+export function createAlarmChecks(
+  { incidents }: Pick<Scenario, 'incidents'>,
+  world: {
+    readonly nowMs: () => number;
+    readonly later: (ms: number, run: () => void) => void;
+    readonly wanted: ReadonlyMap<string, StoredSpec>;
+    readonly lineageOf: (name: string) => Lineage | undefined;
+    readonly violate: (what: string) => void;
+  },
+): AlarmChecks {
+  const { nowMs, violate } = world;
+  /** When each open alarm was last told. */
+  const open = new Map<string, number>();
+  /** Since when each certificate fails. */
+  const failsSince = new Map<string, number>();
+  const counts = { opened: 0, repeated: 0, resolved: 0 };
+  let struckMs = Number.NEGATIVE_INFINITY;
+
+  const isClockOrStop = ({ what }: Incident) => what === 'clock' || what === 'stop';
+  const isHindered = (fromMs: number): boolean =>
+    struckMs >= fromMs - aftermathMs ||
+    incidents.some((one) => {
+      const beginMs = startMs + one.atMs;
+      const endMs = beginMs + ('forMs' in one ? one.forMs : 0) + aftermathMs;
+      return isClockOrStop(one) && beginMs <= nowMs() && endMs >= fromMs;
+    });
+
+  function isFailing(name: string): boolean {
+    const [lineage, spec] = [world.lineageOf(name), world.wanted.get(name)];
+    const { failure } = lineage ?? {};
+    if (!lineage || !spec || !failure || failure.forced || lineage.current?.revoked) return false;
+    return failure.count >= 3 && failure.code !== 'acme/paused' && sameSpec(lineage.spec, spec);
+  }
+
+  return {
+    counts,
+    told({ replica }, { opened, repeated, resolved, more }) {
+      if (more.length > 0 && more.some(({ count }) => count < 10)) violate('few alarms are told as one line');
+      for (const { key } of [...opened, ...repeated]) {
+        const beforeMs = open.get(key);
+        const agoMs = nowMs() - (beforeMs ?? Number.NEGATIVE_INFINITY);
+        if (agoMs < dayOfOthersMs && !isHindered(beforeMs!))
+          violate(`${replica} tells "${key}" again after ${Math.round(agoMs / minuteMs)} minutes`);
+        open.set(key, nowMs());
+      }
+      for (const { key } of resolved) {
+        if (!open.has(key) && more.length === 0 && !isHindered(nowMs()))
+          violate(`"${key}" is resolved, but was not told`);
+        open.delete(key);
+      }
+      // One line for many names only some of them.
+      if (more.length > 0) for (const name of failsSince.keys()) open.set(`failing ${name}`, nowMs());
+      counts.opened += opened.length;
+      counts.repeated += repeated.length;
+      counts.resolved += resolved.length;
+    },
+    struck() {
+      struckMs = nowMs();
+    },
+    look(name) {
+      if (!isFailing(name)) return void failsSince.delete(name);
+      if (failsSince.has(name)) return;
+      const sinceMs = nowMs();
+      failsSince.set(name, sinceMs);
+      world.later(mostLateMs, () => {
+        if (failsSince.get(name) !== sinceMs || open.has(`failing ${name}`) || isHindered(sinceMs)) return;
+        violate(`${name} has failed three times, and nothing tells it`);
+      });
+    },
+  };
+}
+
+const failure = () => fail('notify/unreachable', { notifier: 'ops', name: 'ops', reason: 'the simulation' });
+
+/** The notifier of a process. Its messages reach a person. */
+export const notifierOf = (process: Process, gate: Gate, checks: AlarmChecks): Notifier => ({
+  type: 'simulation',
+  send: (news, signal) =>
+    gate({
+      ...{ name: 'notify.send', about: aboutOf(news), signal, ms: [50, 2_000] as const },
+      ...{ effect: () => checks.told(process, news), failure, lost: failure },
+    }),
+});
+
+const aboutOf = ({ opened, repeated, resolved, more }: AlarmNews): string =>
+  [
+    ...opened.map(({ key }) => `+${key}`),
+    ...repeated.map(({ key }) => `=${key}`),
+    ...resolved.map(({ key }) => `-${key}`),
+    ...more.map(({ kind, count, change }) => `${change} ${count} ${kind}`),
+  ].join(' ');
