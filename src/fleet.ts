@@ -376,7 +376,11 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
         composed.declare(next);
       };
       const { run } = await import('./fleet/run.ts');
-      return run({ composed, settings: () => settings, declare, world: context.world }, request, signal);
+      return run(
+        { composed, settings: () => settings, declare, world: context.world, env: context.env },
+        request,
+        signal,
+      );
     },
     dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal), 'dry-run'),
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),

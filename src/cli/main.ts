@@ -40,9 +40,9 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
     const { typed, inOwnWords } = await parse(argv, context);
     if ('exitCode' in typed) return typed.exitCode;
     const stop = new AbortController();
-    const { asksPerson, ifStopped } = typed.command;
+    const { asksPerson, ifStopped, isService } = typed.command;
     const log = await openLog(typed.invocation, context);
-    session = openSession(context, typed.invocation, stop.signal, { log, asksPerson, ifStopped });
+    session = openSession(context, typed.invocation, stop.signal, { log, asksPerson, ifStopped, isService });
     if (inOwnWords !== undefined) session.noteWhole(inOwnWords);
     const run = await typed.command.load((words) => parseArguments(words, context));
     return await interruptible(runAndClose(run, session), session, stop);

@@ -22,6 +22,7 @@ import {
   type Progress,
   plainProgress,
   quietProgress,
+  serviceProgress,
   verboseProgress,
 } from './output/progress.ts';
 import { fill, styleOf } from './output/text.ts';
@@ -50,10 +51,12 @@ export function openSession(
     log,
     asksPerson = false,
     ifStopped,
+    isService = false,
   }: {
     readonly log?: LogFile | undefined;
     readonly asksPerson?: boolean | undefined;
     readonly ifStopped?: string | undefined;
+    readonly isService?: boolean | undefined;
   } = {},
 ): OpenSession {
   let isAsking = false;
@@ -72,7 +75,7 @@ export function openSession(
   const quiet = invocation.flags['quiet'] === true;
   const debugs = context.env['CERTFLEET_DEBUG'] ?? '0';
   const verbose = invocation.flags['verbose'] === true || (debugs !== '' && debugs !== '0');
-  const progress = progressOf(context, { json, quiet, verbose });
+  const progress = progressOf(context, { json, quiet, verbose, isService });
   const delivered = new Map<string, readonly Delivered[]>();
   const reporter: Reporter = {
     report: (raw) => {
@@ -198,11 +201,13 @@ export function openSession(
 
 function progressOf(
   { stdout, stderr, isTerminal, env }: CliContext,
-  { json, quiet, verbose }: Pick<Session, 'json' | 'quiet' | 'verbose'>,
+  { json, quiet, verbose, isService }: Pick<Session, 'json' | 'quiet' | 'verbose'> & { readonly isService: boolean },
 ): Progress {
   if (json) return jsonProgress(stdout);
   const style = styleOf({ isTerminal, env });
   if (verbose) return verboseProgress(stderr, style);
+  // systemd notes the time of each line itself.
+  if (isService && !quiet) return serviceProgress(stderr, { ...style, hasTimes: !env['JOURNAL_STREAM'] });
   if (quiet) return quietProgress(stderr, style);
   return isTerminal && env['TERM'] !== 'dumb' ? liveProgress(stderr, style) : plainProgress(stderr, style);
 }

@@ -2,6 +2,7 @@ import type { Vitals } from '../engine/steady/vitals.ts';
 
 /** What a health check finds. */
 export interface Health {
+  readonly isTurning: boolean;
   /** The loop turns, and the store can be read. A supervisor may start a process anew that is not alive. */
   readonly isAlive: boolean;
   /** It takes care of the certificates: it is alive, has read them all, can write, and is not stopping. */
@@ -24,5 +25,5 @@ export function healthOf(vitals: Vitals, monotonicMs: number, isStopping: boolea
     ...(vitals.readyAt === undefined ? ['the certificates have not been read yet'] : []),
     ...(isStopping ? ['it is stopping'] : []),
   ];
-  return { isAlive, isReady: isAlive && problems.length === 0, problems };
+  return { isTurning, isAlive, isReady: isAlive && problems.length === 0, problems };
 }

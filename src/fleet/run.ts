@@ -6,6 +6,8 @@ import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import { healthOf } from '../daemon/health.ts';
 import { serveHealth } from '../daemon/health-server.ts';
+import { sendHeartbeats } from '../daemon/heartbeat.ts';
+import { tellSystemd } from '../daemon/systemd.ts';
 import type { Job } from '../engine/run/job.ts';
 import { createAlarmWatch } from '../engine/steady/alarm-watch.ts';
 import { createFollower } from '../engine/steady/follow.ts';
@@ -25,6 +27,7 @@ const dayMs = 86_400_000;
 export interface RunningFleet {
   readonly composed: Composed;
   readonly world: World;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly settings: () => Settings;
   declare(settings: Settings): void;
 }
@@ -43,7 +46,8 @@ export async function run(
   const peers = await joinPeers(process, joining, signal);
   const reload = reloadOf(fleet, source, changes.wake);
   const health = () => healthOf(vitals, process.clock.monotonicMs(), signal.aborted);
-  const edges = { ...fleet, vitals, health, node: process.node };
+  const { node, reporter } = process;
+  const edges = { ...fleet, vitals, health, node, reporter, stopping: signal };
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
@@ -64,6 +68,8 @@ export async function run(
       (over) => watch.look(over),
       (over) => serveHealth(edges, over),
       (over) => alarms.run(over),
+      (over) => sendHeartbeats(edges, over),
+      (over) => tellSystemd(edges, over),
     ],
     (until) => keepRunning({ ...loop, ready, done, note: watch.note }, until),
     signal,

@@ -21,6 +21,8 @@ export interface Command {
   readonly asksPerson?: true;
   /** What remains after a signal, in words, if the command's work is not journalled. */
   readonly ifStopped?: string;
+  /** It goes on until a signal ends it, so its output is a log. */
+  readonly isService?: true;
   /** @param parse parses another command line, for commands that stand for others */
   load(parse: (argv: readonly string[]) => Typed): Promise<Run>;
 }

@@ -72,6 +72,37 @@ export function plainProgress(stderr: Output, style: Style): Progress {
   };
 }
 
+/**
+ * Prints a line for each event that an administrator wants to find in a log, for a command that goes on for months. It
+ * remembers nothing of what it has printed.
+ */
+export function serviceProgress(
+  stderr: Output,
+  { hasTimes, ...style }: Style & { readonly hasTimes: boolean },
+): Progress {
+  return {
+    report: (event) => {
+      const isOfLog = event.event !== 'run.started' && event.event !== 'run.planned';
+      if (!isOfLog || (event.level === 'info' && moving.has(event.event) && !results.has(event.event))) return;
+      const time = hasTimes ? `${event.time.slice(0, 19)}Z ` : '';
+      stderr.write(`${time}${eventLine(event, style)}${adviceIn(event)}\n`);
+    },
+    stop: () => {},
+  };
+}
+
+/** Returns what to do about a failure, and when it is tried again, on a line of its own. */
+function adviceIn({ level, data = {} }: Event): string {
+  if (level !== 'error' && level !== 'alarm') return '';
+  const { hint, code, retryAt } = data;
+  const advice = [
+    ...(typeof hint === 'string' && hint !== '' ? [hint] : []),
+    ...(typeof retryAt === 'string' ? [`It is tried again at ${retryAt}.`] : []),
+    ...(typeof code === 'string' ? [`More: certfleet explain ${code}`] : []),
+  ];
+  return advice.length > 0 ? `\n  ${advice.join(' ')}` : '';
+}
+
 /** The largest number of certificates for which people read every detail. */
 export const fewCertificates = 5;
 

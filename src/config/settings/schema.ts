@@ -207,6 +207,26 @@ const listen = z
   )
   .transform((value) => (typeof value === 'string' ? { address: value } : value));
 
+const heartbeatUrl = () =>
+  z.string().refine((text) => /^(file:\/|env:)./.test(text) || (/^https?:\/\/\S+$/.test(text) && URL.canParse(text)), {
+    error: 'must be an https:// URL, or where it is: file:/path or env:NAME',
+  });
+
+const heartbeat = z
+  .union(
+    [
+      heartbeatUrl(),
+      z.strictObject({
+        url: heartbeatUrl(),
+        every: duration('How often')
+          .refine((ms) => ms >= 10_000, { error: 'must be at least 10s' })
+          .prefault('1m'),
+      }),
+    ],
+    { error: 'must be a URL, `file:/path` or `env:NAME`, or `{ url, every }`' },
+  )
+  .transform((value) => (typeof value === 'string' ? { url: value, every: 60_000 } : value));
+
 export const configuration = z.strictObject({
   store: adapter('Where to store state, keys and certificates').optional(),
   storeKey: storeKey.optional().meta({
@@ -230,6 +250,12 @@ export const configuration = z.strictObject({
     description:
       'Names of certificates are in the metrics only for who sends the token, or over a Unix socket; others get counts.',
     examples: ['127.0.0.1:9110', { address: '0.0.0.0:9110', token: 'file:/etc/certfleet/metrics.token' }],
+  }),
+  heartbeat: heartbeat.optional().meta({
+    title:
+      'URL that `certfleet run` calls every minute while loop, store and expiries are well; its service alarms when the calls end',
+    description: 'Whoever knows the URL can call it, so keep it in a file: `file:/path`, or `env:NAME`.',
+    examples: ['file:/etc/certfleet/heartbeat.url', { url: 'env:HEARTBEAT_URL', every: '5m' }],
   }),
   issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
   solvers: z

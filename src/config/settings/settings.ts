@@ -125,6 +125,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     storeIsDeclared: parsed.store !== undefined,
     storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
     ...present({ node: parsed.node ?? defaults.node, listen: parsed.listen && listenOf(parsed.listen) }),
+    ...present({ heartbeat: parsed.heartbeat && { url: parsed.heartbeat.url, everyMs: parsed.heartbeat.every } }),
     issuers: all.issuers,
     balancers: all.balancers,
     ...named,

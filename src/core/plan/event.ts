@@ -21,6 +21,7 @@ export interface Event {
 
 export type EventName =
   | 'run.started'
+  | 'run.ready'
   | 'run.planned'
   | 'run.finished'
   | 'store.made'

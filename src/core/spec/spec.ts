@@ -120,6 +120,8 @@ export interface Settings {
   readonly preflight: PreflightSettings;
   /** Where `certfleet run` answers health checks and serves metrics. */
   readonly listen?: ListenSettings;
+  /** The URL that `certfleet run` calls while all is well, or a reference to it (`file:…`, `env:…`). */
+  readonly heartbeat?: { readonly url: string; readonly everyMs: number };
   /** How long a run may take to clean up after a signal. */
   readonly shutdownBudgetMs: number;
   /** How long a lease lasts without a sign of life. */

@@ -6,6 +6,8 @@ import type { Clock } from '../../ports/clock.ts';
 export interface Vitals {
   /** When it had read all lineages. RFC 3339. */
   readonly readyAt: string | undefined;
+  /** Resolves then. */
+  readonly whenReady: Promise<void>;
   /** By when the loop wants to turn again. Monotonic, in ms. */
   readonly turnByMs: number;
   /** How late the last turn began, in ms. */
@@ -66,6 +68,10 @@ export function createVitals(clock: Clock): VitalsLog {
   const errors = new Map<string, number>();
   const failures: { read: string | undefined; write: string | undefined } = { read: undefined, write: undefined };
   let readyAt: string | undefined;
+  let tellReady = () => {};
+  const whenReady = new Promise<void>((resolve) => {
+    tellReady = resolve;
+  });
   let turnByMs = clock.monotonicMs() + turnMs;
   let lateMs = 0;
   let isResting = false;
@@ -77,6 +83,7 @@ export function createVitals(clock: Clock): VitalsLog {
   };
 
   return {
+    whenReady,
     get readyAt() {
       return readyAt;
     },
@@ -101,6 +108,7 @@ export function createVitals(clock: Clock): VitalsLog {
     },
     ready() {
       readyAt ??= clock.now().toISOString();
+      tellReady();
     },
     turns() {
       const nowMs = clock.monotonicMs();

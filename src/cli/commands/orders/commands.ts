@@ -216,6 +216,7 @@ export const commandsOfOrders: readonly Command[] = [
       'Takes the place of `renew` in cron. Notices within seconds what other commands change in the store. Reads the configuration again when one of its files changes, or at SIGHUP; if the new one is not valid, the one before stays in use. When a file with a secret changes, what failed is tried again. A change of `store`, `storeKey`, `node`, `shutdownBudget`, `leaseTtl`, `deployTimeout` or `deployDeadline` needs a new start. SIGTERM ends it: what is under way is finished or journalled within shutdownBudget.',
     flags: [],
     examples: [{ line: 'certfleet run', why: 'in place of `certfleet renew` once an hour' }],
+    isService: true,
     load: async () => (await import('./run.ts')).run,
   },
 ];

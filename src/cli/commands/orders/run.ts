@@ -10,7 +10,13 @@ export const run: Run = async (session) => {
   const { storeIsDeclared } = await session.settings();
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true });
   await reportStart(session, 'run');
-  await fleet.run({ source, ready: () => {}, done: () => {} }, session.signal);
+  const { clock } = await session.world();
+  const ready = () => {
+    const time = clock.now().toISOString();
+    const message = 'it takes care of the certificates from now on';
+    session.reporter.report({ v: 1, time, level: 'info', event: 'run.ready', message });
+  };
+  await fleet.run({ source, ready, done: () => {} }, session.signal);
   return 0;
 };
 
