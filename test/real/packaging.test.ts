@@ -67,6 +67,23 @@ describeWith(['systemctl', 'systemd-analyze'], 'certfleet install-timer', () => 
     expect(minute(await timer())).toBe(first);
     expect(await readdir(join(root, 'etc/cron.d'))).toEqual([]);
 
+    // The daemon takes the timer's place, and gives it back.
+    await run('--yes', '--daemon', '--node', 'web-1');
+    const installed = async () => (await readdir(units)).sort();
+    expect(await installed()).toEqual(['certfleet.service', 'multi-user.target.wants']);
+    expect(await readdir(join(units, 'multi-user.target.wants'))).toEqual(['certfleet.service']);
+    expect(await readFile(files[0]!, 'utf8')).toMatch(
+      /^Type=notify$[\s\S]* run --node web-1$[\s\S]*^WantedBy=multi-user/m,
+    );
+    expect(await execute(findProgram('systemd-analyze')!, ['verify', files[0]!])).toEqual({ stdout: '', stderr: '' });
+    expect((await run('--yes', '--daemon', '--node', 'web-1')).stdout).toBe(
+      'The service is installed; nothing to do.\n',
+    );
+    await run('--yes');
+    expect(minute(await timer())).toBe(first);
+    expect(await installed()).toEqual(['certfleet.service', 'certfleet.timer', 'timers.target.wants']);
+    await run('--yes', '--daemon');
+
     await writeFile(join(root, 'etc/cron.d/other'), '1 * * * * root true\n');
     await run('--uninstall', '--yes');
     expect(await readdir(units)).toEqual([]);

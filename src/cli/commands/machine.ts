@@ -21,6 +21,11 @@ export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Comma
       { flags: '--yes', description: 'do not ask' },
       { flags: '--cron', description: 'use cron even if the machine has systemd' },
       {
+        flags: '--daemon',
+        description:
+          'instead of the timer, let systemd keep `certfleet run` running: it starts with the machine, and again if it fails or hangs',
+      },
+      {
         flags: '--credential <name:path>',
         description:
           'a systemd credential for the unit, such as the key of the store; found by itself in /etc/credstore',
@@ -36,6 +41,7 @@ export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Comma
     ],
     examples: [
       { line: 'certfleet install-timer', why: 'show the files, ask, write them and start the timer' },
+      { line: 'certfleet install-timer --daemon', why: 'in place of the timer, a service that keeps running' },
       { line: 'certfleet install-timer --store /srv/certfleet --yes', why: 'for another store, without a question' },
     ],
     load: async () => (await import('../timers/install.ts')).installTimer,

@@ -4,7 +4,7 @@ import type { Event } from '../../core/plan/event.ts';
 import { present } from '../../core/text/present.ts';
 import { spanText } from '../../core/text/span.ts';
 import { failureText } from './failure.ts';
-import { jsonProgress, liveProgress, plainProgress, quietProgress } from './progress.ts';
+import { jsonProgress, liveProgress, plainProgress, quietProgress, serviceProgress } from './progress.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow, styleOf, wrap } from './text.ts';
 
@@ -264,4 +264,36 @@ describe('text', () => {
       'A  B\nx  one two three four five six\n   seven',
     );
   });
+});
+
+it('prints a line for each event of a service, with advice for failures, and remembers none', () => {
+  let text = '';
+  const to = { write: (more: string) => (text += more) };
+  const failed = event('certificate.failed', 'a', 'the CA is down', 'error');
+  const events = [
+    event('run.started', undefined, 'run'),
+    event('run.ready', undefined, 'it takes care of the certificates from now on'),
+    event('certificate.started', 'a', 'working on a.example.com'),
+    event('certificate.step', 'a', 'ordered'),
+    event('certificate.issued', 'a', 'issued'),
+    event('certificate.deployed', 'a', 'deployed to edge'),
+    { ...failed, data: { code: 'acme/down', retryAt: '2026-11-24T10:01:00Z' } },
+    event('certificate.pending', 'a', 'edge is down', 'warn'),
+    event('certificate.pending', 'a', 'edge is down', 'warn'),
+  ];
+  for (const hasTimes of [true, false]) {
+    text = '';
+    for (const one of events) serviceProgress(to, { ...style, hasTimes }).report(one);
+    const at = hasTimes ? '2026-11-24T10:00:00Z ' : '';
+    expect(text.split('\n')).toEqual([
+      `${at}it takes care of the certificates from now on`,
+      `${at}a: issued`,
+      `${at}a: deployed to edge`,
+      `${at}error: a: the CA is down`,
+      '  It is tried again at 2026-11-24T10:01:00Z. More: certfleet explain acme/down',
+      `${at}warning: a: edge is down`,
+      `${at}warning: a: edge is down`,
+      '',
+    ]);
+  }
 });

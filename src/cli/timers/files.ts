@@ -11,10 +11,14 @@ export interface TimerFile {
 }
 
 /** The command that runs once an hour, and its time. */
-export interface Hourly {
-  readonly command: readonly string[];
+export interface Hourly extends Service {
   readonly minute: number;
   readonly second: number;
+}
+
+/** A command that systemd runs. */
+export interface Service {
+  readonly command: readonly string[];
   /** How long systemd waits for the command to end after SIGTERM. */
   readonly stopSeconds: number;
   /** The credentials that systemd passes to the command. */
@@ -32,39 +36,35 @@ export interface LoadedCredential {
 }
 
 /** Begins the first line of each file. A file without this line is not certfleet's, and stays as it is. */
-export const timerMark = '# Written by `certfleet install-timer`';
-const firstLines = `${timerMark}, which keeps the minute when it is run again.\n# \`certfleet install-timer --uninstall\` removes it.\n`;
+export const timerMark = '# Written by `certfleet install-timer';
+const firstLines = `${timerMark}\`, which keeps the minute when it is run again.\n# \`certfleet install-timer --uninstall\` removes it.\n`;
 
 export const timerName = 'certfleet.timer';
+export const serviceName = 'certfleet.service';
 
 /** Returns the paths of the two units, or of the cron file. */
 export const timerPlaces = ({ units, cronFiles }: Pick<DefaultPaths, 'units' | 'cronFiles'>) => ({
-  units: [join(units[0]!, 'certfleet.service'), join(units[0]!, timerName)],
+  units: [join(units[0]!, serviceName), join(units[0]!, timerName)],
   cron: [join(cronFiles, 'certfleet')],
 });
 
-/**
- * Returns a service and its timer. Sets the options that protect the keys without changing what a hook can do, but not
- * those that would (ProtectSystem, PrivateTmp, NoNewPrivileges).
- */
-export function unitFiles(
-  { command, minute, second, stopSeconds, credentials, variables }: Hourly,
-  paths: DefaultPaths,
-): readonly TimerFile[] {
-  const [service, timer] = timerPlaces(paths).units;
-  const at = [minute, second].map((number) => String(number).padStart(2, '0')).join(':');
-  return [
-    {
-      path: service!,
-      text: `${firstLines}# To change it, use \`systemctl edit certfleet.service\`.
+const unitHead = (description: string) => `# To change it, use \`systemctl edit ${serviceName}\`.
 [Unit]
-Description=Renew and deliver certificates
+Description=${description}
 Wants=network-online.target
 After=network-online.target
+`;
 
-[Service]
-Type=oneshot
-# For options that are env:NAME, and for a proxy: NAME=VALUE lines, in a file that only root may read.
+/**
+ * Returns the lines of the section `[Service]` after its type. Sets the options that protect the keys without changing
+ * what a hook can do, but not those that would (ProtectSystem, PrivateTmp, NoNewPrivileges).
+ */
+const serviceLines = ({
+  command,
+  stopSeconds,
+  credentials,
+  variables,
+}: Service) => `# For options that are env:NAME, and for a proxy: NAME=VALUE lines, in a file that only root may read.
 EnvironmentFile=-/etc/certfleet/environment
 ${Object.entries(variables).map(variableLine).join('')}${credentials.map(credentialLine).join('')}ExecStart=${command.map(systemdWord).join(' ')}
 # A little more than shutdownBudget: certfleet cleans up when stopped and journals the rest.
@@ -75,7 +75,20 @@ KillMode=process
 LimitCORE=0
 LockPersonality=yes
 RestrictRealtime=yes
-`,
+`;
+
+/** Returns a service and its timer. */
+export function unitFiles(hourly: Hourly, paths: DefaultPaths): readonly TimerFile[] {
+  const { minute, second } = hourly;
+  const [service, timer] = timerPlaces(paths).units;
+  const at = [minute, second].map((number) => String(number).padStart(2, '0')).join(':');
+  return [
+    {
+      path: service!,
+      text: `${firstLines}${unitHead('Renew and deliver certificates')}
+[Service]
+Type=oneshot
+${serviceLines(hourly)}`,
     },
     {
       path: timer!,
@@ -94,6 +107,38 @@ WantedBy=timers.target
     },
   ];
 }
+
+/** How long the loop may be silent. It turns, or sleeps and says so, at least every minute. */
+const watchdogSeconds = 120;
+
+/**
+ * Returns the service of `certfleet run`. It has the name of the timer's service, so a machine has one or the other.
+ * `NotifyAccess=all`, because a program of systemd's own tells systemd how it is.
+ */
+export const daemonFile = (service: Service, paths: DefaultPaths): TimerFile => ({
+  path: timerPlaces(paths).units[0]!,
+  text: `${timerMark} --daemon\`. \`certfleet install-timer --uninstall\` removes it.
+${unitHead('Keep certificates renewed and delivered')}# It is started again however often it fails.
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=all
+WatchdogSec=${watchdogSeconds}
+TimeoutStartSec=300
+Restart=always
+RestartSec=15
+ExecReload=/bin/kill -HUP $MAINPID
+# For a Unix socket: \`listen: unix:/run/certfleet/health.sock\`.
+RuntimeDirectory=certfleet
+${serviceLines(service)}
+[Install]
+WantedBy=multi-user.target
+`,
+});
+
+/** Reports whether a unit is one of {@link daemonFile}. */
+export const isDaemon = (text: string): boolean => /^Type=notify$/m.test(text);
 
 /** Returns the cron file, for a machine without systemd. */
 export function cronFile(hourly: Pick<Hourly, 'command' | 'minute' | 'variables'>, paths: DefaultPaths): TimerFile {

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { type DefaultPaths, defaultPaths } from '../../config/settings/defaults.ts';
-import { type ErrorParams, fail, reasonOf } from '../../core/errors/errors.ts';
+import { type ErrorParams, fail } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import type { World } from '../../ports/world.ts';
 import type { Run, Session } from '../context.ts';
@@ -10,7 +10,10 @@ import { nodeFlags, scheduledIn, storeKeyFlags, storeOf, timeOfMachine } from '.
 import {
   cronFile,
   crontabLines,
+  daemonFile,
   type Hourly,
+  isDaemon,
+  serviceName,
   type TimerFile,
   timeIn,
   timerMark,
@@ -19,6 +22,8 @@ import {
   unitFiles,
   variablesIn,
 } from './files.ts';
+import { ours, ownership, textAt } from './own-files.ts';
+import { systemctl } from './systemctl.ts';
 import { shellVariables, tellVariables } from './variables.ts';
 
 /** The planned changes. Nothing is changed before they were shown and confirmed. */
@@ -46,7 +51,9 @@ export const installTimer: Run = async (session) => {
   }
   if (isNothing) {
     session.print(
-      flags['uninstall'] === true ? 'There is no timer to remove.' : 'The timer is installed; nothing to do.',
+      flags['uninstall'] === true
+        ? 'There is no timer to remove.'
+        : `The ${flags['daemon'] === true ? 'service' : 'timer'} is installed; nothing to do.`,
     );
     return 0;
   }
@@ -58,7 +65,7 @@ export const installTimer: Run = async (session) => {
   session.noteWhole(shown(change));
   await confirm(session, [...write.map(({ path }) => path), ...remove].length);
   await carryOut(change, session, world);
-  session.print(write.length > 0 ? `Installed: \`certfleet renew\` runs ${timeText(write)}.` : 'Removed.');
+  session.print(write.length > 0 ? `Installed: ${timeText(write)}.` : 'Removed.');
   session.note(nextText(write));
   return 0;
 };
@@ -68,8 +75,9 @@ async function installing(session: Session, world: World): Promise<Change> {
   const paths = defaultPaths(session.context.env);
   const settings = await session.settings();
   const places = timerPlaces(paths);
-  const isSystemd =
-    session.invocation.flags['cron'] !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
+  const { cron, daemon } = session.invocation.flags;
+  const isSystemd = cron !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
+  if (daemon === true && !isSystemd) throw fail('usage/timer-impossible', noDaemon);
   const hourly = await hourlyOf(session, settings, world, isSystemd);
   const missing = isSystemd ? undefined : await missingForCron(world, paths, session.json);
   if (missing !== undefined) {
@@ -78,7 +86,8 @@ async function installing(session: Session, world: World): Promise<Change> {
     session.noteWhole(text);
     throw fail('usage/timer-impossible', missing);
   }
-  const wanted = isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
+  const wanted =
+    daemon === true ? [daemonFile(hourly, paths)] : isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
   for (const { path } of wanted)
     if ((await ownership(path, world)) === 'foreign')
       throw fail('usage/timer-impossible', {
@@ -87,21 +96,47 @@ async function installing(session: Session, world: World): Promise<Change> {
       });
   const write: TimerFile[] = [];
   for (const file of wanted) if ((await textAt(file.path, world)) !== file.text) write.push(file);
-  const remove = await ours(isSystemd ? places.cron : places.units, world);
-  const isEnabled = (await files.list(paths.timers))?.includes(timerName) === true;
+  const others = [...places.units, ...places.cron].filter((path) => !wanted.some((file) => file.path === path));
+  const remove = await ours(others, world);
   await tellOthers(session, world, [...places.units, ...places.cron]);
   await tellStore(session, settings, world);
+  const before = await stopping(remove, wanted, session);
+  if (daemon === true)
+    return {
+      ...{ write, remove, before },
+      // It starts anew only if its unit has changed; until it is ready, systemctl waits.
+      after: [['daemon-reload'], ['enable', serviceName], ...(write.length > 0 ? [['restart', serviceName]] : [])],
+    };
+  const isEnabled = (await files.list(paths.timers))?.includes(timerName) === true;
+  const reload = remove.length > 0 ? [['daemon-reload']] : [];
   return {
     // Writing the units again does no harm, and shows what will be started.
     write: isSystemd && !isEnabled ? wanted : write,
-    remove,
-    before: remove.length > 0 && !isSystemd ? [['disable', '--now', timerName]] : [],
-    after: isSystemd
-      ? [['daemon-reload'], ['enable', '--now', timerName]]
-      : remove.length > 0
-        ? [['daemon-reload']]
-        : [],
+    ...{ remove, before },
+    after: isSystemd ? [['daemon-reload'], ['enable', '--now', timerName]] : reload,
   };
+}
+
+const noDaemon = {
+  reason: 'only systemd runs `certfleet run` for it, and this machine has none, or --cron was given',
+  advice: 'Let your own supervisor run `certfleet run`, or leave out --daemon.',
+};
+
+/** Returns how to stop what systemd runs now and will no longer run: the timer, or the daemon. */
+async function stopping(
+  remove: readonly string[],
+  wanted: readonly TimerFile[],
+  session: Session,
+): Promise<Change['before']> {
+  const world = await session.world();
+  const [service] = timerPlaces(defaultPaths(session.context.env)).units;
+  const text = (await textAt(service!, world)) ?? '';
+  const next = wanted.find(({ path }) => path === service)?.text ?? '';
+  const isDaemonOver = text.startsWith(timerMark) && isDaemon(text) && !isDaemon(next);
+  return [
+    ...(remove.some((path) => path.endsWith(timerName)) ? [['disable', '--now', timerName]] : []),
+    ...(isDaemonOver ? [['disable', '--now', serviceName]] : []),
+  ];
 }
 
 /**
@@ -144,7 +179,7 @@ async function uninstalling(session: Session, world: World): Promise<Change> {
   return {
     write: [],
     remove: [...ofSystemd, ...ofCron],
-    before: isSystemd ? [['disable', '--now', timerName]] : [],
+    before: await stopping(ofSystemd, [], session),
     after: isSystemd ? [['daemon-reload']] : [],
   };
 }
@@ -186,7 +221,7 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
   if (!isSystemd) await refuseCredentials(session);
   return {
     command: [
-      ...[process.execPath, program, 'renew'],
+      ...[process.execPath, program, invocation.flags['daemon'] === true ? 'run' : 'renew'],
       ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
       ...(store === undefined ? [] : ['--store', store]),
       ...keys,
@@ -237,43 +272,6 @@ async function carryOut({ write, remove, before, after }: Change, session: Sessi
   for (const args of after) await systemctl(args, session, world);
 }
 
-/** Runs systemctl. Below CERTFLEET_ROOT, systemctl only changes the links there. */
-async function systemctl(args: readonly string[], { context, signal }: Session, world: World): Promise<void> {
-  const root = context.env['CERTFLEET_ROOT'];
-  if (root && args[0] === 'daemon-reload') return;
-  const command = ['systemctl', ...(root ? [`--root=${root}`] : []), ...args.filter((arg) => !root || arg !== '--now')];
-  const env = Object.fromEntries(
-    ['PATH', 'HOME', 'LANG', 'DBUS_SYSTEM_BUS_ADDRESS'].flatMap((name) => {
-      const value = context.env[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
-  const failed = (reason: string, cause?: unknown) =>
-    fail('config/timer-not-started', { command: command.join(' '), reason }, { cause });
-  const { status, stderr } = await world.processes
-    .run({ command: command as [string, ...string[]], env, signal, timeoutMs: 60_000 })
-    .catch((error: unknown) => {
-      throw failed(reasonOf(error), error);
-    });
-  if (status !== 0) throw failed(stderr.trim() || `exit code ${status}`);
-}
-
-async function textAt(path: string, { files }: World): Promise<string | undefined> {
-  const bytes = await files.read(path, { named: true });
-  return bytes && new TextDecoder().decode(bytes);
-}
-
-async function ownership(path: string, world: World): Promise<'ours' | 'foreign' | 'absent'> {
-  const text = await textAt(path, world);
-  return text === undefined ? 'absent' : text.startsWith(timerMark) ? 'ours' : 'foreign';
-}
-
-async function ours(paths: readonly string[], world: World): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const path of paths) if ((await ownership(path, world)) === 'ours') found.push(path);
-  return found;
-}
-
 const shown = ({ write, remove, before, after }: Change): string =>
   [
     ...before.map((args) => `Run: systemctl ${args.join(' ')}`),
@@ -283,13 +281,16 @@ const shown = ({ write, remove, before, after }: Change): string =>
   ].join('\n');
 
 function timeText(write: readonly TimerFile[]): string {
+  if (write.some(({ text }) => isDaemon(text))) return '`certfleet run` runs, and starts with the machine';
   const time = write.map(({ text }) => timeIn(text)).find((one) => one !== undefined);
-  return time ? `at minute ${time.minute} of every hour` : 'once an hour';
+  return `\`certfleet renew\` runs ${time ? `at minute ${time.minute} of every hour` : 'once an hour'}`;
 }
 
 function nextText(write: readonly TimerFile[]): string {
   if (write.length === 0)
     return 'Next: certificates are no longer renewed by themselves; run `certfleet renew` some other way.';
+  if (isDaemon(write[0]!.text))
+    return 'Next: `systemctl status certfleet` shows whether it is ready, `journalctl -u certfleet` what it does.';
   return write[0]!.path.endsWith('/certfleet')
     ? 'Next: nothing to do; cron mails to root what fails.'
     : `Next: \`systemctl list-timers ${timerName}\` shows the next run, \`journalctl -u certfleet\` what it did.`;
