@@ -34,6 +34,14 @@ it('says of each request what was asked, and nothing that may be a secret', asyn
   ]);
 });
 
+it('leaves out the path of an address that is a secret', async () => {
+  const { clock, lines, log } = bench();
+  const answer = { status: 200, headers: {}, body: new Uint8Array() };
+  const logged = loggedHttp({ request: async () => answer, close: async () => {} }, { log, clock }, true);
+  await logged.request({ signal, method: 'POST', url: 'https://hooks.test/services/s3cret?token=s3cret' });
+  expect(lines).toEqual(['POST https://hooks.test: 200 in 0 ms']);
+});
+
 it('says where a look went', async () => {
   const { clock, lines, log } = bench();
   const vantage: Vantage = {

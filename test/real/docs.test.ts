@@ -178,12 +178,15 @@ describe('configuration', () => {
     // The check reads secrets, so there must be one.
     const secret = join(dirname(file), 'secret');
     await writeFile(secret, 'c2VjcmV0IG9mIHRoZSB0ZXN0\n', { mode: 0o600 });
+    // The address of a webhook is a secret, too.
+    const url = join(dirname(file), 'url');
+    await writeFile(url, 'https://hooks.example.com/services/T0/B0/c2VjcmV0\n', { mode: 0o600 });
     const credentials = join(dirname(file), 'dnspod.ini');
     await writeFile(credentials, dnspodFile, { mode: 0o600 });
     const roots = join(dirname(file), 'private-ca.pem');
     await writeFile(roots, '-----BEGIN CERTIFICATE-----\n');
     const text = block.text
-      .replaceAll(/"file:[^"]*"/g, `"file:${secret}"`)
+      .replaceAll(/"file:[^"]*"/g, (path) => `"file:${path.endsWith('-url"') ? url : secret}"`)
       .replaceAll('/etc/certfleet/dnspod.ini', credentials)
       .replaceAll('/etc/ssl/private-ca.pem', roots);
     await writeFile(file, text);
