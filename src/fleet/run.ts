@@ -58,7 +58,7 @@ export async function run(
   const alarms = createAlarmWatch(process, { declared, vitals, peers, refused: reload.problem, lookEveryMs: 60_000 });
   const loop = {
     ...{ engine: process, vitals, alarms, declared, changes, hasNewSecrets: reload.takeNewSecrets },
-    ...{ lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
+    ...{ isMine: peers.isMine, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
   };
   await withParts(
     [

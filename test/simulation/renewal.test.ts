@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { askWindows } from '../../src/engine/pass/windows.ts';
+import { questionOf } from '../../src/engine/path/window.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -114,18 +115,15 @@ describe('the question for the window of a certificate that is not due', () => {
 
 describe('the question of a process that keeps running', () => {
   const moved = [50 * hourMs, 60 * hourMs] as const;
-  it.each<[what: string, { readonly window?: typeof moved; readonly other?: true; readonly isDue?: true }, number]>([
+  it.each<[what: string, { readonly window?: typeof moved; readonly other?: true }, number]>([
     ['writes nothing where the window is unchanged', {}, 0],
     ['stores a window that has changed', { window: moved }, 1],
-    ['gives way to another process that writes meanwhile', { window: moved, other: true }, 1],
-    ['is not asked for a certificate that is due', { isDue: true }, 0],
-  ])('%s', async (_what, { window, other, isDue }, writes) => {
+    ['gives way to another process that writes meanwhile', { window: moved, other: true }, 0],
+  ])('%s', async (_what, { window, other }, writes) => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), job(simulatedSpec()), signal);
     world.pass(10 * hourMs);
     if (window) Object.assign(world.ca.settings, { windowMs: window });
-    const at = world.clock.now().toISOString();
-    if (isDue) await world.editLineage((lineage) => ({ ...lineage, renewal: { ...lineage.renewal!, at } }));
     const before = (await world.readLineage())!;
     const { revision } = (await world.store.get({ kind: 'lineage', name: before.name }, signal))!;
     if (other) await world.editLineage((lineage) => ({ ...lineage, exports: [] }));
@@ -135,13 +133,12 @@ describe('the question of a process that keeps running', () => {
       return world.store.put(key, bytes, options);
     };
     const replica = world.replica(2, { store: { ...world.store, put } });
-    const seen = { job: job(simulatedSpec()), lineage: before, revision };
-    const answers = await askWindows(replica, [seen], signal);
+    const question = questionOf(job(simulatedSpec()), before)!;
+    const answers = await askWindows(replica, [{ ...question, revision }], signal);
     const answer = answers.get(before.name);
     const after = (await world.readLineage())!;
     expect(puts).toBe(writes);
-    if (isDue) expect(answer).toBe('not asked');
-    else if (window) expect(answer).toBe('changed');
+    if (window) expect(answer).toBe('changed');
     else expect(answer).toEqual({ checkAfter: expect.any(String) });
     if (typeof answer === 'object') expect(Date.parse(answer.checkAfter)).toBeGreaterThan(world.clock.now().getTime());
     if (other) expect(after).toEqual({ ...before, exports: [] });

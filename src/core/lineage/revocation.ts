@@ -51,5 +51,5 @@ export function whyUnusable(lineage: Lineage, version: Version, now: Date): stri
 }
 
 /** Reports whether a person rolled back to the current version, and it is too early to replace it. */
-export const isHeldBack = ({ rolledBack }: Lineage, now: Date): boolean =>
+export const isHeldBack = ({ rolledBack }: Pick<Lineage, 'rolledBack'>, now: Date): boolean =>
   rolledBack !== undefined && Date.parse(rolledBack.until) > now.getTime();

@@ -17,7 +17,11 @@ export const happenedWithin = (ms: number, at: string, now: Date): boolean =>
  * Reports whether a time is in the future, but at most by `mostMs`. A time further ahead was written with a wrong
  * clock.
  */
-export const isToCome = (time: string, mostMs: number, now: Date): boolean => {
-  const aheadMs = Date.parse(time) - now.getTime();
+export const isToCome = (time: string, mostMs: number, now: Date): boolean =>
+  isToComeMs(Date.parse(time), mostMs, now.getTime());
+
+/** The same, of times in ms since 1970. */
+export function isToComeMs(timeMs: number, mostMs: number, nowMs: number): boolean {
+  const aheadMs = timeMs - nowMs;
   return aheadMs > 0 && aheadMs <= mostMs + clockErrorMs;
-};
+}

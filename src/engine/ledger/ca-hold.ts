@@ -1,7 +1,8 @@
 import { createRecent, type Recent } from '../../core/async/recent.ts';
+import type { CertificateFacts } from '../../core/ca/certificate-facts.ts';
 import { endOfHold, longestRetryAfterMs } from '../../core/ca/retry-after.ts';
 import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
-import { decodeDocument, encodeDocument, type Lineage } from '../../core/lineage/lineage.ts';
+import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
 import { isFromTheFuture, isToCome } from '../../core/lineage/stored-time.ts';
 import { present } from '../../core/text/present.ts';
 import type { Key } from '../../ports/store.ts';
@@ -52,7 +53,11 @@ async function readHold(
  * Returns until when a hold applies to a certificate, RFC 3339, or undefined if it has ended. A hold never lets a
  * certificate expire.
  */
-export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefined, now: Date): string | undefined {
+export function endOfCaHold(
+  hold: CaHold | undefined,
+  lineage: { readonly current?: { readonly facts: Pick<CertificateFacts, 'notAfter'> } | undefined } | undefined,
+  now: Date,
+): string | undefined {
   if (!hold || isFromTheFuture(hold.since, now)) return undefined;
   const since = new Date(hold.since);
   const notAfter = lineage?.current?.facts.notAfter;

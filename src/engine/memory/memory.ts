@@ -35,6 +35,9 @@ export interface CaHold {
 /** More targets than hang at once. */
 const mostHung = 1_024;
 
+/** More incidents than CAs have in a year. */
+const mostIncidents = 256;
+
 /** More certificates with such targets are looked at more often. */
 const mostLooked = 10_000;
 
@@ -70,6 +73,8 @@ export interface Memory {
   readonly hung: Map<string, number>;
   /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
   readonly lookedAtPlaces: Map<string, number>;
+  /** The pages of CAs' incidents that were reported, by their URLs. */
+  readonly incidents: Map<string, string>;
   /** The IDs of the passes that have not ended. */
   readonly passes: Set<string>;
 }
@@ -86,5 +91,6 @@ export const createMemory = (clock: Clock): Memory => ({
   holds: createBoundedMap(mostCas),
   hung: createBoundedMap(mostHung),
   lookedAtPlaces: createBoundedMap(mostLooked),
+  incidents: createBoundedMap(mostIncidents),
   passes: new Set(),
 });

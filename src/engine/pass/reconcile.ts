@@ -98,6 +98,8 @@ export async function reconcileAll(
     readonly jobs: readonly Job[];
     readonly jobOf: (stored: Lineage) => Job | undefined;
     readonly isWhole?: boolean;
+    /** Other passes do what a document shows, so this one finds only what none shows. */
+    readonly leavesDue?: true;
     /** Set for a pass over all certificates that only does what is due: what it may know from an earlier one. */
     readonly remembers?: Pick<Job, 'nextRunMs'> | undefined;
     /** Told each document that is read, with what is wanted of it. */
@@ -134,6 +136,7 @@ export async function reconcileAll(
     if (idle && job && found && !(found instanceof Error)) idleHere.push(() => here.look(job.wanted, found, signal));
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
     if (!hasLeft && (idle || !job)) return;
+    if (wanted.leavesDue && found && !job?.drifted) return;
     if (job && !idle) {
       due.push({ job, lineage: readable(found) });
       if (isToDo(engine, job, found)) planned += 1;

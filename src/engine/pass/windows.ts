@@ -21,8 +21,8 @@ export async function askWindows(
     (directory) => holdOf(engine, directory, signal),
   );
   const errands = seen.map((one) => {
-    const { name, issuer } = one.job.wanted;
-    const { directory } = issuer.settings;
+    const { name } = one.lineage;
+    const { directory } = one.issuer.settings;
     const ca = engine.pass.cas(directory);
     return {
       group: directory,
@@ -44,9 +44,9 @@ async function answerFor(
   hold: (directory: string) => ReturnType<typeof holdOf>,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { name, issuer } = one.job.wanted;
+  const { name } = one.lineage;
   try {
-    return await askAgain(engine, one, await hold(issuer.settings.directory), signal);
+    return await askAgain(engine, one, await hold(one.issuer.settings.directory), signal);
   } catch (error) {
     signal.throwIfAborted();
     const { code, message } = asFailure(error, name);

@@ -68,18 +68,18 @@ export function decide(given: Job, known: Known): Decision {
 }
 
 /** Reports whether a run would store nothing else in the document, and has nothing to remove. */
-function isUntouched(lineage: Lineage, { wanted, origin, credentials, unusable }: Job): boolean {
+export function isUntouched(lineage: Lineage, { wanted, origin, credentials, unusable }: Job): boolean {
   const { work, failure, tombstones, retired, givenBack, settingsLost } = lineage;
   return (
     [work, failure, tombstones, retired, givenBack, settingsLost, unusable].every((one) => one === undefined) &&
     lineage.last?.version === lineage.current?.id &&
     lineage.origin === origin &&
     (credentials === undefined || credentials === lineage.credentials) &&
-    textOf(lineage.spec) === textOf(wanted)
+    (lineage.spec === wanted || textOf(lineage.spec) === textOf(wanted))
   );
 }
 
-/** A process that keeps running asks with the same specs for months. */
+/** Certificates are asked about with the same specs. */
 const texts = new WeakMap<StoredSpec, string>();
 
 function textOf(spec: StoredSpec): string {

@@ -1,18 +1,19 @@
-import type { Lineage, Renewal } from '../../core/lineage/lineage.ts';
+import { decodeLineage, type Lineage, type Renewal } from '../../core/lineage/lineage.ts';
 import { windowAsked } from '../../core/lineage/work/end.ts';
 import { notDue } from '../../core/plan/not-due.ts';
+import type { NamedIssuer } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
 import { changeFree, type Free, firstSight } from '../leases/lease.ts';
-import type { CaHold } from '../ledger/ca-hold.ts';
-import type { Job } from '../run/job.ts';
-import { decide } from './decision.ts';
-import { askRenewalInfo } from './steps/renewal.ts';
+import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
+import { type Job, jobOfToday } from '../run/job.ts';
+import { isUntouched } from './decision.ts';
+import { type AskedLineage, askForWindow } from './steps/renewal.ts';
 
-/** A certificate as the process last saw it. */
+/** What a process must know of a certificate to ask for its window, without its document. */
 export interface SeenCertificate {
-  readonly job: Job;
-  readonly lineage: Lineage;
+  readonly issuer: NamedIssuer;
+  readonly lineage: AskedLineage;
   readonly revision: string;
 }
 
@@ -21,9 +22,25 @@ export type Answer =
   /** The window is the one that was stored. Nothing was written: the process remembers when to ask again. */
   | { readonly checkAfter: string }
   /** The document has changed, by this process or by another one. */
-  | 'changed'
-  /** There is more to do for the certificate, for which a job is needed. */
-  | 'not asked';
+  | 'changed';
+
+/**
+ * Returns what the question for the window of a certificate needs, or undefined if the answer takes a job: a run would
+ * store something else, too, or has something to remove.
+ */
+export function questionOf(job: Job, lineage: Lineage): Omit<SeenCertificate, 'revision'> | undefined {
+  const { name, current, renewal, rolledBack } = lineage;
+  const today = jobOfToday(job, lineage);
+  if (!current || !today || rolledBack || !isUntouched(lineage, today)) return undefined;
+  const { issuer } = today.wanted;
+  const { directory, issuedAt, facts } = current;
+  const { ariId, notBefore, notAfter } = facts;
+  if (ariId === undefined || directory !== issuer.settings.directory) return undefined;
+  return {
+    issuer,
+    lineage: { name, renewal, current: { directory, issuedAt, facts: { ariId, notBefore, notAfter } } },
+  };
+}
 
 /** Stores the answer to a question for the renewal window, unless another process has written meanwhile. */
 export function storeWindow(
@@ -39,25 +56,30 @@ export function storeWindow(
 }
 
 /**
- * Asks the CA for the renewal window of a certificate that this process knows from an earlier look, if nothing else is to
- * be done for it. Reads no document, and writes only if the window has changed.
+ * Asks the CA for the renewal window of a certificate that this process knows from an earlier look, and for which there
+ * is nothing else to do. Reads and writes its document only if the window has changed.
  */
 export async function askAgain(
   engine: Engine,
-  { job, lineage, revision }: SeenCertificate,
+  { issuer, lineage, revision }: SeenCertificate,
   caHold: CaHold | undefined,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { clock, node, pass } = engine;
-  const isDown = pass.cas(job.wanted.issuer.settings.directory).state() === 'down';
-  // An account's rollover and the rate limits concern orders; a certificate to be ordered needs a job.
-  const others = { isChecked: true, rollover: undefined, limit: undefined };
-  const decision = decide(job, { lineage, caHold, isDown, node, now: clock.now(), ...others });
-  if (decision.action !== 'ask-window') return 'not asked';
-  const renewal = await askRenewalInfo({ engine, job: decision.job, lineage, caHold, signal });
-  if (renewal?.checkAfter !== undefined && isSame(renewal, lineage.renewal)) return { checkAfter: renewal.checkAfter };
-  if (renewal)
-    await storeWindow(engine, { sight: firstSight(engine, lineage.name), lineage, revision }, renewal, signal);
+  const { name, renewal: before } = lineage;
+  const { clock, store } = engine;
+  const hold = endOfCaHold(caHold, lineage, clock.now());
+  const renewal = await askForWindow({ engine, issuer, lineage, hold, signal });
+  if (!renewal) return 'changed';
+  if (renewal.checkAfter !== undefined && isSame(renewal, before)) return { checkAfter: renewal.checkAfter };
+  const entry = await store.get({ kind: 'lineage', name }, signal);
+  if (entry?.revision !== revision) return 'changed';
+  const sight = firstSight(engine, name);
+  await storeWindow(
+    engine,
+    { sight, lineage: decodeLineage(entry.bytes, name, store.location), revision },
+    renewal,
+    signal,
+  );
   return 'changed';
 }
 

@@ -1,7 +1,7 @@
 import { asFailure } from '../../core/errors/errors.ts';
 import type { EngineProcess } from '../engine.ts';
 import { complain } from './complain.ts';
-import type { Changes } from './steady.ts';
+import type { Changes } from './surroundings.ts';
 import type { VitalsLog } from './vitals.ts';
 
 /** How often a process looks for what others have changed. */

@@ -1,16 +1,15 @@
-import { targetsToDeploy } from '../../core/lineage/deployments.ts';
-import { failureThatCounts } from '../../core/lineage/failure.ts';
+import { longestRetryAfterMs } from '../../core/ca/retry-after.ts';
 import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
+import { isToComeMs } from '../../core/lineage/stored-time.ts';
 import { planLineage } from '../../core/plan/plan.ts';
-import { wakeOf } from '../../core/plan/wake.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
-import { present } from '../../core/text/present.ts';
 import type { Entry } from '../../ports/store.ts';
 import type { EngineProcess } from '../engine.ts';
-import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
+import type { CaHold } from '../ledger/ca-hold.ts';
 import { whatIsLeft } from '../pass/sweep.ts';
 import type { SeenCertificate } from '../path/window.ts';
 import type { Job } from '../run/job.ts';
+import { createIssuers, hashOf, longestMs, questionIn, type Summary, stateOf, summaryOf } from './summary.ts';
 import type { KnownCertificate } from './vitals.ts';
 
 /** The certificates that a process takes care of, as they are declared now. */
@@ -23,182 +22,254 @@ export interface Declarations {
 
 /** A lineage as this process last saw it. Times are monotonic, in ms, unless they say otherwise. */
 interface Seen {
-  readonly lineage: Lineage;
-  readonly revision: string;
+  readonly summary: Summary;
   /** When this process first saw this revision. */
   readonly sinceMs: number;
   /** When this process last asked for the window of its certificate, or found that another one has. */
-  readonly askedMs: number;
-  /** When to ask again, in ms since 1970, if this process has asked and stored nothing. */
-  readonly checkAfterMs: number;
+  askedMs: number;
+  /** When to ask again, in ms since 1970, for a reason that is not stored. */
+  askAtMs: number;
   /** The version that was current when this node last looked at its own targets. */
-  readonly lookedAt: string | undefined;
+  lookedAt: string | undefined;
 }
 
-/** A question is put off for no longer at once. */
-const longestMs = 7 * 86_400_000;
+/** After a try. */
+interface Rest {
+  readonly untilMs: number;
+  /** What the try depended on. */
+  readonly state: string;
+}
+
+/** The questions that are overdue when a process begins are asked within this time. */
+const spreadMs = 6 * 3_600_000;
+/** The questions of a process: at most 50 in a second, and a few need not wait for each other for hours. */
+const [leastApartMs, mostApartMs] = [20, 1_000];
+/** When to look again whether a question that another process asks has become this one's. */
+const othersMs = 3_600_000;
 
 /** What a process has seen of all lineages, and when each of them has something to do. */
 export interface SeenLineages {
   names(): Iterable<string>;
-  lineage(name: string): Lineage | undefined;
+  has(name: string): boolean;
+  /** Returns the ID of the version that was current. */
+  current(name: string): string | undefined;
+  notAfterMs(name: string): number;
+  /** The directories of the CAs of all that was seen. */
+  readonly directories: ReadonlySet<string>;
   /** Describes these certificates, stored or not. */
   known(names: Iterable<string>): Iterable<KnownCertificate>;
   /** Takes note of a document, and returns it; undefined if it does not exist. Fails with `store/corrupt`. */
   see(name: string, entry: Entry | undefined): Lineage | undefined;
+  /** Takes note that a document cannot be read. Reports whether that is news. */
+  cannotRead(name: string): boolean;
+  /** Spreads the questions that are overdue over the next hours, the soonest expiry first. */
+  spread(): void;
   /** Takes note that the CA was asked for the window, and gave no other one. */
   asked(name: string, checkAfter: string): void;
   /** Takes note that this node looked at its targets while a version was current. */
   lookedAtTargets(name: string, version: string): void;
-  /** Sets that a certificate rests until a time after a try. */
-  rest(name: string, forMs: number): void;
-  /** Returns when it has something to do for a certificate, in ms since 1970; undefined if only a change can tell. */
-  dueOf(name: string, hold: CaHold | undefined): number | undefined;
-  /** Reports whether what is due may be due later by now: a lease that lives, or a question that was put off. */
-  mayMove(name: string): boolean;
+  /** Sets that a certificate rests until a time after a try, or until what the try depends on changes in its document. */
+  rest(name: string, forMs: number, lineage?: Lineage): void;
+  /**
+   * Returns when it has something to do for a certificate, in ms since 1970, at the earliest; undefined if only a change
+   * can tell.
+   */
+  dueOf(name: string): number | undefined;
+  /** Returns the names of the certificates that a CA's hold puts off. */
+  held(): Iterable<string>;
+  /** Returns the names of the certificates that are declared in another way than when they were seen, and ends their rest. */
+  declaredAnew(): readonly string[];
   /** Returns the job for a certificate, if it needs more than a sweep. */
-  jobFor(name: string): Job | undefined;
-  isToSweep(name: string): boolean;
+  jobFor(name: string, lineage: Lineage | undefined): Job | undefined;
+  isToSweep(lineage: Lineage | undefined): boolean;
   /**
    * Lets each certificate be tried again at once whose last try failed, or will have failed when its pass ends: a secret
    * has changed. Its pause ends only if it needs that secret. Returns their names.
    */
   retryFailed(busy: Iterable<string>): readonly string[];
-  /** Returns what is needed to ask for its window, if there may be nothing else to do. */
+  /** Returns what is needed to ask for its window, if there is nothing else to do. */
   question(name: string): SeenCertificate | undefined;
 }
 
-/** Reports whether a pause may be running after a failed try of the certificate or of a target. */
-const hasFailed = ({ failure, deployments }: Lineage): boolean =>
-  failure !== undefined || Object.values(deployments).some(({ retryAt }) => retryAt !== undefined);
-
-/** @param askEveryMs how seldom it asks for a window, even if the CA wants to be asked more often */
-export function createSeen(engine: EngineProcess, declared: () => Declarations, askEveryMs: number): SeenLineages {
+/**
+ * @param about.isMine whether this process asks for the window of a certificate
+ * @param about.looksAtAll whether a pass looks at all targets of this node
+ * @param about.askEveryMs how seldom it asks for a window, even if the CA wants to be asked more often
+ */
+export function createSeen(
+  engine: EngineProcess,
+  about: {
+    readonly declared: () => Declarations;
+    readonly holdAt: (directory: string) => CaHold | undefined;
+    readonly isMine: (name: string) => boolean;
+    readonly looksAtAll: () => boolean;
+    readonly askEveryMs: number;
+  },
+): SeenLineages {
   const { clock, node, store, limits, processes } = engine;
+  const { declared, isMine, askEveryMs } = about;
   const seen = new Map<string, Seen>();
-  const restsUntilMs = new Map<string, number>();
+  const unreadable = new Set<string>();
+  const rests = new Map<string, Rest>();
+  const issuers = createIssuers();
   /** The certificates that are to be tried again, until a pass takes their job. */
   const again = new Set<string>();
-  const isAgain = (name: string): boolean => {
-    const lineage = again.has(name) ? seen.get(name)?.lineage : undefined;
-    return lineage !== undefined && hasFailed(lineage);
+  const isAgain = (name: string): boolean => again.has(name) && seen.get(name)?.summary.hasFailed === true;
+  const directories = new Set<string>();
+  const heldNames = new Set<string>();
+
+  const laterMs = (askedMs: number, askAtMs: number, nowMs: number): number => {
+    const restMs = askedMs + askEveryMs - clock.monotonicMs();
+    return Math.max(askAtMs, restMs > 0 ? nowMs + Math.min(restMs, longestMs) : 0);
   };
 
   /** Reports whether this node has targets at which it has not looked since the current version is there. */
-  const isToLook = ({ wanted }: Job, { lineage: { current }, lookedAt }: Seen): boolean =>
-    current !== undefined && nodeTargets(wanted).length > 0 && lookedAt !== current.id;
+  const isToLook = ({ summary: { current, hasOwnTargets }, lookedAt }: Seen): boolean =>
+    hasOwnTargets && current !== undefined && lookedAt !== current && !about.looksAtAll();
 
-  /** Returns the lineage with the time at which this process is to ask for its window again. */
-  function withLaterQuestion({ lineage, askedMs, checkAfterMs }: Seen, nowMs: number): Lineage {
-    const { renewal } = lineage;
-    if (!renewal) return lineage;
-    const restMs = askedMs + askEveryMs - clock.monotonicMs();
-    const laterMs = Math.max(checkAfterMs, restMs > 0 ? nowMs + Math.min(restMs, longestMs) : 0);
-    if (laterMs <= (Date.parse(renewal.checkAfter ?? '') || 0)) return lineage;
-    return { ...lineage, renewal: { ...renewal, checkAfter: new Date(laterMs).toISOString() } };
+  /** Returns when to ask for a window, in ms since 1970. */
+  function askMs(name: string, { summary, askedMs, askAtMs }: Seen, nowMs: number): number {
+    const stored = isToComeMs(summary.checkMs, longestRetryAfterMs, nowMs) ? summary.checkMs : 0;
+    const ms = Math.max(stored, laterMs(askedMs, askAtMs, nowMs));
+    return ms <= nowMs && !isMine(name) ? nowMs + othersMs : ms;
   }
-
-  function dueByDocument(name: string, hold: CaHold | undefined, now: Date): number | undefined {
-    const one = seen.get(name);
-    const job = declared().jobOf(name, one?.lineage);
-    if (!one) return wakeOf(job?.wanted, undefined, { now, node });
-    if (job && isToLook(job, one)) return now.getTime();
-    const lineage = withLaterQuestion(one, now.getTime());
-    const holder = lineage.work?.lease?.holder;
-    const unchangedMs = clock.monotonicMs() - one.sinceMs;
-    const lease = holder && { holder: processes.look(holder), unchangedMs, leaseTtlMs: limits.leaseTtlMs };
-    const caHold = endOfCaHold(hold, lineage, now);
-    return wakeOf(job?.wanted, lineage, { now, node, lease, ...present({ caHold }) });
-  }
-
-  const isToSweep = (name: string): boolean => {
-    const one = seen.get(name);
-    return one !== undefined && whatIsLeft({ clock, processes }, one.lineage) !== 'nothing';
-  };
 
   function describe(name: string): KnownCertificate {
-    const lineage = seen.get(name)?.lineage;
-    const wanted = declared().jobOf(name, lineage)?.wanted;
-    const { notBefore, notAfter } = lineage?.current?.facts ?? {};
+    const one = seen.get(name)?.summary;
+    const at = (ms: number | undefined) =>
+      ms === undefined || Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
     return {
-      ...{ name, notBefore, notAfter, isUndeclared: wanted === undefined, renewAt: lineage?.renewal?.at },
-      isFailing: wanted !== undefined && failureThatCounts(wanted, lineage, {}, clock.now()) !== undefined,
-      isPending: wanted !== undefined && lineage !== undefined && targetsToDeploy(wanted, lineage).length > 0,
+      ...{ name, notBefore: at(one?.notBeforeMs), notAfter: at(one?.notAfterMs), renewAt: at(one?.renewMs) },
+      isUndeclared: one ? !one.isRenewed : declared().jobOf(name, undefined) === undefined,
+      ...{ isFailing: one?.isFailing === true, isPending: one?.isPending === true },
     };
+  }
+
+  function forget(name: string): void {
+    for (const each of [seen, unreadable, rests, heldNames, again]) each.delete(name);
   }
 
   return {
     names: () => seen.keys(),
-    lineage: (name) => seen.get(name)?.lineage,
+    has: (name) => seen.has(name),
+    current: (name) => seen.get(name)?.summary.current,
+    notAfterMs: (name) => seen.get(name)?.summary.notAfterMs ?? Number.NaN,
+    directories,
     *known(names) {
       for (const name of names) yield describe(name);
     },
     see(name, entry) {
-      if (!entry) {
-        seen.delete(name);
-        restsUntilMs.delete(name);
-        again.delete(name);
-        return undefined;
-      }
-      const before = seen.get(name);
-      if (before?.revision === entry.revision) return before.lineage;
+      if (!entry) return void forget(name);
+      if (entry.corrupt) throw entry.corrupt;
       const lineage = decodeLineage(entry.bytes, name, store.location);
-      const sinceMs = clock.monotonicMs();
-      const isAsked = before !== undefined && before.lineage.renewal?.checkAfter !== lineage.renewal?.checkAfter;
-      const askedMs = isAsked ? sinceMs : (before?.askedMs ?? Number.NEGATIVE_INFINITY);
-      const isSame = before?.lineage.current?.id === lineage.current?.id;
-      const checkAfterMs = isSame ? (before?.checkAfterMs ?? 0) : 0;
-      const lookedAt = before?.lookedAt;
+      unreadable.delete(name);
+      const before = seen.get(name);
+      const monotonicMs = clock.monotonicMs();
+      const now = clock.now();
+      const job = declared().jobOf(name, lineage);
+      const checkMs = Date.parse(lineage.renewal?.checkAfter ?? '');
+      const isAsked = before !== undefined && !Object.is(before.summary.checkMs, checkMs);
+      const askedMs = isAsked ? monotonicMs : (before?.askedMs ?? Number.NEGATIVE_INFINITY);
+      const askAtMs = before && before.summary.current === lineage.current?.id ? before.askAtMs : 0;
+      const sinceMs = before?.summary.revision === entry.revision ? before.sinceMs : monotonicMs;
+      const holder = lineage.work?.lease?.holder;
+      const unchangedMs = monotonicMs - sinceMs;
+      const summary = summaryOf({ lineage, revision: entry.revision }, job, {
+        ...{ now, node },
+        lease: holder && { holder: processes.look(holder), unchangedMs, leaseTtlMs: limits.leaseTtlMs },
+        hold: about.holdAt(job?.wanted.issuer.settings.directory ?? ''),
+        laterMs: laterMs(askedMs, askAtMs, now.getTime()),
+        issuers,
+      });
+      if (summary.directory !== '') directories.add(summary.directory);
+      if (summary.isHeld) heldNames.add(name);
+      else heldNames.delete(name);
       // Another process may have changed what the last try met.
-      restsUntilMs.delete(name);
-      seen.set(name, { lineage, revision: entry.revision, sinceMs, askedMs, checkAfterMs, lookedAt });
+      const rest = rests.get(name);
+      if (rest && rest.state !== stateOf(lineage)) rests.delete(name);
+      seen.set(name, { summary, sinceMs, askedMs, askAtMs, lookedAt: before?.lookedAt });
       return lineage;
+    },
+    cannotRead(name) {
+      const isNews = !unreadable.has(name);
+      forget(name);
+      unreadable.add(name);
+      return isNews;
+    },
+    spread() {
+      const nowMs = clock.now().getTime();
+      for (const one of seen.values()) one.askAtMs = 0;
+      const overdue = [...seen].filter(
+        ([name, one]) => one.summary.question !== undefined && isMine(name) && !(askMs(name, one, nowMs) > nowMs),
+      );
+      const apartMs = Math.max(leastApartMs, Math.min(spreadMs / overdue.length, mostApartMs));
+      overdue.sort(([, a], [, b]) => a.summary.notAfterMs - b.summary.notAfterMs);
+      for (const [at, [, one]] of overdue.entries()) one.askAtMs = nowMs + Math.floor(at * apartMs);
     },
     asked(name, checkAfter) {
       const one = seen.get(name);
-      if (one) seen.set(name, { ...one, askedMs: clock.monotonicMs(), checkAfterMs: Date.parse(checkAfter) });
+      if (one) Object.assign(one, { askedMs: clock.monotonicMs(), askAtMs: Date.parse(checkAfter) });
     },
     lookedAtTargets(name, version) {
       const one = seen.get(name);
-      if (one) seen.set(name, { ...one, lookedAt: version });
+      if (one) one.lookedAt = version;
     },
-    rest(name, forMs) {
-      restsUntilMs.set(name, clock.monotonicMs() + forMs);
+    rest(name, forMs, lineage) {
+      rests.set(name, { untilMs: clock.monotonicMs() + forMs, state: lineage ? stateOf(lineage) : '' });
     },
-    dueOf(name, hold) {
-      const now = clock.now();
-      if (isAgain(name)) return now.getTime();
-      const dueMs = dueByDocument(name, hold, now);
-      const restMs = (restsUntilMs.get(name) ?? 0) - clock.monotonicMs();
-      return dueMs === undefined ? undefined : Math.max(dueMs, now.getTime() + restMs);
+    dueOf(name) {
+      const nowMs = clock.now().getTime();
+      if (isAgain(name)) return nowMs;
+      const restMs = (rests.get(name)?.untilMs ?? 0) - clock.monotonicMs();
+      const one = seen.get(name);
+      const dueMs = !one ? dueWithoutDocument(name, nowMs) : isToLook(one) ? nowMs : dueOfSeen(name, one, nowMs);
+      return dueMs === undefined ? undefined : Math.max(dueMs, nowMs + restMs);
     },
-    mayMove: (name) => askEveryMs > 0 || seen.get(name)?.lineage.work?.lease !== undefined,
-    jobFor(name) {
-      const lineage = seen.get(name)?.lineage;
+    held: () => heldNames,
+    declaredAnew() {
+      const { names, jobOf } = declared();
+      const all = new Set(names());
+      const isOther = (name: string) => {
+        const job = jobOf(name, undefined);
+        return job !== undefined && hashOf(job.wanted) !== seen.get(name)?.summary.declared;
+      };
+      const gone = [...seen].flatMap(([name, { summary }]) => (summary.declared !== 0 && !all.has(name) ? [name] : []));
+      const changed = [...[...all].filter(isOther), ...gone];
+      for (const name of changed) rests.delete(name);
+      return changed;
+    },
+    jobFor(name, lineage) {
       const job = declared().jobOf(name, lineage);
       const isRetry = isAgain(name);
       again.delete(name);
       if (!job) return undefined;
-      const { action, pending } = planLineage(job.wanted, lineage, clock.now(), {
-        obeyBackoff: true,
-        force: false,
-        node,
-      });
+      const rules = { obeyBackoff: true, force: false, node };
+      const { action, pending } = planLineage(job.wanted, lineage, clock.now(), rules);
       // A target's pause does not know of secrets; that of the certificate ends only if its own have changed.
       if (isRetry) return pending ? { ...job, obeyBackoff: false } : job;
       return action !== 'none' || lineage?.work !== undefined || nodeTargets(job.wanted).length > 0 ? job : undefined;
     },
-    isToSweep,
+    isToSweep: (lineage) => lineage !== undefined && whatIsLeft({ clock, processes }, lineage) !== 'nothing',
     retryFailed(busy) {
       for (const name of busy) again.add(name);
-      for (const [name, { lineage }] of seen) if (hasFailed(lineage)) again.add(name);
+      for (const [name, { summary }] of seen) if (summary.hasFailed) again.add(name);
       return [...again];
     },
     question(name) {
+      if (isAgain(name)) return undefined;
       const one = seen.get(name);
-      const job = one && declared().jobOf(name, one.lineage);
-      if (!one || !job || isToLook(job, one) || isToSweep(name)) return undefined;
-      return { job, lineage: one.lineage, revision: one.revision };
+      const isDue = one?.summary.dueMs !== undefined && one.summary.dueMs <= clock.now().getTime();
+      return !one || isDue || isToLook(one) ? undefined : questionIn(name, one.summary, issuers);
     },
   };
+
+  function dueWithoutDocument(name: string, nowMs: number): number | undefined {
+    return !unreadable.has(name) && declared().jobOf(name, undefined) ? nowMs : undefined;
+  }
+
+  function dueOfSeen(name: string, one: Seen, nowMs: number): number | undefined {
+    const { dueMs = Number.POSITIVE_INFINITY, question } = one.summary;
+    const ms = Math.min(dueMs, question === undefined ? Number.POSITIVE_INFINITY : askMs(name, one, nowMs));
+    return Number.isFinite(ms) ? ms : undefined;
+  }
 }

@@ -1,46 +1,18 @@
 import { createBell } from '../../core/async/bell.ts';
+import { isFailure } from '../../core/errors/errors.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
-import type { Entry } from '../../ports/store.ts';
-import { type Engine, type EngineProcess, inPass } from '../engine.ts';
+import { type Engine, inPass } from '../engine.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
 import { askWindows } from '../pass/windows.ts';
-import type { AlarmSigns } from './alarm-watch.ts';
 import { complain } from './complain.ts';
+import { createDue } from './due.ts';
+import { createLooker } from './looker.ts';
 import { createSeen, type Declarations } from './seen.ts';
-import type { VitalsLog } from './vitals.ts';
-import { createWakes } from './wakes.ts';
-
-/** What the loop needs besides the engine. */
-export interface Surroundings {
-  readonly engine: EngineProcess;
-  readonly declared: () => Declarations;
-  readonly changes: Changes;
-  readonly vitals: VitalsLog;
-  readonly alarms: AlarmSigns;
-  /** Reports whether a secret may have changed since the last call. */
-  readonly hasNewSecrets: () => boolean;
-  /** How much later than needed it wakes, in ms, drawn for each sleep. */
-  readonly lateMs: () => number;
-  /** How seldom it asks for a renewal window, even if the CA wants to be asked more often. */
-  readonly askEveryMs: number;
-  /** How often it runs a whole pass, which finds what no single lineage shows. */
-  readonly wholeEveryMs: number;
-  readonly ready: () => void;
-  readonly done: (outcome: Outcome) => void;
-  /** Takes note of certificates that are new, or may have changed. */
-  readonly note: (names: Iterable<string>) => void;
-}
-
-/** How the loop finds out what others have changed. */
-export interface Changes {
-  /** Takes the names of the certificates whose document or declaration has changed since the last call. */
-  take(): readonly string[];
-  /** Sets what to call once there is something to take. */
-  onChange(ring: () => void): void;
-}
+import type { Surroundings } from './surroundings.ts';
 
 /** A certificate that could not be finished is not tried again at once. */
 const restMs = 60_000;
@@ -52,6 +24,10 @@ const longestWaitMs = 3_600_000;
 const longestSleepMs = 86_400_000;
 /** A pass ends with its last certificate, so others that become due meanwhile have passes of their own. */
 const mostPasses = 8;
+/** How many certificates a pass takes at most. It reads their documents. */
+const mostJobs = 2_000;
+/** How many windows it asks for in a second at most. */
+const mostQuestions = 50;
 /** What becomes due so soon after a pass has begun shares the next one. */
 const gatherMs = 1_000;
 
@@ -63,16 +39,27 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   const { engine, changes, vitals } = world;
   const { clock, store } = engine;
   const withPass = <T>(work: (pass: Engine) => Promise<T>) => inPass(engine, work, 'run');
-  const seen = createSeen(engine, world.declared, world.askEveryMs);
-  const wakes = createWakes();
+  /** What each CA has told all certificates, by directory URL. */
+  const holds = new Map<string, CaHold | undefined>();
+  let looksAtAll = false;
+  const seen = createSeen(engine, {
+    ...{ declared: world.declared, isMine: world.isMine, askEveryMs: world.askEveryMs },
+    holdAt: (directory) => holds.get(directory),
+    looksAtAll: () => looksAtAll,
+  });
+  const due = createDue(clock, seen);
+  const done = (outcome: Outcome): void => {
+    world.done(outcome);
+    world.alarms.done(outcome);
+  };
+  const { see, look } = createLooker(engine, seen, { done, alarms: world.alarms });
   const bell = createBell();
   /** The certificates on which a pass works. */
   const busy = new Set<string>();
   const passes = new Set<Promise<void>>();
-  /** Changed certificates at which it has not looked yet. */
+  /** Certificates at which it has not looked since they changed. */
   const unseen = new Set<string>();
-  /** What each CA has told all certificates, by directory URL. */
-  const holds = new Map<string, CaHold | undefined>();
+  let isAsking = false;
   let nextWholeMs = Number.NEGATIVE_INFINITY;
   let nextPassMs = Number.NEGATIVE_INFINITY;
   let declared: Declarations | undefined;
@@ -80,77 +67,51 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
 
   const everything = (): Iterable<string> => new Set([...world.declared().names(), ...seen.names()]);
-  const directoryOf = (name: string): string =>
-    world.declared().jobOf(name, seen.lineage(name))?.wanted.issuer.settings.directory ?? '';
-  const dueOf = (name: string): number | undefined => seen.dueOf(name, holds.get(directoryOf(name)));
-
-  const see = (name: string, entry: Entry | undefined): void => world.alarms.see(name, seen.see(name, entry));
-
-  async function look(names: Iterable<string>): Promise<void> {
-    for (const name of names) see(name, await store.get({ kind: 'lineage', name }, signal));
-  }
 
   /** Looks at what has changed. What cannot be read now is looked at in the next turn. */
-  async function lookAtChanged(): Promise<readonly string[]> {
+  async function lookAtChanged(): Promise<void> {
     for (const name of changes.take()) unseen.add(name);
-    const names = [...unseen];
-    await look(names);
-    for (const name of names) unseen.delete(name);
-    return names;
-  }
-
-  let ofDeclared: { readonly declared: Declarations; readonly directories: ReadonlySet<string> } | undefined;
-  function directories(): ReadonlySet<string> {
-    const declared = world.declared();
-    if (ofDeclared?.declared !== declared)
-      ofDeclared = { declared, directories: new Set([...everything()].map(directoryOf)) };
-    return ofDeclared.directories;
+    for (const name of [...unseen]) {
+      await look([name], signal);
+      unseen.delete(name);
+      schedule([name]);
+    }
   }
 
   /** Works out anew when certificates have something to do: what that follows from has changed. */
   function schedule(names: Iterable<string>): void {
-    for (const name of names) if (!busy.has(name)) wakes.set(name, dueOf(name));
+    for (const name of names) if (!busy.has(name)) due.set(name);
     world.note(names);
   }
 
-  /** Reads what the CAs have told all certificates. Reports whether that is news. */
-  async function readHolds(): Promise<boolean> {
-    let isNews = false;
-    for (const directory of directories()) {
-      const hold = await holdOf(engine, directory, signal);
-      isNews ||= hold?.until !== holds.get(directory)?.until;
-      holds.set(directory, hold);
-    }
-    return isNews;
+  /** Reads what the CAs have told all certificates. What a hold puts off is looked at again when that changes. */
+  async function readHolds(): Promise<void> {
+    const before = new Map(holds);
+    for (const directory of seen.directories) holds.set(directory, await holdOf(engine, directory, signal));
+    const isNews = [...holds].some(([directory, hold]) => hold?.until !== before.get(directory)?.until);
+    if (isNews) for (const name of seen.held()) unseen.add(name);
   }
 
-  /** Reports whether the wall clock has jumped: what a wrong clock has put off may be due at once. */
-  function hasJumped(): boolean {
+  /** Looks again at everything once the wall clock has jumped: what a wrong clock has put off may be due at once. */
+  async function followClock(): Promise<void> {
     const aheadMs = clock.now().getTime() - clock.monotonicMs();
     const isFar = Math.abs(aheadMs - clockAheadMs) > 1_000;
     clockAheadMs = aheadMs;
-    return isFar;
+    if (!isFar) return;
+    await scan();
+    schedule(everything());
   }
 
-  function isDeclaredAnew(): boolean {
+  /** Looks again at what is declared in another way. */
+  function followDeclarations(): void {
     const before = declared;
     declared = world.declared();
-    return before !== declared;
-  }
-
-  function takeDue(): readonly string[] {
-    const nowMs = clock.now().getTime();
-    return wakes.takeDue(nowMs).filter((name) => {
-      if (!seen.mayMove(name)) return true;
-      const dueMs = dueOf(name);
-      if (dueMs !== undefined && dueMs <= nowMs) return true;
-      wakes.set(name, dueMs);
-      return false;
-    });
+    if (before === declared) return;
+    for (const name of seen.declaredAnew()) unseen.add(name);
   }
 
   /** Runs a pass in which nothing else works on these certificates. A failure of the store puts them off. */
-  function begin(names: readonly string[], run: () => Promise<void>): void {
+  function begin(names: readonly string[], run: () => Promise<void>): Promise<void> {
     for (const name of names) busy.add(name);
     const pass = run()
       .catch((error: unknown) => {
@@ -165,49 +126,57 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
         bell.ring();
       });
     passes.add(pass);
+    return pass;
   }
 
-  /** Asks for windows where there is nothing else to do, and does everything else that is due. */
+  /** Asks for windows where there is nothing else to do. */
+  async function ask(names: readonly string[]): Promise<void> {
+    const questions = names.flatMap((name) => seen.question(name) ?? []);
+    const answers = await withPass((pass) => askWindows(pass, questions, signal));
+    vitals.asked(answers.size);
+    for (const [name, answer] of answers) if (answer !== 'changed') seen.asked(name, answer.checkAfter);
+    const changed = [...answers].flatMap(([name, answer]) => (answer === 'changed' ? [name] : []));
+    const found = await look(changed, signal);
+    for (const name of changed) seen.rest(name, restMs, found.get(name));
+  }
+
+  /** Does what is due, as the documents say now. */
   async function work(names: readonly string[]): Promise<void> {
-    const before = currentOf(names);
-    const { outcomes, tried } = await withPass(async (pass) => {
-      const answers = await askWindows(
-        pass,
-        names.flatMap((name) => seen.question(name) ?? []),
-        signal,
-      );
-      vitals.asked([...answers.values()].filter((answer) => answer !== 'not asked').length);
-      for (const [name, answer] of answers) if (typeof answer !== 'string') seen.asked(name, answer.checkAfter);
-      const left = names.filter((name) => (answers.get(name) ?? 'not asked') === 'not asked');
-      const jobs = left.flatMap((name) => seen.jobFor(name) ?? []);
+    const documents = await look(names, signal);
+    const nowMs = clock.now().getTime();
+    const isDue = (name: string) => (seen.dueOf(name) ?? Number.POSITIVE_INFINITY) <= nowMs;
+    const tried = names.filter((name) => isDue(name) && !seen.question(name));
+    if (tried.length === 0) return;
+    const before = currentOf(tried);
+    const jobs = tried.flatMap((name) => seen.jobFor(name, documents.get(name)) ?? []);
+    const toSweep = tried.filter((name) => seen.isToSweep(documents.get(name)));
+    const outcomes = await withPass(async (pass) => {
       const ended = jobs.length > 0 ? await reconcile(pass, jobs, signal) : [];
-      const errands = left
-        .filter((name) => seen.isToSweep(name))
-        .map((name) => ({ group: 'sweep', limit: () => 16, run: sweeperOf(pass, name) }));
+      const errands = toSweep.map((name) => ({ group: 'sweep', limit: () => 16, run: sweeperOf(pass, name) }));
       await inLanes(pass, errands, signal);
-      return { outcomes: ended, tried: names.filter((name) => typeof answers.get(name) !== 'object') };
+      return ended;
     });
-    await look(tried);
+    const found = await look(tried, signal);
     note(outcomes, before);
-    for (const name of tried) seen.rest(name, restMs);
+    for (const name of tried) seen.rest(name, restMs, found.get(name));
     for (const outcome of outcomes)
       if (outcome.result === 'unchanged' && outcome.limited) {
         // A certificate that waits for a rate limit stores nothing: it is due at the time that the pass told.
         const waitMs = Date.parse(outcome.limited.until) - clock.now().getTime();
-        seen.rest(outcome.certificate, Math.max(restMs, Math.min(waitMs, longestWaitMs)));
+        const { certificate } = outcome;
+        seen.rest(certificate, Math.max(restMs, Math.min(waitMs, longestWaitMs)), found.get(certificate));
       }
   }
 
   const currentOf = (names: Iterable<string>): ReadonlyMap<string, string | undefined> =>
-    new Map([...names].map((name) => [name, seen.lineage(name)?.current?.id]));
+    new Map([...names].map((name) => [name, seen.current(name)]));
 
   /** Takes note of which certificates this node has looked at: what its targets lack does not stand in the document. */
   function note(outcomes: readonly Outcome[], before: ReadonlyMap<string, string | undefined>): void {
     vitals.passEnded(outcomes);
     for (const outcome of outcomes) {
       const { certificate, result } = outcome;
-      world.done(outcome);
-      world.alarms.done(outcome);
+      done(outcome);
       const current = before.get(certificate);
       if (current !== undefined && result !== 'pending' && result !== 'failed')
         seen.lookedAtTargets(certificate, current);
@@ -215,42 +184,68 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   }
 
   async function scan(): Promise<void> {
-    for await (const page of store.scan('lineage', signal))
-      for (const entry of page) if (!entry.corrupt) see(entry.key.name, entry);
+    for await (const page of store.scan('lineage', signal)) for (const entry of page) see(entry.key.name, entry);
+    seen.spread();
   }
 
-  /** Runs the whole pass, which also finds what no single lineage shows. */
-  async function workOnAll(): Promise<void> {
-    const { names, jobOf } = world.declared();
-    const jobs = [...names()].flatMap((name) => jobOf(name, seen.lineage(name)) ?? []);
-    const ofStored = (stored: Parameters<typeof jobOf>[1] & {}) => jobOf(stored.name, stored);
-    const all = { jobs, jobOf: ofStored, isWhole: true, remembers: {} };
-    const outcomes = await withPass((pass) => reconcileAll(pass, all, signal));
+  /**
+   * Runs the whole pass, which finds what no single lineage shows. Other passes do what the documents show.
+   *
+   * @param names declared certificates without a document, which may be lost
+   */
+  async function workOnAll(names: ReadonlySet<string>): Promise<void> {
+    const { names: all, jobOf } = world.declared();
+    const jobs = [...all()].flatMap((name) => jobOf(name, undefined) ?? []);
+    const ofStored = (stored: Lineage) => jobOf(stored.name, stored);
+    const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue: true, remembers: {} } as const;
     const before = currentOf(seen.names());
-    await scan();
+    const outcomes = await withPass((pass) => reconcileAll(pass, wanted, signal));
     note(outcomes, before);
+    const found = await look(names, signal);
+    for (const { certificate } of outcomes)
+      if (names.has(certificate)) seen.rest(certificate, restMs, found.get(certificate));
+    for (const { certificate, ...outcome } of outcomes)
+      if (outcome.result === 'failed' && isFailure(outcome.error, 'store/lineage-missing'))
+        seen.rest(certificate, longestSleepMs);
+  }
+
+  /** Begins the whole pass. Until the first one has ended, it looks at the targets of this node. */
+  function beginWhole(): void {
+    const isFirst = nextWholeMs === Number.NEGATIVE_INFINITY;
+    nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
+    const names = new Set(isFirst ? [...world.declared().names()].filter((name) => !seen.has(name)) : []);
+    looksAtAll = isFirst;
+    const pass = begin([...names], () => workOnAll(names));
+    schedule(everything());
+    void pass.finally(() => {
+      looksAtAll = false;
+      if (isFirst) for (const name of seen.names()) if (!busy.has(name)) due.set(name);
+    });
   }
 
   /** One turn: takes note of what has changed, and begins what is due. Returns for how long to sleep, in ms. */
   async function turn(): Promise<number> {
-    const changed = await lookAtChanged();
-    const isNews = (await readHolds()) || isDeclaredAnew() || hasJumped();
-    schedule(isNews ? everything() : changed);
+    await followClock();
+    await readHolds();
+    followDeclarations();
+    await lookAtChanged();
     if (world.hasNewSecrets()) schedule(seen.retryFailed(busy));
-    if (passes.size === 0 && nextWholeMs <= clock.monotonicMs()) {
-      nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
-      begin([...everything()], workOnAll);
-    }
-    const due = passes.size < mostPasses && nextPassMs <= clock.monotonicMs() ? takeDue() : [];
-    if (due.length > 0) {
-      nextPassMs = clock.monotonicMs() + gatherMs;
-      begin(due, () => work(due));
-    }
+    if (nextWholeMs <= clock.monotonicMs()) beginWhole();
+    if (passes.size < mostPasses && nextPassMs <= clock.monotonicMs()) beginDue();
     // The end of a pass rings the bell.
-    const nextMs = (passes.size < mostPasses ? wakes.firstMs() : undefined) ?? Number.POSITIVE_INFINITY;
+    const nextMs = (passes.size < mostPasses ? due.firstMs() : undefined) ?? Number.POSITIVE_INFINITY;
     const untilDueMs = Math.max(nextMs - clock.now().getTime(), nextPassMs - clock.monotonicMs());
     const restMs = Math.min(untilDueMs, nextWholeMs - clock.monotonicMs(), longestSleepMs);
-    return Math.max(passes.size > 0 ? 1_000 : 0, restMs) + world.lateMs();
+    return Math.max(passes.size > 0 ? gatherMs : 0, restMs) + world.lateMs();
+  }
+
+  function beginDue(): void {
+    const { jobs, questions } = due.take({ jobs: mostJobs, questions: isAsking ? 0 : mostQuestions });
+    if (jobs.length + questions.length > 0) nextPassMs = clock.monotonicMs() + gatherMs;
+    if (jobs.length > 0) begin(jobs, () => work(jobs));
+    if (questions.length === 0) return;
+    isAsking = true;
+    void begin(questions, () => ask(questions)).finally(() => (isAsking = false));
   }
 
   /** One turn. If the store cannot be read, it is tried again a little later. */

@@ -60,7 +60,7 @@ export function live({ engine, process, chance, signal, wanted, takeChanged, ...
   const running = keepRunning(
     {
       ...{ engine, vitals, alarms, declared },
-      ...{ askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
+      ...{ isMine: () => true, askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
       ...{ ready() {}, done: world.done, hasNewSecrets: () => false, note() {} },
       changes: {
         take: () => (isNoticing ? [] : takeChanged()),

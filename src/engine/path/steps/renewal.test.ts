@@ -7,7 +7,7 @@ import type { RenewalInfo } from '../../../ports/issuer.ts';
 import { createMemoryStore } from '../../../stores/memory.ts';
 import { fakeClock } from '../../../testing/fake-clock.ts';
 import type { Engine } from '../../engine.ts';
-import { createMemory } from '../../memory/memory.ts';
+import { createMemory, type Memory } from '../../memory/memory.ts';
 import { newPass } from '../../memory/pass.ts';
 import { askRenewalInfo } from './renewal.ts';
 
@@ -15,11 +15,14 @@ const now = new Date('2026-03-02T00:00:00.000Z');
 const { signal } = new AbortController();
 const minute = 60_000;
 const later = (minutes: number) => new Date(now.getTime() + minutes * minute).toISOString();
-const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) => {
+const clock = fakeClock(now);
+const ask = (
+  lineage: Lineage,
+  answer: () => Promise<RenewalInfo | undefined>,
+  memory: Memory = createMemory(clock),
+) => {
   let asked = 0;
   const reported: Event[] = [];
-  const clock = fakeClock(now);
-  const memory = createMemory(clock);
   const engine = {
     store: createMemoryStore(),
     clock,
@@ -108,5 +111,11 @@ describe('the question for the renewal window', () => {
     // Explained only later, for the same window.
     const { explanationUrl: _none, ...unexplained } = kept;
     expect((await ask({ ...lineage, renewal: unexplained }, explained)).reported).toHaveLength(1);
+    // One incident concerns many certificates.
+    const memory = createMemory(clock);
+    const levels = [];
+    for (const name of ['one', 'two', 'three'])
+      levels.push(...(await ask({ ...lineage, name }, explained, memory)).reported.map(([level]) => level));
+    expect(levels).toEqual(['warn', 'info', 'info']);
   });
 });

@@ -1,19 +1,33 @@
+import type { CertificateFacts } from '../../../core/ca/certificate-facts.ts';
 import { longestRetryAfterMs } from '../../../core/ca/retry-after.ts';
 import { isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { heldUntil } from '../../../core/lineage/failure.ts';
-import type { Lineage, Renewal } from '../../../core/lineage/lineage.ts';
+import type { Lineage, Renewal, Version } from '../../../core/lineage/lineage.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../../core/lineage/renewal.ts';
 import { isHeldBack } from '../../../core/lineage/revocation.ts';
 import { isToCome } from '../../../core/lineage/stored-time.ts';
+import type { NamedIssuer, StoredSpec } from '../../../core/spec/spec.ts';
+import { present } from '../../../core/text/present.ts';
 import { report } from '../../engine.ts';
 import { type CaHold, endOfCaHold } from '../../ledger/ca-hold.ts';
 import { ask } from '../../run/ask.ts';
-import { nameOf, type Run } from '../../run/run.ts';
+import type { Run } from '../../run/run.ts';
 
 /** A certificate whose window is asked for. */
-interface Asked extends Pick<Run, 'engine' | 'job' | 'signal'> {
-  readonly lineage: Lineage;
-  readonly caHold: CaHold | undefined;
+interface Asked extends Pick<Run, 'engine' | 'signal'> {
+  readonly lineage: AskedLineage;
+  readonly issuer: NamedIssuer;
+  /** Until when the CA is not asked, RFC 3339. */
+  readonly hold: string | undefined;
+}
+
+/** What the question needs of a lineage. */
+export interface AskedLineage extends Pick<Lineage, 'name' | 'renewal' | 'rolledBack'> {
+  readonly current?: AskedVersion | undefined;
+}
+
+interface AskedVersion extends Pick<Version, 'directory' | 'issuedAt'> {
+  readonly facts: Pick<CertificateFacts, 'ariId' | 'notBefore' | 'notAfter'>;
 }
 
 /** How long to wait for the CA's window. Without it, the lifetime decides. */
@@ -23,10 +37,22 @@ const askMs = 15_000;
  * Returns when to renew the current version: by the CA's window if there is one (RFC 9773), else by its lifetime. Never
  * fails. If the CA does not respond, it is asked again after its Retry-After, or within six hours.
  */
-export async function askRenewalInfo(asked: Asked): Promise<Renewal | undefined> {
-  const { engine, job, lineage, signal } = asked;
-  const { clock } = engine;
+export function askRenewalInfo({
+  engine,
+  job,
+  lineage,
+  caHold,
+  signal,
+}: Pick<Run, 'engine' | 'job' | 'caHold' | 'signal'> & { readonly lineage: Lineage }): Promise<Renewal | undefined> {
   const { wanted } = job;
+  const hold = holdForWindow(wanted, lineage, caHold, engine.clock.now());
+  return askForWindow({ engine, issuer: wanted.issuer, lineage, hold, signal });
+}
+
+/** The same, for a caller that does not have the whole lineage, and knows that it has not failed. */
+export async function askForWindow(asked: Asked): Promise<Renewal | undefined> {
+  const { engine, issuer: named, lineage, hold, signal } = asked;
+  const { clock } = engine;
   const { current, renewal: before } = lineage;
   if (!current) return undefined;
   const now = clock.now();
@@ -40,23 +66,22 @@ export async function askRenewalInfo(asked: Asked): Promise<Renewal | undefined>
   if (
     ariId === undefined ||
     Date.parse(facts.notAfter) <= now.getTime() ||
-    current.directory !== wanted.issuer.settings.directory
+    current.directory !== named.settings.directory
   )
     return before ?? renewalByLifetime(current);
-  const hold = holdForWindow(asked, now);
   if (hold !== undefined)
     return renewalWithoutAnswer(current, before, now, { retryAt: new Date(hold), isLimit: false });
   // A CA that hangs would delay every certificate.
   if (engine.pass.cas(current.directory).state() === 'down') return renewalWithoutAnswer(current, before, now);
   const deadline = clock.deadline(askMs, signal);
   try {
-    const issuer = engine.connect.issuer(wanted.issuer.name, wanted.issuer.settings);
+    const issuer = engine.connect.issuer(named.name, named.settings);
     const asker = { engine, issuer, signal: deadline.signal };
     const answer = await ask(asker, () => issuer.renewalInfo(ariId, deadline.signal), { budgetMs: askMs });
     if (!answer) return renewalWithoutAnswer(current, renewalByLifetime(current), now);
     const renewal = renewalByWindow(current, answer, before, clock.now(), engine.random.number());
     if (renewal.source === 'lifetime') {
-      const window = `the renewal window of ${wanted.issuer.name} (${answer.start} to ${answer.end})`;
+      const window = `the renewal window of ${named.name} (${answer.start} to ${answer.end})`;
       warn(
         asked,
         `${window} cannot be right for a certificate valid from ${facts.notBefore} to ${facts.notAfter}; ignoring it`,
@@ -79,25 +104,33 @@ export async function askRenewalInfo(asked: Asked): Promise<Renewal | undefined>
  * Returns until when a busy CA is not asked for the window, RFC 3339. A rate limit concerns orders, so it does not
  * count: the window may have moved to now because of a revocation.
  */
-function holdForWindow({ job, lineage, caHold }: Asked, now: Date): string | undefined {
-  const own = lineage.failure?.code === 'acme/busy' ? heldUntil(job.wanted, lineage, now) : undefined;
+function holdForWindow(
+  wanted: StoredSpec,
+  lineage: Lineage,
+  caHold: CaHold | undefined,
+  now: Date,
+): string | undefined {
+  const own = lineage.failure?.code === 'acme/busy' ? heldUntil(wanted, lineage, now) : undefined;
   return own ?? endOfCaHold(caHold, lineage, now);
 }
 
 /**
- * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about.
+ * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about: once,
+ * because it may concern thousands of certificates.
  */
-function reportSchedule({ engine, job }: Asked, { at, explanationUrl }: Renewal): void {
-  const { name: issuer } = job.wanted.issuer;
+function reportSchedule({ engine, issuer: { name: issuer }, lineage }: Asked, { at, explanationUrl }: Renewal): void {
+  const { incidents } = engine.memory;
   const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;
-  const news = { event: 'renewal.scheduled', certificate: nameOf({ job }) } as const;
+  const news = { event: 'renewal.scheduled', certificate: lineage.name } as const;
   const data = { at, source: 'ari' };
-  if (explanationUrl === undefined) report(engine, { ...news, level: 'info', message, data });
+  if (explanationUrl === undefined || incidents.has(explanationUrl))
+    report(engine, { ...news, level: 'info', message, data: { ...data, ...present({ explanationUrl }) } });
   else {
+    incidents.set(explanationUrl, at);
     const explained = `${message}; ${issuer} explains why at ${explanationUrl}`;
     report(engine, { ...news, level: 'warn', message: explained, data: { ...data, explanationUrl } });
   }
 }
 
 const warn = (asked: Asked, message: string): void =>
-  report(asked.engine, { level: 'warn', event: 'log', certificate: nameOf(asked), message });
+  report(asked.engine, { level: 'warn', event: 'log', certificate: asked.lineage.name, message });

@@ -1,0 +1,156 @@
+import { targetsToDeploy } from '../../core/lineage/deployments.ts';
+import { failureThatCounts } from '../../core/lineage/failure.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { type SeenLease, wakeOf } from '../../core/plan/wake.ts';
+import type { NamedIssuer, StoredSpec } from '../../core/spec/spec.ts';
+import { nodeTargets } from '../../core/spec/traits.ts';
+import { present } from '../../core/text/present.ts';
+import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
+import { questionOf, type SeenCertificate } from '../path/window.ts';
+import type { Job } from '../run/job.ts';
+
+/**
+ * What a process keeps of a lineage: less than a kilobyte, so that it can keep a hundred thousand. To do something for a
+ * certificate, it reads the document again. Times are in ms since 1970; NaN if there is none.
+ */
+export interface Summary {
+  readonly revision: string;
+  /** The ID of the current version. */
+  readonly current: string | undefined;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly renewMs: number;
+  readonly isRenewed: boolean;
+  readonly isFailing: boolean;
+  /** A target lacks the current version. */
+  readonly isPending: boolean;
+  /** A pause may be running after a failed try of the certificate or of a target. */
+  readonly hasFailed: boolean;
+  readonly hasOwnTargets: boolean;
+  /** A hash of the settings with which it is declared; 0 if it is not. */
+  readonly declared: number;
+  readonly directory: string;
+  /**
+   * When there is something to do besides asking for its window: at the earliest, since a CA's hold may put it off.
+   * Undefined if only a change can tell.
+   */
+  readonly dueMs: number | undefined;
+  /** A CA's hold puts it off. */
+  readonly isHeld: boolean;
+  /** When to ask for its window, as stored; NaN if at once. */
+  readonly checkMs: number;
+  /** What the question needs, as JSON, which takes a third of the memory; undefined if a question takes a job. */
+  readonly question: string | undefined;
+}
+
+/** The longest time for which a question is put off at once. */
+export const longestMs = 7 * 86_400_000;
+
+const timeOf = (text: string | undefined): number => (text === undefined ? Number.NaN : Date.parse(text));
+
+/** Sums up a lineage. `laterMs` is until when this process asks for no window, for a reason that is not stored. */
+export function summaryOf(
+  { lineage, revision }: { readonly lineage: Lineage; readonly revision: string },
+  job: Job | undefined,
+  facts: {
+    readonly now: Date;
+    readonly node: string;
+    readonly lease: SeenLease | undefined;
+    readonly hold: CaHold | undefined;
+    readonly laterMs: number;
+    readonly issuers: Issuers;
+  },
+): Summary {
+  const { now, node, lease, hold, laterMs, issuers } = facts;
+  const { current, renewal } = lineage;
+  const wanted = job?.wanted;
+  const question = job && questionOf(job, lineage);
+  const neverAsks = current !== undefined && current.facts.ariId === undefined;
+  const asked = question || neverAsks ? withCheck(lineage, now.getTime() + longestMs) : withCheck(lineage, laterMs);
+  const rules = { now, node, ...present({ lease }) };
+  const freeMs = wakeOf(wanted, asked, rules);
+  const caHold = endOfCaHold(hold, lineage, now);
+  const dueMs = caHold === undefined ? freeMs : wakeOf(wanted, asked, { ...rules, caHold });
+  return {
+    revision,
+    current: current?.id,
+    notBeforeMs: timeOf(current?.facts.notBefore),
+    notAfterMs: timeOf(current?.facts.notAfter),
+    renewMs: timeOf(renewal?.at),
+    isRenewed: wanted !== undefined,
+    isFailing: wanted !== undefined && failureThatCounts(wanted, lineage, {}, now) !== undefined,
+    isPending: wanted !== undefined && targetsToDeploy(wanted, lineage).length > 0,
+    hasFailed: hasFailed(lineage),
+    hasOwnTargets: wanted !== undefined && nodeTargets(wanted).length > 0,
+    declared: job && !job.isStored ? hashOf(job.wanted) : 0,
+    directory: wanted ? issuers.at(issuers.numberOf(wanted.issuer)).settings.directory : '',
+    dueMs,
+    isHeld: dueMs !== freeMs,
+    checkMs: timeOf(renewal?.checkAfter),
+    question: question && textOf(question, issuers),
+  };
+}
+
+const hasFailed = ({ failure, deployments }: Lineage): boolean =>
+  failure !== undefined || Object.values(deployments).some(({ retryAt }) => retryAt !== undefined);
+
+/** Returns the lineage with a later time for the next question. */
+function withCheck(lineage: Lineage, ms: number): Lineage {
+  const { renewal } = lineage;
+  if (!renewal || ms <= (Date.parse(renewal.checkAfter ?? '') || 0)) return lineage;
+  return { ...lineage, renewal: { ...renewal, checkAfter: new Date(ms).toISOString() } };
+}
+
+/** The issuers of all summaries, each kept once: every document has a copy of its own. */
+export interface Issuers {
+  /** Returns the number of an issuer. */
+  numberOf(issuer: NamedIssuer): number;
+  at(number: number): NamedIssuer;
+}
+
+export function createIssuers(): Issuers {
+  const numbers = new Map<string, number>();
+  const all: NamedIssuer[] = [];
+  return {
+    numberOf(issuer) {
+      const key = JSON.stringify(issuer);
+      const known = numbers.get(key);
+      if (known !== undefined) return known;
+      numbers.set(key, all.length);
+      return all.push(issuer) - 1;
+    },
+    at: (number) => all[number]!,
+  };
+}
+
+function textOf({ issuer, lineage }: Omit<SeenCertificate, 'revision'>, issuers: Issuers): string {
+  const { name: _name, ...rest } = lineage;
+  return JSON.stringify([issuers.numberOf(issuer), rest]);
+}
+
+/** Returns what the question for the window of a certificate needs. */
+export function questionIn(
+  name: string,
+  { question, revision }: Summary,
+  issuers: Issuers,
+): SeenCertificate | undefined {
+  if (question === undefined) return undefined;
+  const [number, rest] = JSON.parse(question) as [number, Omit<SeenCertificate['lineage'], 'name'>];
+  return { issuer: issuers.at(number), lineage: { ...rest, name }, revision };
+}
+
+/** Returns a hash of settings: the same for the same settings, and never 0. */
+export function hashOf(wanted: StoredSpec): number {
+  const text = JSON.stringify(wanted);
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return (hash >>> 0) + 1;
+}
+
+/** Returns what a try depends on. A certificate that rests after a try is tried again at once when this changes. */
+export const stateOf = ({ spec, current, renewal, failure, work, rolledBack }: Lineage): string =>
+  JSON.stringify([
+    ...[current?.id, current?.revoked !== undefined, renewal?.at, rolledBack?.until],
+    ...[failure?.code, failure?.retryAt, failure?.holdUntil, failure?.account],
+    ...[work?.step, work?.version, work?.order?.url, hashOf(spec)],
+  ]);
