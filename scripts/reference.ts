@@ -444,7 +444,7 @@ ${table(
 )}
 
 \`status\`, \`show\`, \`plan\`, \`limits\`, \`providers\`, \`doctor\`, \`dns test\`, \`balancer test\` and \`config check\` print objects instead, also with \`v\`, one per line:
-\`"object": "certificate"\`, \`"history"\` (of \`show --history\`: the \`runs\` that did something, the latest first), \`"node"\` (of \`status\`: what each node of the store lacks), \`"plan"\` (what happens to a certificate: \`steps\`) and \`"orders"\` (\`days\`) of \`plan\`, \`"limits"\` (\`buckets\` of a CA), \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
+\`"object": "certificate"\`, \`"history"\` (of \`show --history\`: the \`runs\` that did something, the latest first), \`"alarm"\` (of \`alarms\`), \`"node"\` (of \`status\`: what each node of the store lacks), \`"plan"\` (what happens to a certificate: \`steps\`) and \`"orders"\` (\`days\`) of \`plan\`, \`"limits"\` (\`buckets\` of a CA), \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
 \`line\` and \`message\`. A certificate's \`state\` is one of these:
 
 ${table(

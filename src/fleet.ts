@@ -23,6 +23,7 @@ import type { BalancerTrialNews, BalancerTrialReport, BalancerTrialRequest } fro
 import type { TrialNews, TrialReport } from './engine/acts/dns-trial.ts';
 import type { Forgotten } from './engine/acts/forget.ts';
 import type { RevocationWish } from './engine/acts/revoke.ts';
+import { type OpenAlarms, readAlarms } from './engine/alarms/open.ts';
 import type { Swept } from './engine/delivery/sweep-report.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/delivery/unjournalled.ts';
 import { inPass } from './engine/engine.ts';
@@ -68,6 +69,7 @@ export type {
   LostRemoval,
   LostReport,
   NodeStatus,
+  OpenAlarms,
   Outcome,
   PlanRequest,
   RunEntry,
@@ -130,6 +132,8 @@ export interface Fleet {
   nodes(certificates: readonly LineageStatus[], signal: AbortSignal): Promise<readonly NodeStatus[]>;
   /** Returns which documents about rate limits are damaged. The next order writes them anew. */
   damagedLedger(signal: AbortSignal): Promise<readonly Pick<CertfleetError, 'message' | 'hint'>[]>;
+  /** Returns the alarms that are open. Only reads the store. Fails with `store/corrupt`. */
+  alarms(signal: AbortSignal): Promise<OpenAlarms>;
   /**
    * Sends a test message to a declared notifier. Fails with `usage/unknown-name`, with `notify/…` if the message was not
    * sent, or with `config/…`.
@@ -392,6 +396,7 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
     plan: (request, signal) => pass(async (fleet) => (await import('./fleet/plan.ts')).planOf(fleet, request, signal)),
     nodes: (certificates, signal) => pass((fleet) => nodesOf(fleet, certificates, signal)),
     damagedLedger: (signal) => pass(({ engine }) => damagedLedger(engine, signal)),
+    alarms: (signal) => readAlarms(process, signal),
     testAlarms: (name, signal) => pass(({ engine }) => sendTest(engine, name, signal)),
     forgetNode: (node, signal) => pass((fleet) => forgetNode(fleet, node, signal)),
     doctor: (names, signal) => pass((fleet) => drawNamed(fleet, names, signal)),

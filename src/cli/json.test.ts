@@ -8,7 +8,14 @@ const argumentsOf = (text = ''): readonly string[] =>
   text.split(' ').flatMap((word) => (/^<shell>/.test(word) ? ['bash'] : word.startsWith('<') ? ['abc'] : []));
 
 /** What prints an object for each thing, and here there is none. */
-const lists: ReadonlySet<string> = new Set(['doctor abc', 'caa abc', 'account list', 'limits']);
+const lists: ReadonlySet<string> = new Set([
+  'doctor abc',
+  'caa abc',
+  'account list',
+  'limits',
+  'alarms',
+  'alarms list',
+]);
 
 const files = { '/c.yaml': 'store: { type: file, path: /x }\n' };
 const fleet = { status: [valid] };

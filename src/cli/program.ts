@@ -34,7 +34,7 @@ export function parseArguments(
       parent = groups.get(first) ?? group(program, first, output);
       groups.set(first, parent);
     }
-    const added = configure(parent.command(second ?? first), output)
+    const added = configure(parent.command(second ?? first, { isDefault: command.isDefault === true }), output)
       .summary(command.summary)
       .description(sentence(command.summary) + (command.description ? `\n\n${command.description}` : ''))
       .configureHelp({ showGlobalOptions: true })

@@ -30,6 +30,7 @@ import type {
   LostRemoval,
   LostReport,
   NodeStatus,
+  OpenAlarms,
   PlanRequest,
   RenewRequest,
   RevokeAnswer,
@@ -57,6 +58,7 @@ export interface FakeAnswers {
   readonly nodes?: readonly NodeStatus[];
   /** What is wrong with documents of the ledger. */
   readonly damagedLedger?: readonly string[];
+  readonly alarms?: OpenAlarms['open'];
   readonly history?: readonly RunEntry[];
   readonly limits?: readonly LimitsStatus[];
   readonly plan?: Ahead;
@@ -306,6 +308,7 @@ export function commandLine(given: CommandLine = {}) {
         return given.fleet?.plan ?? { from, until, certificates: [], days: [] };
       },
       nodes: async () => given.fleet?.nodes ?? [],
+      alarms: async () => ({ open: given.fleet?.alarms ?? [], more: 0 }),
       damagedLedger: async () => (given.fleet?.damagedLedger ?? []).map((message) => ({ message, hint: '' })),
       forgetNode: async (node) => {
         calls.push({ forgetNode: node });

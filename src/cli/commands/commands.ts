@@ -16,6 +16,8 @@ export interface Command {
   readonly description?: string;
   readonly arguments?: { readonly text: string; readonly description: string };
   readonly flags: readonly Flag[];
+  /** Its group alone means this command. */
+  readonly isDefault?: true;
   readonly examples?: readonly { readonly line: string; readonly why: string }[];
   /** Set if the command may ask a person at the terminal to add a record by hand. */
   readonly asksPerson?: true;
@@ -66,7 +68,7 @@ export const globalFlags: readonly Flag[] = [
 
 export const commandGroups: Readonly<Record<string, string>> = {
   account: 'show and change accounts at CAs',
-  alarms: 'try what sends alarms',
+  alarms: 'show open alarms, and try what sends them',
   balancer: 'try a load balancer',
   config: 'check and describe the configuration',
   dns: 'try a DNS provider',
@@ -270,6 +272,17 @@ export const commands: readonly Command[] = [
       },
     ],
     load: async () => (await import('./challenges/balancer-test.ts')).balancerTest,
+  },
+  {
+    name: 'alarms list',
+    summary: 'show the alarms that are open',
+    description:
+      'What is worth waking a person for, since when, and what to do. An alarm is sent once, repeated each day, and ' +
+      'resolved after two good looks. `certfleet alarms` alone does the same.',
+    flags: [],
+    isDefault: true,
+    examples: [{ line: 'certfleet alarms', why: 'what is open now' }],
+    load: async () => (await import('./look/alarms.ts')).listAlarms,
   },
   {
     name: 'alarms test',

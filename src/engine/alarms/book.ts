@@ -18,20 +18,20 @@ export interface AlarmBook {
   write(page: Page, signal: AbortSignal): Promise<Page | undefined>;
 }
 
-const key: Key = { kind: 'alarm', name: 'open' };
+export const alarmsKey: Key = { kind: 'alarm', name: 'open' };
 
 /** The alarms of all processes that share a store. */
 export const createStoreBook = (engine: Pick<EngineProcess, 'store' | 'reporter' | 'clock'>): AlarmBook => ({
   async read(signal) {
     const { store } = engine;
     try {
-      const entry = await store.get(key, signal);
+      const entry = await store.get(alarmsKey, signal);
       if (!entry) return { document: noAlarms, revision: null };
       return { document: decodeAlarms(entry.bytes, store.location), revision: entry.revision };
     } catch (error) {
       if (!isFailure(error, 'store/corrupt') || !store.setAside) throw error;
       // What is open is found again. Only what was told is forgotten, so it is told once more.
-      const aside = await store.setAside(key, signal);
+      const aside = await store.setAside(alarmsKey, signal);
       const kept = aside ? `; what was left of it is in ${aside.kept}` : '';
       report(engine, { level: 'warn', event: 'log', message: `${error.message}${kept}` });
       if (aside?.standing) return await this.read(signal);
@@ -42,7 +42,7 @@ export const createStoreBook = (engine: Pick<EngineProcess, 'store' | 'reporter'
     try {
       return {
         document,
-        revision: await engine.store.put(key, encodeDocument(document), { ifRevision: revision, signal }),
+        revision: await engine.store.put(alarmsKey, encodeDocument(document), { ifRevision: revision, signal }),
       };
     } catch (error) {
       if (isFailure(error, 'store/conflict')) return undefined;

@@ -1,5 +1,38 @@
+import { withLetters } from '../../../config/certificates/identifiers.ts';
+import type { OpenAlarms } from '../../../fleet.ts';
 import type { Run } from '../../context.ts';
+import { dateText } from '../../output/text.ts';
 import { openAny } from '../challenges/trial.ts';
+
+/** `certfleet alarms`, and `certfleet alarms list`. */
+export const listAlarms: Run = async (session) => {
+  const fleet = await session.fleet({ makeStore: false });
+  const { open, more } = await fleet.alarms(session.signal);
+  for (const alarm of open) session.printJson({ object: 'alarm', ...alarm });
+  if (session.json) return 0;
+  if (open.length === 0) {
+    session.print('No alarm is open.');
+    const { alarms } = await session.settings();
+    if (Object.keys(alarms).length === 0)
+      session.note('`alarms` in the configuration says whom to tell. Without it, only `certfleet run` keeps alarms.');
+    return 0;
+  }
+  const now = await session.now();
+  for (const { message, hint, since, toldAt, kind } of open) {
+    session.print(`${withLetters(message)}`);
+    const told = `${kind}, since ${dateText(since, now)}, last told on ${dateText(toldAt, now)}`;
+    session.print(`  ${hint === '' ? '' : `${hint}\n  `}(${told})`);
+  }
+  if (more > 0) session.print(`There are ${more} more.`);
+  return 0;
+};
+
+/** Mentions open alarms below the status of certificates. */
+export const openAlarmsText = ({ open, more }: OpenAlarms): string | undefined => {
+  const count = open.length + more;
+  if (count === 0) return undefined;
+  return `${count} ${count === 1 ? 'alarm is' : 'alarms are'} open: \`certfleet alarms\` lists ${count === 1 ? 'it' : 'them'}.`;
+};
 
 /** `certfleet alarms test NAME` */
 export const testAlarms: Run = async (session) => {

@@ -12,6 +12,7 @@ import { certificateNames } from '../../flags/names.ts';
 import { asExample, mergedIfMany, nameless, withoutNames } from '../../output/failure.ts';
 import { formatTable } from '../../output/table.ts';
 import { dateText, fromNow, widthOf, withDates } from '../../output/text.ts';
+import { openAlarmsText } from './alarms.ts';
 import { nodesText } from './nodes.ts';
 
 /**
@@ -65,6 +66,13 @@ export const status: Run = async (session) => {
     session.printWhole(`\n${about.table}`);
     if (about.remarks.length > 0) session.print(`\n${about.remarks.join('\n')}`);
   }
+  // `certfleet store check` names a damaged document.
+  const alarms = await fleet.alarms(session.signal).catch((error: unknown) => {
+    if (!isFailure(error, 'store/corrupt')) throw error;
+    return undefined;
+  });
+  const open = alarms && openAlarmsText(alarms);
+  if (open !== undefined) session.print(`\n${open}`);
   const next = nextText(all, now);
   if (next !== undefined) session.print(`\n${next}`);
   return code;
