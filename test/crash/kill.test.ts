@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { History } from '../../src/core/history/history.ts';
 import { sampled } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -138,6 +139,11 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     const lineage = await readLineage(state);
     expect(lineage?.work, point).toBeUndefined();
     expect(lineage?.last?.result, `${point}\n${second.stderr}`).toMatch(/issued|renewed/);
+    const history = (await documents(openState(state), 'history')).get('abc')?.json as Partial<History> | undefined;
+    if (workAfterKill?.lease)
+      expect(history?.runs?.at(-1)?.continued, `${point}: the history`).toMatchObject({
+        ...{ step: workAfterKill.step, startedAt: workAfterKill.startedAt, cutOff: expect.any(String) },
+      });
     expect(await currentKeyFits(state), `${point}: key and certificate belong together`).toBe(true);
     if (workAfterKill && keysAfterKill.includes(`abc~${workAfterKill.version}`) && workAfterKill.step !== 'deploy')
       expect(lineage?.current?.id, `${point}: the key of step 4 is the certificate’s`).toBe(workAfterKill.version);

@@ -72,6 +72,16 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
     const ended = await daemon.stop();
     expect([ended.status, ended.stderr]).toEqual([0, '']);
     for (const name of ['abc', 'more']) expect((await readLineage(home.store, name)).work?.lease).toBeUndefined();
+    const { events } = await home.certfleet(['show', 'abc', '--history', '--json']);
+    const ofDaemon = { trigger: 'run', process: 'daemon' };
+    // The stop may have come before the delivery.
+    const runs = [
+      { ...ofDaemon, result: expect.stringMatching(/^(done|stopped)$/), did: expect.arrayContaining(['renewed']) },
+      { ...ofDaemon, result: 'done', did: ['issued', 'delivered'] },
+    ];
+    expect(events).toContainEqual(
+      expect.objectContaining({ object: 'history', runs: runs.map((one) => expect.objectContaining(one)) }),
+    );
     expect(await home.certfleet(['renew', '--json'])).toMatchObject({ status: 0 });
   });
 

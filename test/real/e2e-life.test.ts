@@ -62,6 +62,15 @@ describe('certfleet revoke', () => {
     const after = await served(name);
     expect(after.publicKey.equals(before.publicKey)).toBe(false);
     expect(await atCa(after.serialNumber.toLowerCase())).toBe('Valid');
+    // Both are one run.
+    const history = await run('show', name, '--history');
+    succeeded(history);
+    expect(history.stdout).toMatch(
+      /^\d{4}-\d\d-\d\d .*: revoked, renewed and delivered, [\d.]+ s\n {2}Run by +`certfleet revoke` on /,
+    );
+    expect(history.stdout).toMatch(
+      /\n\n.*: issued and delivered, .*\n {2}Run by +`certfleet issue` on .*\n {2}Version .*\n {2}Steps +checks [\d.]+ s, order/,
+    );
   });
 
   itDrawn('for another reason ends the renewals, and issue gets another one', async () => {

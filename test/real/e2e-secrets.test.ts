@@ -128,7 +128,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
       ['environment of the hook', hookEnvironment],
       ['log file', readFileSync(log, 'utf8')],
     ]);
-    for (const kind of ['lineage', 'version', 'meta', 'token', 'ledger', 'lock'] as readonly Kind[])
+    for (const kind of ['lineage', 'version', 'meta', 'token', 'ledger', 'lock', 'history'] as readonly Kind[])
       for (const [name, text] of await documents(home.store, kind)) places.set(`document ${kind}/${name}`, text);
     const found = [...places].flatMap(([place, text]) =>
       [...secrets].filter(([secret]) => text.includes(secret)).map(([, whose]) => `${whose} in ${place}`),
