@@ -97,7 +97,8 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
     if (!job || !lineage) return undefined;
     const { current, work } = lineage;
     // Whoever works on it looks at the end. A version that is revoked or went back is not what should be served.
-    if (!current || work || revocationOf(lineage, current) || hasBroken(job.wanted, lineage)) return 'later';
+    const isBusy = work?.lease !== undefined || work?.step === 'deploy';
+    if (!current || isBusy || revocationOf(lineage, current) || hasBroken(job.wanted, lineage)) return 'later';
     return { wanted: job.wanted, lineage: { ...lineage, current }, revision: entry.revision };
   }
 

@@ -46,7 +46,7 @@ const mayFollow = {
   rebuilt: ['absent'],
   leftAlone: ['idle', 'interrupted', ...held],
   windowAsked: ['idle'],
-  drifted: ['idle'],
+  drifted: ['idle', 'interrupted'],
   beaten: held,
   recordsKept: held,
   released: held,

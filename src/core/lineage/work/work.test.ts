@@ -134,7 +134,7 @@ describe('the table of what may follow what', () => {
       ...{ begun: 'idle', ordered: 'idle', challenged: 'idle', current: 'idle' },
     },
     windowAsked: { idle: 'idle' },
-    drifted: { idle: 'idle' },
+    drifted: { idle: 'idle', interrupted: 'interrupted' },
     beaten: stays,
     recordsKept: stays,
     released: { ...left, bare: 'idle' },
