@@ -182,7 +182,7 @@ it('is reloaded a few times, and no more, if each target says that it has the ve
 
   service.activations.length = 0;
   always(service, service.old);
-  await hours(service, 72);
+  await hours(service, 30);
   expect(service.activations).toEqual(['one', 'two', 'one', 'two', 'one', 'two']);
   expect(await service.deployment()).toMatchObject({ state: 'pending', code: 'deploy/drifted', alarmed: true });
 });
@@ -195,7 +195,7 @@ it('is not reloaded for the valid certificate of somebody else, nor if nothing a
     [undefined, 'deploy/no-answer'],
   ] as const) {
     always(service, shown);
-    await hours(service, 48);
+    await hours(service, 25);
     expect(await service.deployment()).toMatchObject({ state: 'pending', code, drifted: true, alarmed: true });
     expect(service.activations).toEqual([]);
     always(service, service.has.two);

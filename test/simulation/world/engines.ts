@@ -78,7 +78,7 @@ export function engineOf(
     credentialsOf: async () => '',
     roots: async () => '',
     externalAccount: async () => undefined,
-    looks: () => createLooks(gate),
+    looks: () => createLooks({ outside, gate }),
   };
   const random = own.fork('ids');
   return createEngineProcess({

@@ -23,6 +23,8 @@ export interface Grips {
   /** Stops a replica in order, and starts it again after some time. */
   readonly stop: (replica: string, forMs: number) => void;
   readonly request: (command: Command) => void;
+  /** Puts the version before back at a place behind the endpoint of a certificate. */
+  readonly putBack: (certificate: string, share: number) => void;
 }
 
 /** Lets an incident begin, and end after its time. */
@@ -96,6 +98,9 @@ export function happen(incident: Incident, grips: Grips): void {
     }
     case 'stop':
       stop(incident.replica, incident.forMs);
+      break;
+    case 'drift':
+      grips.putBack(incident.certificate, incident.share);
       break;
     case 'command': {
       const { asked } = incident.command;

@@ -123,6 +123,20 @@ export const mutants: readonly Mutant[] = [
     text: 'const keyOf = (directory: string): Key',
     instead: "const keyOf = (_directory: string, directory = 'all'): Key",
   },
+  {
+    seed: 6,
+    name: 'what an endpoint no longer serves is not repaired',
+    file: 'src/engine/steady/watch.ts',
+    text: 'if (drifts.size === 0) return;',
+    instead: 'if (drifts.size >= 0) return;',
+  },
+  {
+    seed: 6,
+    name: 'a node does not look at its own targets',
+    file: 'src/engine/delivery/node-targets.ts',
+    text: 'return found.includes(true);',
+    instead: 'return found.length < 0;',
+  },
 ];
 
 /** Returns the source of the file with the change. */

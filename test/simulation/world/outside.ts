@@ -5,6 +5,7 @@ import type { Looks } from '../../../src/engine/engine.ts';
 import type { Deployer, Look, VersionRef } from '../../../src/ports/deployer.ts';
 import type { Solver } from '../../../src/ports/solver.ts';
 import type { Vantage } from '../../../src/ports/vantage.ts';
+import { readCertificates } from './ca-model/fake-pem.ts';
 import type { Chance } from './chance.ts';
 import type { Checks } from './checks.ts';
 import type { Gate } from './gate.ts';
@@ -12,6 +13,10 @@ import type { Process } from './process.ts';
 
 /** The address of every web server here. */
 const address = '192.0.2.80';
+
+/** The address of a place behind an endpoint, and the place at an address. */
+const addressOf = (place: number) => `198.51.100.${place}`;
+const placeAt = (at: string) => Number(at.slice(at.lastIndexOf('.') + 1));
 
 /** A version that a target takes a while to use in all of its places. */
 interface RollOut {
@@ -27,6 +32,10 @@ export interface Outside {
   readonly probes: Set<string>;
   /** Who wrote such a probe after it had lost its lease. */
   readonly lateProbes: Map<string, Process>;
+  /** The places behind each endpoint, as in `used`, by the name of its host. Each has an address. */
+  readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  /** The certificates that were delivered, by `lineage version`. */
+  readonly certificates: Map<string, Uint8Array>;
   /** The version in use, by `lineage target` or, where each node has its own, `lineage target@node`. */
   readonly used: Map<string, string>;
   readonly rollOuts: Map<string, RollOut>;
@@ -39,7 +48,9 @@ export interface Outside {
   nextUpload: number;
 }
 
-export const emptyOutside = (): Outside => ({
+export const emptyOutside = (endpoints: Outside['endpoints'] = new Map()): Outside => ({
+  endpoints,
+  certificates: new Map(),
   answers: new Map(),
   probes: new Set(),
   lateProbes: new Map(),
@@ -149,7 +160,10 @@ export function createDeployer(ports: Ports, target: string, settings: AdapterSe
     look: (version, signal) => call('look', version, signal, () => look(version)),
     stage: (version, _note, signal) => call('stage', version, signal, () => null),
     activate: (version, _staged, _note, signal) =>
-      call('activate', version, signal, () => void outside.used.set(placeOf(version), version.id)),
+      call('activate', version, signal, () => {
+        outside.certificates.set(`${version.lineage} ${version.id}`, readCertificates(version.certPem)[0]!.der);
+        outside.used.set(placeOf(version), version.id);
+      }),
   };
 
   function look(version: VersionRef) {
@@ -226,18 +240,29 @@ export function createVantage({ outside, gate }: Pick<Ports, 'outside' | 'gate'>
       };
       return gate({ name: 'vantage.get', about: url, signal, ms: api, effect, failure, lost: failure });
     },
-    handshake: () => Promise.reject(failure()),
+    handshake({ address, serverName }, signal) {
+      const effect = () => {
+        const place = outside.endpoints.get(serverName)?.[placeAt(address)] ?? '';
+        const certificateDer = outside.certificates.get(`${place.split(' ')[0]} ${outside.used.get(place)}`);
+        if (!certificateDer) throw failure();
+        return { certificateDer };
+      };
+      return gate({ name: 'vantage.handshake', about: address, signal, ms: api, effect, failure, lost: failure });
+    },
   };
 }
 
-export function createLooks(gate: Gate): Looks {
+export function createLooks({ outside, gate }: Pick<Ports, 'outside' | 'gate'>): Looks {
   const failure = () => fail('dns/lookup-failed', { server: 'ns.test', question: 'a question', reason: 'no answer' });
   const look = <T>(about: string, signal: AbortSignal, answer: T) =>
     gate({ name: 'dns.look', about, signal, ms: [5, 50], effect: () => answer, failure, lost: failure });
   return {
     asTheCa: true,
     addresses: (name, signal) =>
-      look(name, signal, { verdict: 'found', ipv4: [address], ipv6: [], finding: '' } as const),
+      look(name, signal, {
+        ...({ verdict: 'found', ipv6: [], finding: '' } as const),
+        ipv4: outside.endpoints.get(name)?.map((_place, at) => addressOf(at)) ?? [address],
+      }),
     caa: ({ name }, signal) => look(name, signal, { verdict: 'pass', finding: '' } as const),
   };
 }

@@ -22,6 +22,8 @@ export interface Punctuality {
   look(name: string): void;
   /** A fault has struck a call. */
   struck(): void;
+  /** Reports whether something may have hindered the work on a certificate since a time. */
+  isHindered(name: string, fromMs: number): boolean;
 }
 
 export function createPunctuality(
@@ -97,6 +99,7 @@ export function createPunctuality(
         world.violate(`${name} is not issued, although nothing hinders it: ${why}`);
       });
     },
+    isHindered,
     struck() {
       struckMs = nowMs();
     },

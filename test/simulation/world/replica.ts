@@ -1,3 +1,4 @@
+import type { LookTimes } from '../../../src/core/node/look-times.ts';
 import type { Outcome } from '../../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../../src/engine/engine.ts';
@@ -5,6 +6,7 @@ import { createAlarmWatch } from '../../../src/engine/steady/alarm-watch.ts';
 import type { Declarations } from '../../../src/engine/steady/seen.ts';
 import { keepRunning } from '../../../src/engine/steady/steady.ts';
 import { createVitals } from '../../../src/engine/steady/vitals.ts';
+import { createWatch } from '../../../src/engine/steady/watch.ts';
 import type { Chance } from './chance.ts';
 import type { Process } from './process.ts';
 
@@ -26,6 +28,8 @@ interface World {
   /** Whether this replica takes care of what only one should do. */
   readonly isMine: () => boolean;
   readonly done: (outcome: Outcome) => void;
+  /** How often it looks at what is served, if it does. */
+  readonly looks: LookTimes | undefined;
 }
 
 /** How often it looks for alarms that time alone brings: a world has too many minutes. */
@@ -35,7 +39,7 @@ const lookEveryMs = 10 * 60_000;
 const noticeMs = 15_000;
 
 /** Runs the loop of a replica. Replicas that all woke at once would only wait for each other, which some of them do. */
-export function live({ engine, process, chance, signal, wanted, takeChanged, ...world }: World): Promise<void> {
+export async function live({ engine, process, chance, signal, wanted, takeChanged, ...world }: World): Promise<void> {
   const declaredNow = (): Declarations => ({
     names: () => wanted().keys(),
     jobOf(name) {
@@ -55,13 +59,16 @@ export function live({ engine, process, chance, signal, wanted, takeChanged, ...
     ...{ declared, vitals, lookEveryMs },
     ...{ peers: { isMine: world.isMine, known: () => [], missing: () => [] }, refused: () => undefined },
   });
+  const { looks } = world;
+  const watch = looks && createWatch({ engine, declared, isMine: world.isMine, times: looks });
   const over = new AbortController();
-  const watching = alarms.run(over.signal);
+  const beside = Promise.all([alarms.run(over.signal), watch?.look(over.signal)]);
   const running = keepRunning(
     {
       ...{ engine, vitals, alarms, declared },
       ...{ isMine: () => true, askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
-      ...{ ready() {}, done: world.done, hasNewSecrets: () => false, note() {} },
+      ...{ ready() {}, done: world.done, hasNewSecrets: () => false },
+      note: (names) => watch?.note(names),
       changes: {
         take: () => (isNoticing ? [] : takeChanged()),
         onChange: (ring) =>
@@ -80,7 +87,7 @@ export function live({ engine, process, chance, signal, wanted, takeChanged, ...
   );
   const end = async () => {
     over.abort();
-    await watching;
+    await beside;
   };
   return running.finally(end);
 }

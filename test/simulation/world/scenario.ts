@@ -1,7 +1,9 @@
 import type { LimitId } from '../../../src/core/limits/rate-limits.ts';
+import type { LookTimes } from '../../../src/core/node/look-times.ts';
 import type { AdapterTraits, NamedAdapter, StoredSpec } from '../../../src/core/spec/spec.ts';
 import { type Command, drawCommands } from './asks.ts';
 import { type Chance, chanceOf } from './chance.ts';
+import { drawDrifts, looksFor, withEndpoint } from './endpoints.ts';
 import { callsOfAlarms, drawFaults, type Fault } from './faults.ts';
 import { solverOf } from './outside.ts';
 
@@ -39,6 +41,8 @@ export type Incident = { readonly atMs: number } & (
   | { readonly what: 'other-ca'; readonly certificate: string }
   /** SIGTERM. */
   | { readonly what: 'stop'; readonly replica: string; readonly forMs: number }
+  /** Somebody puts the version before back at one of the places behind an endpoint. */
+  | { readonly what: 'drift'; readonly certificate: string; readonly share: number }
   | { readonly what: 'command'; readonly command: Command }
 );
 
@@ -52,6 +56,8 @@ export interface Scenario {
   readonly lifetimeMs: number;
   /** A certificate's window is asked for this seldom at most. 0: whenever the CA wants to be asked. */
   readonly askEveryMs: number;
+  /** How often what is served is looked at, if it is. */
+  readonly looks?: LookTimes;
   /** How long things go on happening. The world then has time to come to rest. */
   readonly spanMs: number;
   readonly faults: readonly Fault[];
@@ -216,17 +222,22 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
   const specChance = chance.fork('specs');
   const spread = chance.fork('cas');
   const hasTwo = spread() < 0.3;
+  const isWatched = seed % 7 === 6;
   const specs = Array.from({ length: size.specs }, (_, at) => {
-    const spec = drawSpec(specChance, at, limits);
+    const drawn = drawSpec(specChance, at, limits);
+    const spec = isWatched ? withEndpoint(drawn) : drawn;
     return hasTwo && spread() < 0.5 ? { ...spec, issuer: otherIssuer } : spec;
   });
   // Faults and incidents meet little else than questions if each is asked.
   const askEveryMs = lifetimeMs / 2;
-  const calm = { seed, replicas, specs, limits, lifetimeMs, askEveryMs, spanMs };
+  const looks = isWatched ? { looks: looksFor(lifetimeMs) } : {};
+  const calm = { seed, replicas, specs, limits, lifetimeMs, askEveryMs, spanMs, ...looks };
+  const drifts = isWatched ? drawDrifts(chance.fork('drifts'), calm) : [];
   // Some worlds without faults, in which the writes are counted.
-  if (size.faults === 0 || seed % 10 === 0) return { ...calm, faults: [], incidents: [] };
+  if (size.faults === 0 || seed % 10 === 0) return { ...calm, faults: [], incidents: drifts };
   // In others, nothing is wrong but one of two CAs: the certificates of the other one must not notice.
-  if (hasTwo && spread() < 0.3) return { ...calm, faults: [], incidents: [drawOutage(spread, calm)] };
+  if (hasTwo && spread() < 0.3)
+    return { ...calm, faults: [], incidents: byTime([drawOutage(spread, calm), ...drifts]) };
   const names = replicas.map(({ name }) => name);
   const ofAlarms = { count: Math.ceil(size.faults / 5), replicas: names, spanMs, calls: callsOfAlarms };
   const faults = byTime([
@@ -234,7 +245,7 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
     ...drawFaults(chance.fork('alarms'), ofAlarms),
   ]);
   const drawn = drawIncidents(chance.fork('incidents'), calm);
-  const incidents = hasTwo ? withOtherCa(spread, drawn, calm) : drawn;
+  const incidents = byTime([...(hasTwo ? withOtherCa(spread, drawn, calm) : drawn), ...drifts]);
   const asked = chance.fork('commands');
   if (asked() < 0.5) return { ...calm, faults, incidents };
   const certificates = specs.map(({ name }) => name);

@@ -5,7 +5,9 @@ import { keyPem, publicKeyOf } from './ca-model/fake-pem.ts';
 import { letsEncryptLimits } from './ca-model/settings.ts';
 import { type Chance, chanceOf } from './chance.ts';
 import { createChecks } from './checks.ts';
+import { createDrifts } from './drifts.ts';
 import { leftAtTheEnd } from './ending.ts';
+import { endpointsOf } from './endpoints.ts';
 import { engineOf, leaseTtlMs, type Surroundings } from './engines.ts';
 import { createFaults, createGate, type TakeFault } from './gate.ts';
 import { type Grips, happen } from './incidents.ts';
@@ -59,7 +61,7 @@ export async function runWorld(
   const tracing = createTrace(() => timeline.nowMs, options.print);
   const { trace } = tracing;
   const shared = createMemoryStore((bytes) => bytes);
-  const outside = emptyOutside();
+  const outside = emptyOutside(endpointsOf(scenario));
   const processes = new Map<number, Process>();
   /** The last process of each replica. */
   const newest = new Map<string, Process>();
@@ -112,6 +114,13 @@ export async function runWorld(
     wanted,
     lineageOf: (name) => checks.lineages.get(name)?.lineage,
     violate,
+  });
+  const drifts = createDrifts(scenario.looks, {
+    nowMs: () => timeline.nowMs,
+    later: (ms, run) => void timeline.later(ms, run),
+    lineageOf: (name) => checks.lineages.get(name)?.lineage,
+    isHindered: (name, fromMs) => punctuality.isHindered(name, fromMs),
+    ...{ wanted, outside, violate },
   });
   const promises = createPromises({
     nowMs: () => timeline.nowMs,
@@ -246,6 +255,7 @@ export async function runWorld(
       },
       onChange: (wake) => void listeners.set(name, wake),
       askEveryMs: scenario.askEveryMs,
+      looks: scenario.looks,
       done(outcome) {
         const { certificate, result, message } = outcome;
         trace(process, 'outcome', `${certificate} ${result}: ${message}`);
@@ -281,6 +291,7 @@ export async function runWorld(
       for (const account of accounts) for (const ca of cas.values()) ca.unpause(account);
     },
     later: (ms, run) => void timeline.later(ms, run),
+    putBack: (certificate, share) => drifts.putBack(certificate, share),
     configured(name) {
       generation += 1;
       tellAll(name);
