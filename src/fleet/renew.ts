@@ -2,7 +2,7 @@ import { reasonOf } from '../core/errors/errors.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
-import { createPassAlarms } from '../engine/alarms/pass-alarms.ts';
+import { withAlarms } from '../engine/alarms/pass-alarms.ts';
 import { type Engine, report } from '../engine/engine.ts';
 import { lookAfterMissing } from '../engine/ledger/missing-nodes.ts';
 import { readReplicas } from '../engine/ledger/replica.ts';
@@ -30,20 +30,17 @@ export async function renew(fleet: OpenFleet, request: RenewRequest, signal: Abo
   const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
   const isWhole = names.length === 0;
   const remembers = isWhole && obeyBackoff && !hooks ? { nextRunMs } : undefined;
-  const alarms = engine.connect.notifiers().length > 0 ? createPassAlarms(engine, { jobs, isWhole }) : undefined;
-  try {
-    const outcomes = await reconcileAll(
-      engine,
-      { jobs, jobOf: ofFlags, isWhole, remembers, read: alarms?.read },
-      signal,
-    );
-    if (isWhole) await lookAfterNodes(engine, signal);
-    await alarms?.passed(outcomes, signal);
-    return outcomes;
-  } catch (error) {
-    await alarms?.failed(error, signal);
-    throw error;
-  }
+  const pass = { jobs, jobOf: ofFlags, isWhole, remembers };
+  return withAlarms(
+    engine,
+    { jobs, isWhole },
+    async (read) => {
+      const outcomes = await reconcileAll(engine, { ...pass, read }, signal);
+      if (isWhole) await lookAfterNodes(engine, signal);
+      return outcomes;
+    },
+    signal,
+  );
 }
 
 /** Raises an alarm about missing nodes. A failure does not affect the outcomes; the next run tries again. */

@@ -14,6 +14,7 @@ import type { Cache } from '../../src/ports/cache.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Issuer } from '../../src/ports/issuer.ts';
+import type { Notifier } from '../../src/ports/notifier.ts';
 import type { Pki } from '../../src/ports/pki.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
@@ -38,6 +39,8 @@ export interface ReplicaOptions {
   readonly store?: Store;
   /** What the passes of its machine remember. */
   readonly cache?: Cache;
+  /** Who gets its alarms, by name. */
+  readonly notifiers?: Readonly<Record<string, Notifier>>;
   readonly solver?: Solver | ((part: OwnedSolver) => Promise<Solver>);
   readonly deployer?: Deployer | ((spec: StoredSpec, target: string) => Deployer);
   /** What it sees of the service behind all endpoints, which have this address. */
@@ -158,10 +161,8 @@ export async function createSimulatedWorld(
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
         forgetNode: async () => {},
-        notifiers: () => [],
-        notifier: async (name) => {
-          throw new Error(`there is no notifier ${name}`);
-        },
+        notifiers: () => Object.keys(own.notifiers ?? {}),
+        notifier: async (name) => own.notifiers![name]!,
         digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',

@@ -18,10 +18,12 @@ import { lineageNamed } from '../run/stored-lineage.ts';
 import { type Alarms, createAlarms } from './alarms.ts';
 import { createOwnBook, createStoreBook } from './book.ts';
 
+/** Takes note of a document that a pass has read. */
+type Read = (wanted: StoredSpec, lineage: Lineage) => void;
+
 /** Alarms of a pass that a timer runs. */
-export interface PassAlarms {
-  /** Takes note of a document that the pass has read. */
-  read(wanted: StoredSpec, lineage: Lineage): void;
+interface PassAlarms {
+  readonly read: Read;
   /** Tells what is worth an alarm after the pass. Never fails, but if the signal aborts. */
   passed(outcomes: readonly Outcome[], signal: AbortSignal): Promise<void>;
   /** Tells that the pass has failed, if that is the store's fault. */
@@ -31,14 +33,35 @@ export interface PassAlarms {
 /** For how long a run waits to try a notifier again that has failed. */
 const retryMs = 15_000;
 
-/**
- * @param pass.jobs what the pass takes care of, whether it is stored or not
- * @param pass.isWhole these are all certificates
- */
-export function createPassAlarms(
+/** What a pass takes care of. */
+interface Covered {
+  /** Stored or not. */
+  readonly jobs: readonly { readonly wanted: StoredSpec }[];
+  /** These are all certificates. */
+  readonly isWhole: boolean;
+}
+
+/** Runs a pass, and tells what is worth an alarm after it, if there is whom to tell. The pass may fail. */
+export async function withAlarms(
   engine: Engine,
-  pass: { readonly jobs: readonly { readonly wanted: StoredSpec }[]; readonly isWhole: boolean },
-): PassAlarms {
+  covered: Covered,
+  pass: (read: Read | undefined) => Promise<readonly Outcome[]>,
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  if (engine.connect.notifiers().length === 0) return pass(undefined);
+  const alarms = createPassAlarms(engine, covered);
+  let outcomes: readonly Outcome[];
+  try {
+    outcomes = await pass(alarms.read);
+  } catch (error) {
+    await alarms.failed(error, signal);
+    throw error;
+  }
+  await alarms.passed(outcomes, signal);
+  return outcomes;
+}
+
+function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
   const { cache, clock, connect, node, store } = engine;
   const shared = createAlarms(engine, createStoreBook(engine));
   const own = createAlarms(engine, createOwnBook(cache, connect.digest(['alarms', store.location, node])));
