@@ -81,10 +81,11 @@ describe('a problem', () => {
     ],
     [
       'a setting twice',
-      { 'x.yaml': 'node: a\nleaseTtl: 30s', 'y.yaml': 'node: a' },
+      { 'x.yaml': 'node: a\nleaseTtl: 30s', 'y.yaml': 'node: a\nstor: 1' },
       [
         'certfleet.d/x.yaml:2: leaseTtl is declared twice (also in /etc/certfleet/certfleet.yaml:5)',
         'certfleet.d/y.yaml:1: node is declared twice (also in /etc/certfleet/certfleet.d/x.yaml:1)',
+        'certfleet.d/y.yaml:2: unknown key "stor"; did you mean "store"?',
       ],
     ],
     [

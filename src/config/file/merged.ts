@@ -44,7 +44,7 @@ export function merge(values: readonly unknown[]): Merged {
   /** Where each key and each name of a group is, by its path as text, and each entry of a list. */
   const places = new Map<string, PlaceOfPart>();
   const entries = new Map<string, PlaceOfPart[]>();
-  const certificates = new Map<string, PlaceOfPart>();
+  const certificates = new Map<unknown, PlaceOfPart>();
 
   /** Takes note of where something is. Reports whether it is the first of its name. */
   function declare(path: readonly string[], part: number): boolean {
@@ -64,17 +64,18 @@ export function merge(values: readonly unknown[]): Merged {
     lists.set(key, list);
     entries.set(key, where);
     for (const [index, value] of added.entries()) {
+      const path = [key, index, 'name'];
+      const name = isFields(value) ? value['name'] : undefined;
+      const first = certificates.get(name);
+      // Within one text, this is found with its other problems.
+      if (first && first.part !== part) {
+        const message = `the certificate name "${shown(String(name))}" is used twice; every certificate needs its own`;
+        problems.push({ part, path, first, message });
+        continue;
+      }
+      if (typeof name === 'string') certificates.set(name, { part, path });
       list.push(value);
       where.push({ part, path: [key, index] });
-      const name = isFields(value) ? value['name'] : undefined;
-      if (typeof name !== 'string') continue;
-      const first = certificates.get(name);
-      if (!first) certificates.set(name, { part, path: [key, index, 'name'] });
-      // Within one text, this is found with its other problems.
-      else if (first.part !== part) {
-        const message = `the certificate name "${shown(name)}" is used twice; every certificate needs its own`;
-        problems.push({ part, path: [key, index, 'name'], first, message });
-      }
     }
   }
 

@@ -30,12 +30,12 @@ export async function settingsOf(
   const placeOf: Merged['placeOf'] = (path) => ({ part: 0, path });
   if (unusable.length > 0) return { settings: undefined, problems: unusable, placeOf };
   const merged = merge(values);
-  if (merged.problems.length > 0) return { ...merged, settings: undefined };
   const inPart = (path: readonly PropertyKey[]) => merged.placeOf(path).path;
   const places: Places = { at: (path) => keys.at(inPart(path)), within: (path) => keys.within(inPart(path)) };
   const { settings, problems } = await settingsIn(merged.value, { env, registry, folder, places });
   const inParts = problems.map((problem) => ({ ...problem, ...merged.placeOf(problem.path) }));
-  return { settings, problems: inParts, placeOf: merged.placeOf };
+  const all = [...merged.problems, ...inParts];
+  return { settings: all.length === 0 ? settings : undefined, problems: all, placeOf: merged.placeOf };
 }
 
 function parse(text: string): { readonly value: unknown } | { readonly problem: Problem } {

@@ -253,6 +253,8 @@ export function createSeen(
     retryFailed(busy) {
       for (const name of busy) again.add(name);
       for (const [name, { summary }] of seen) if (summary.hasFailed) again.add(name);
+      // A first try that failed early has left no document.
+      for (const name of rests.keys()) if (!seen.has(name) && rests.delete(name)) again.add(name);
       return [...again];
     },
     question(name) {
