@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
-import { type Bench, type Home, onlyCertificate, readLineage, rewriteLineage, startBench } from '../support/e2e.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { type Bench, onlyCertificate, readLineage, rewriteLineage, startBench } from '../support/e2e.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -15,33 +16,9 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
     bench = await startBench();
   });
 
-  /** Starts the daemon, and stops it in order once the test is over. */
-  function start(home: Home) {
-    let output = '';
-    let stop = () => {};
-    const stopped = new Promise<void>((resolve) => (stop = resolve));
-    const ended = home.certfleet(['run', '--json'], {
-      seen: (all) => (output = all),
-      killWhen: stopped,
-      killWith: 'SIGTERM',
-    });
-    onTestFinished(async () => {
-      stop();
-      await ended;
-    });
-    return {
-      saw: (text: string, times = 1) =>
-        until(async () => output.split(text).length > times, { what: `it says ${text}: ${output.slice(-2_000)}` }),
-      stop: () => {
-        stop();
-        return ended;
-      },
-    };
-  }
-
   it('issues what is declared, follows the configuration and the store, and stops in order', async () => {
     const home = await bench.home(onlyCertificate('abc'));
-    const daemon = start(home);
+    const daemon = startDaemon(home);
     await daemon.saw('"certificate.deployed","certificate":"abc"');
 
     // Another certificate is declared.
@@ -87,7 +64,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
 
   it('leaves a certificate alone that is deleted beside it, and renews one that a person issues by flags', async () => {
     const home = await bench.home(onlyCertificate('none'));
-    const daemon = start(home);
+    const daemon = startDaemon(home);
     await daemon.saw('"run.started"');
     const flags = ['--http', 'web', '--deploy', `files:${home.files}`, '--name', 'flags'];
     const issued = await home.certfleet(['issue', '-d', 'abc.example.test', ...flags]);

@@ -79,6 +79,11 @@ export interface Bind {
   dump(zone: string): Promise<string>;
   /** Changes the zone by nsupdate with the first key: `add x.example.test. 60 TXT "foreign"`. */
   update(zone: string, ...lines: readonly string[]): Promise<void>;
+  /**
+   * Gives the first key another secret, here and in {@link keyFile}, as an administrator does who rotates it. Returns the
+   * new key; the old one is refused from then on.
+   */
+  rotate(): Promise<BindKey>;
   rndc(...args: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
@@ -207,6 +212,12 @@ export async function startBind(options: BindOptions = {}): Promise<Bind> {
       updating.child.stdin?.end(script.join('\n'));
       await updating;
     },
+    async rotate() {
+      const rotated = { ...key, secret: randomBytes(32).toString('base64') };
+      await writeFile(keyFile, printKey(rotated), { mode: 0o600 });
+      await primary.setKeys([rotated, ...keys.slice(1)].map(printKey).join(''));
+      return rotated;
+    },
     rndc: primary.rndc,
     async stop() {
       await secondary?.service.stop();
@@ -274,9 +285,10 @@ async function startNamed(options: NamedOptions) {
   const controlSecret = randomBytes(32).toString('base64');
   const controlKey = printKey({ name: 'control', algorithm: 'hmac-sha256', secret: controlSecret });
   const config = join(folder, 'named.conf');
-  await writeFile(
-    config,
-    `${options.keyText}${controlKey}
+  const write = (keyText: string) =>
+    writeFile(
+      config,
+      `${keyText}${controlKey}
 options {
   directory "${folder}"; pid-file "${folder}/named.pid"; session-keyfile "${folder}/session.key";
   managed-keys-directory "${folder}";
@@ -289,8 +301,9 @@ controls { inet 127.0.0.1 port ${controlPort} allow { 127.0.0.1; } keys { contro
 logging { category default { default_stderr; }; category lame-servers { null; }; };
 ${options.zones.join('\n')}
 `,
-    { mode: 0o600 },
-  );
+      { mode: 0o600 },
+    );
+  await write(options.keyText);
   const rndcConfig = join(folder, 'rndc.conf');
   await writeFile(
     rndcConfig,
@@ -312,5 +325,12 @@ ${options.zones.join('\n')}
       }
     },
   });
-  return { service, rndc };
+  return {
+    service,
+    rndc,
+    async setKeys(keyText: string) {
+      await write(keyText);
+      await rndc('reconfig');
+    },
+  };
 }
