@@ -73,7 +73,7 @@ export function lacksOf({ node, document }: Replica, { wanted, lineage }: Certif
     const deployment = deployments[target];
     // The lineage itself tells about the node that delivered it last.
     if (!deployment || deployment.node === node || deployment.version !== version) return [];
-    return hasLookedSince(document, certificate, deployment.since)
+    return hasLookedSince(document, certificate, { since: deployment.since, version })
       ? []
       : [{ certificate, target, version, since: deployment.since }];
   });

@@ -80,13 +80,20 @@ describe('the document after a run', () => {
   });
 
   it('of some certificates has when it looked at them, until a run looks at all', () => {
-    const one = afterRun(before, { ...run, looked: new Set(['a']), lacks: [] });
+    const one = afterRun(before, { ...run, looked: new Map([['a', undefined]]), lacks: [] });
     const since = run.at.toISOString();
-    expect(['a', 'b'].map((name) => hasLookedSince(one, name, since))).toEqual([true, false]);
-    expect(hasLookedSince(one, 'b', at(0).toISOString())).toBe(true);
-    expect(hasLookedSince(afterRun(one, { ...run, looked: undefined, lacks: [] }), 'b', since)).toBe(true);
+    expect(['a', 'b'].map((name) => hasLookedSince(one, name, { since }))).toEqual([true, false]);
+    expect(hasLookedSince(one, 'b', { since: at(0).toISOString() })).toBe(true);
+    expect(hasLookedSince(afterRun(one, { ...run, looked: undefined, lacks: [] }), 'b', { since })).toBe(true);
+    // Whatever the clocks say, it has looked while the version was current.
+    const early = afterRun(before, { ...run, looked: new Map([['a', 'v2']]), lacks: [] });
+    const later = at(2 * hourMs).toISOString();
+    expect(['v1', 'v2'].map((version) => hasLookedSince(early, 'a', { since: later, version }))).toEqual([false, true]);
+    // A run that looks at all may have begun before.
+    const slow = afterRun(early, { ...run, at: at(minute), looked: undefined, lacks: [] });
+    expect(hasLookedSince(slow, 'a', { since: later, version: 'v2' })).toBe(true);
     const names = Array.from({ length: 2_000 }, (_, index) => `${index}.${'x'.repeat(600)}.test`);
-    const many = afterRun(before, { ...run, looked: new Set(names), lacks: [lack('c')] });
+    const many = afterRun(before, { ...run, looked: new Map(names.map((name) => [name, 'v1'])), lacks: [lack('c')] });
     expect(encodeDocument(many).length).toBeLessThanOrEqual(maxDocumentBytes);
     expect(many.lacks.map(({ certificate }) => certificate)).toEqual(['a', 'b', 'c']);
   });
@@ -95,14 +102,14 @@ describe('the document after a run', () => {
     const lease = { id: 'a', holder: { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' }, beat: 1 };
     const process = { version: '1.0.0', configuration: 'c', since: run.at.toISOString(), everyMs: 20_000 };
     const beaten = { ...before, running: { node: { ...process, lease, at: run.at.toISOString() } } };
-    const after = afterRun(beaten, { ...run, looked: new Set(), lacks: [] });
+    const after = afterRun(beaten, { ...run, looked: new Map(), lacks: [] });
     expect([after.runs, after.running]).toEqual([[run.at.toISOString()], beaten.running]);
-    const later = { ...run, at: at(30 * hourMs), looked: new Set<string>(), lacks: [] };
+    const later = { ...run, at: at(30 * hourMs), looked: new Map(), lacks: [] };
     expect(afterRun(after, later).runs).toHaveLength(2);
   });
 
   it('of some certificates leaves the others as they were', () => {
-    const after = afterRun(before, { ...run, looked: new Set(['a']), lacks: [] });
+    const after = afterRun(before, { ...run, looked: new Map([['a', undefined]]), lacks: [] });
     expect(after.lacks.map(({ certificate }) => certificate)).toEqual(['b']);
     expect(after).toMatchObject({
       looked: at(0).toISOString(),

@@ -20,7 +20,10 @@ export interface ReplicaDocument {
   readonly boots?: readonly string[] | undefined;
   /** When the last run began that looked at every certificate. */
   readonly looked?: string | undefined;
-  /** When runs began since then that looked at some certificates alone, such as those of `issue`. By certificate. */
+  /**
+   * When runs began since then that looked at some certificates alone, such as those of `issue`, and after a space the
+   * version that was current then. By certificate.
+   */
   readonly seen?: Readonly<Record<string, string>> | undefined;
   /** What it lacked of the current versions after its last run. */
   readonly lacks: readonly Lack[];
@@ -70,6 +73,9 @@ const mostLacks = 500;
 /** The length of a stored message. The event and the outcome have the whole one. */
 const longestOfLack = 200;
 
+/** How many looks at single certificates are kept. */
+const mostLooks = 500;
+
 const mostRuns = 5;
 
 /** Runs that begin sooner after each other are a person's, or repetitions, and say nothing about the schedule. */
@@ -86,8 +92,8 @@ export function afterRun(
     readonly at: Date;
     /** The boot ID of the machine; empty if it is not known. */
     readonly boot: string;
-    /** The certificates that the run looked at; undefined means all. */
-    readonly looked: ReadonlySet<string> | undefined;
+    /** The certificates that the run looked at, with the version that was current; undefined means all. */
+    readonly looked: ReadonlyMap<string, string | undefined> | undefined;
     /** What they lack. */
     readonly lacks: readonly Lack[];
   },
@@ -102,7 +108,7 @@ export function afterRun(
     runs: isRunning(before, run.at) ? [at] : withRun(runs, at),
     boots: run.boot === '' ? boots : [...boots, run.boot].slice(-mostRuns),
     looked: run.looked ? looked : at,
-    seen: run.looked && seenWith(seen, run.looked, at),
+    seen: run.looked ? seenWith(seen, run.looked, at) : seenAfter(seen, at),
     lacks: [...others, ...run.lacks],
     more: run.looked ? more : undefined,
     running,
@@ -125,17 +131,32 @@ const isRunning = (replica: ReplicaDocument | undefined, now: Date): boolean => 
 /** Adds looks. If there are too many, the oldest are forgotten: `status` then waits for a run that looks at all. */
 function seenWith(
   seen: NonNullable<ReplicaDocument['seen']>,
-  looked: ReadonlySet<string>,
+  looked: ReadonlyMap<string, string | undefined>,
   at: string,
 ): ReplicaDocument['seen'] {
   const others = Object.entries(seen).filter(([certificate]) => !looked.has(certificate));
-  return Object.fromEntries([...others, ...[...looked].map((certificate) => [certificate, at])].slice(-mostLacks));
+  const looks = [...looked].map(([certificate, version]) => [certificate, version ? `${at} ${version}` : at]);
+  return Object.fromEntries([...others, ...looks].slice(-mostLooks));
 }
 
-/** Reports whether the node has looked at a certificate since a time. */
-export function hasLookedSince({ looked, seen = {} }: ReplicaDocument, certificate: string, since: string): boolean {
-  const own = Object.hasOwn(seen, certificate) ? seen[certificate] : undefined;
-  return [looked, own].some((at) => at !== undefined && Date.parse(since) <= Date.parse(at));
+/** Leaves the looks that began while a run looked at all certificates. */
+function seenAfter(seen: NonNullable<ReplicaDocument['seen']>, at: string): ReplicaDocument['seen'] {
+  const later = Object.entries(seen).filter(([, look]) => Date.parse(look.split(' ')[0]!) > Date.parse(at));
+  return later.length > 0 ? Object.fromEntries(later) : undefined;
+}
+
+/**
+ * Reports whether the node has looked at a certificate since a time, or while a version was current: the clocks of two
+ * machines differ, and a process that keeps running looks before the one that delivers the version is done.
+ */
+export function hasLookedSince(
+  { looked, seen = {} }: ReplicaDocument,
+  certificate: string,
+  { since, version }: { readonly since: string; readonly version?: string },
+): boolean {
+  const [at, own] = (Object.hasOwn(seen, certificate) ? seen[certificate] : undefined)?.split(' ') ?? [];
+  if (own !== undefined && own === version) return true;
+  return [looked, at].some((one) => one !== undefined && Date.parse(since) <= Date.parse(one));
 }
 
 /** Adds a run. Of runs in quick succession, the first and the last stay. */

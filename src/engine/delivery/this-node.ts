@@ -80,6 +80,8 @@ export function createThisNode(
   const lock = `node ${node}`;
   const begunAt = clock.now();
   const looked = new Map<string, StoredSpec>();
+  /** The version that was current at the last look, by certificate. */
+  const versions = new Map<string, string | undefined>();
   const due = new Map<string, Due>();
   const lacks = new Map<string, Lack>();
   const tried = new Set<string>();
@@ -160,6 +162,7 @@ export function createThisNode(
   async function look(wanted: StoredSpec, lineage: Lineage, signal: AbortSignal): Promise<void> {
     if (nodeTargets(wanted).length === 0) return;
     looked.set(wanted.name, wanted);
+    versions.set(wanted.name, lineage.current?.id);
     const targets = await lacking(wanted, lineage, signal);
     if (targets.length === 0) return;
     const paused = await pausedOf(lineage, targets, signal);
@@ -226,6 +229,7 @@ export function createThisNode(
       if (!lineage || lineage instanceof Error || !lineage.current || lineage.current.id === last) break;
       const { current } = lineage;
       last = current.id;
+      versions.set(name, current.id);
       const targets = await lacking(wanted, lineage, signal);
       if (targets.length === 0) break;
       const paused = await pausedOf(lineage, targets, signal);
@@ -333,7 +337,7 @@ export function createThisNode(
     }
     const { bootId: boot } = engine.processes.self();
     const run = { version: certfleetVersion, at: begunAt, boot, lacks: [...lacks.values()] };
-    const certificates = isWhole ? undefined : new Set(looked.keys());
+    const certificates = isWhole ? undefined : versions;
     // Without the document, the next run delivers, too, but without the pause after a failure.
     await changeReplica(engine, node, (before) => afterRun(before, { ...run, looked: certificates }), signal).catch(
       (error: unknown) => {
