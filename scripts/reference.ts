@@ -346,7 +346,8 @@ ${sections.join('\n\n')}
 
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
-  'run.ready': '`certfleet run` has read all certificates, and takes care of them from now on.',
+  'run.ready':
+    '`certfleet run` has read all certificates, and takes care of them from now on, or answers challenges in the role of a responder.',
   'run.planned':
     'The certificates that a run has to order or deliver were counted, before it works on the first. `data.certificates`. What is found to be due only on a closer look is not counted. If the CA’s rate limits make some wait: `data.waiting` (each one’s `certificate`, `at` and `quota`, which is what the limit allows, in words) and `data.allBy` (the last of these times).',
   'run.finished':

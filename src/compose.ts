@@ -5,6 +5,7 @@ import { digestOf } from './compose/digest.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { readOwnSecret } from './compose/own-secrets.ts';
 import { passingVolume } from './compose/passing-volume.ts';
+import type { ServingResponder } from './compose/responders.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
 import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
@@ -56,6 +57,8 @@ export interface Composed {
   forwardRule(part: OwnedSolver): Promise<ForwardRuleOptions>;
   /** Reads a secret of certfleet itself; `option` names it in messages. */
   readSecret(option: string, value: string): Promise<Secret>;
+  /** Returns the responders at which solvers answer. The caller closes them. */
+  respondersOf(solvers: readonly AdapterSettings[]): Promise<readonly ServingResponder[]>;
   /** Adds the traits of an adapter that was found and not configured. */
   withTraits(kind: 'solver' | 'deployer', adapter: NamedAdapter): Promise<NamedAdapter>;
   close(signal?: AbortSignal): Promise<void>;
@@ -133,6 +136,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     dns01: connections.dns01,
     forwardRule: connections.forwardRule,
     readSecret: (option, value) => readOwnSecret(option, value, context),
+    respondersOf: connections.responders.of,
     withTraits: async (kind, adapter) =>
       (await import('./config/adapters/engine-traits.ts')).withTraits(kind, adapter, registry),
     close: connections.close,

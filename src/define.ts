@@ -471,6 +471,11 @@ export interface SolverFacts {
 interface AnySolver<Shape extends z.ZodObject> extends AdapterDefinition<Shape>, SolverFacts {
   /** What the engine must know of a solver with these settings; it is stored with each certificate. */
   engineTraits?(settings: AdapterSettings, uses: { readonly byPerson: boolean }): AdapterTraits;
+  /**
+   * A responder of certfleet answers these challenges at the option `listen`, with the options `fallback` and
+   * `healthCheck` if it has them. No option is a secret.
+   */
+  readonly listensFor?: 'http-01' | 'tls-alpn-01';
   /** Describes settings that have no effect, or not the effect that their author expects, for `config check`. */
   doubts?(solver: NamedAdapter, preflight: PreflightSettings): readonly string[];
 }

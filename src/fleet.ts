@@ -100,6 +100,11 @@ export interface Fleet {
    * Fails with `store/…` if the store cannot be read at the beginning.
    */
   run(request: RunRequest, signal: AbortSignal): Promise<void>;
+  /**
+   * Answers challenges of other nodes from the store until the signal aborts, and does nothing else. Fails with
+   * `config/no-responder`, `store/node-taken`, `solver/…`.
+   */
+  respond(request: { readonly ready: () => void }, signal: AbortSignal): Promise<void>;
   /** Runs one pass over all declared and stored certificates: issues, renews and deploys what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /**
@@ -386,6 +391,12 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
         signal,
       );
     },
+    respond: async (request, signal) =>
+      (await import('./fleet/respond.ts')).respond(
+        { composed, settings: () => settings, world: context.world, env: context.env },
+        request,
+        signal,
+      ),
     dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal), 'dry-run'),
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),

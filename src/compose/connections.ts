@@ -7,15 +7,12 @@ import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { eachAdapter } from '../config/adapters/each-adapter.ts';
 import type { Environment } from '../config/options/secret-references.ts';
 import { createBoundedMap } from '../core/async/bounded-map.ts';
-import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { fail } from '../core/errors/errors.ts';
-import { parseHostPort } from '../core/names/host-port.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import { type OwnedSolver, partsOf, targetNames, targetOf } from '../core/spec/spec-parts.ts';
 import { didYouMean } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
-import type { SolverContext } from '../define.ts';
 import type { ConnectionPool, Looks, PassConnections } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
@@ -28,9 +25,7 @@ import type { Balancer } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { Notifier } from '../ports/notifier.ts';
-import type { AlpnResponder, Responder } from '../ports/responder.ts';
 import type { Solver } from '../ports/solver.ts';
-import { pki } from '../x509/pki.ts';
 import {
   ownerOf,
   type PreparedAdapter,
@@ -47,6 +42,7 @@ import type { ConnectContext } from './context.ts';
 import { keptCredentials } from './credentials.ts';
 import { digestOf } from './digest.ts';
 import { createPool, type Pool, type Use } from './pool.ts';
+import { createResponders, type Responders } from './responders.ts';
 
 /**
  * A CA that is 50 ms away answers 20 requests per second on each connection, and a certificate takes eight requests.
@@ -64,6 +60,7 @@ export interface ComposedConnections extends ConnectionPool {
   dns01(part: OwnedSolver): Promise<Dns01Options>;
   /** Returns the options of a spec's solver behind a balancer, for a test. The caller closes balancer and responder. */
   forwardRule(part: OwnedSolver): Promise<ForwardRuleOptions>;
+  readonly responders: Responders;
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -83,17 +80,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   const pace = createRequestPace(world.clock);
   const zones = createBoundedMap<Zones>(mostResolverLists);
   const looks = createBoundedMap<Looks>(mostResolverLists);
-  const sharedResponder = createShared<Responder>();
-  const sharedAlpnResponder = createShared<AlpnResponder>();
-
-  const responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'> = {
-    responder({ listen, fallback, healthCheck = usualCheckPath }, create) {
-      const to = fallback === undefined ? undefined : parseHostPort(fallback);
-      const make = () => create({ listen, healthCheck, ...present({ fallback: to }) }, { world, store });
-      return sharedResponder(canonical([listen, fallback ?? null, healthCheck]), make);
-    },
-    alpnResponder: (listen, create) => sharedAlpnResponder(listen, () => create({ listen }, { world, store, pki })),
-  };
+  const responders = createResponders({ world, store });
 
   // Certificates with the same resolvers share what was found about zones and servers.
   function zonesOf(settings: PreflightSettings): Zones {
@@ -273,6 +260,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
 
   return {
     open,
+    responders,
     get owner() {
       return ownerOf(storeId());
     },
@@ -310,23 +298,6 @@ async function endAll<T>(uses: Uses<T>): Promise<void> {
   const all = await Promise.allSettled(uses.values());
   uses.clear();
   for (const one of all) if (one.status === 'fulfilled') one.value.end();
-}
-
-/** Shares one object per key, and closes it with its last user. */
-function createShared<R extends { close(signal?: AbortSignal): Promise<void> }>(): (key: string, make: () => R) => R {
-  const all = new Map<string, { readonly made: R; users: number }>();
-  return (key, make) => {
-    const entry = all.get(key) ?? { made: make(), users: 0 };
-    all.set(key, entry);
-    entry.users += 1;
-    const close = async (signal?: AbortSignal) => {
-      entry.users -= 1;
-      if (entry.users > 0) return;
-      all.delete(key);
-      await entry.made.close(signal);
-    };
-    return { ...entry.made, close };
-  };
 }
 
 /** Makes a value once per key. Forgets failures, so that a later attempt may succeed. */

@@ -1,5 +1,4 @@
 import type { Composed } from '../compose.ts';
-import { untilAny } from '../core/async/on-abort.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import { usualLookTimes } from '../core/node/look-times.ts';
 import type { Settings } from '../core/spec/spec.ts';
@@ -18,6 +17,7 @@ import { createVitals } from '../engine/steady/vitals.ts';
 import { createWatch } from '../engine/steady/watch.ts';
 import type { RunRequest } from '../fleet.ts';
 import type { World } from '../ports/world.ts';
+import { withParts } from './parts.ts';
 import { reloadOf } from './reload.ts';
 import { madeOfFlags, type Wanted } from './wanted.ts';
 
@@ -74,25 +74,6 @@ export async function run(
     (until) => keepRunning({ ...loop, ready, done, note: watch.note }, until),
     signal,
   );
-}
-
-/** Runs the loop and the parts beside it. The end of the loop ends the parts; a part that fails ends the loop. */
-async function withParts(
-  parts: readonly ((over: AbortSignal) => Promise<void>)[],
-  loop: (until: AbortSignal) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  const over = new AbortController();
-  const failed = new AbortController();
-  const running = parts.map((part) => part(over.signal));
-  for (const part of running) part.catch((error: unknown) => failed.abort(error));
-  try {
-    await untilAny([signal, failed.signal], loop);
-  } finally {
-    over.abort();
-    await Promise.allSettled(running);
-  }
-  await Promise.all(running);
 }
 
 function declaredIn(settings: Settings): Declarations {

@@ -26,6 +26,11 @@ export interface Responder {
   ready(challenge: SolverChallenge, signal: AbortSignal): Promise<Readiness>;
   /** Stops answering; works without a receipt. */
   withdraw(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
+  /**
+   * Listens until the signal aborts, and answers what other processes store. While another process of the store has the
+   * port, that one answers. Fails with `solver/port-taken`, `solver/cannot-listen`.
+   */
+  serve(signal: AbortSignal): Promise<void>;
   /** Frees the port. With a signal, it first waits for other processes that rely on the port. */
   close(signal?: AbortSignal): Promise<void>;
 }

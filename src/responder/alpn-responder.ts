@@ -162,6 +162,8 @@ export function createAlpnResponder(
       if (isToken(token)) await documents.withdraw(claimOf({ identifier, keyAuthorization }, lineage), signal);
     },
 
+    serve: claim.stay,
+
     async close(signal) {
       if (signal) await stayForGuests(guests, { world, address: listen }, signal);
       await claim.close();

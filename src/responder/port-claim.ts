@@ -21,6 +21,8 @@ export interface PortClaim {
   holdIfFree(signal: AbortSignal): Promise<Holder | undefined>;
   /** Like `hold`, but waits for another certfleet process to release the port: one minute for all callers together. */
   holdPatiently(signal: AbortSignal): Promise<Holder>;
+  /** Listens until the signal aborts, or takes the port over as soon as a certfleet process that has it ends. */
+  stay(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ const rebindMs = 25;
 const maxTries = 3;
 // Most orders take less than a minute. A stopped process may never continue.
 export const patienceMs = 60_000;
+const longestMs = 86_400_000;
 // Each check reads all of /proc.
 const lookAgainMs = 500;
 
@@ -195,6 +198,23 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
           heldSinceMs ??= nowMs;
           if (nowMs - heldSinceMs >= patienceMs) throw error;
           await clock.sleep(lookAgainMs, signal);
+        }
+      }
+    },
+
+    async stay(signal) {
+      let isTold = false;
+      while (!signal.aborted) {
+        try {
+          const holder = await hold(signal);
+          // A socket that listens does so until it is closed.
+          await clock.sleep(holder.kind === 'self' ? longestMs : lookAgainMs, signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          if (!isFailure(error, 'solver/port-held')) throw error;
+          if (!isTold) log.warn(`${error.message}; waiting until it is free`);
+          isTold = true;
+          await clock.sleep(lookAgainMs, signal).catch(() => undefined);
         }
       }
     },

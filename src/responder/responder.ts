@@ -130,6 +130,8 @@ export function createResponder(
       if (isToken(token)) await documents.withdraw(challenge, signal);
     },
 
+    serve: claim.stay,
+
     async close(signal) {
       if (signal) await stayForGuests(guests, { world, address: options.listen }, signal);
       await claim.close();

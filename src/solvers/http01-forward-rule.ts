@@ -51,6 +51,7 @@ export default defineRuleSolver({
   since: '0.1.0',
   through: 'balancer',
   answers: ['http-01'],
+  listensFor: 'http-01',
   notes:
     'Adds a rule to the balancer that sends the challenges of the names to this node, waits until it works, and ' +
     'removes it when the order is done. With `byHand`, the rule is yours: certfleet only reads the health of this node, if ' +

@@ -10,6 +10,7 @@ export default defineSolver({
   title: 'HTTP-01 responder',
   since: '0.1.0',
   answers: ['http-01'],
+  listensFor: 'http-01',
   notes: [
     'Listens while an order needs it; all orders of a process share the server. Behind a load balancer, run it on every',
     'node: with `shared`, any node that the request reaches answers from the store. If another certfleet process of the',

@@ -10,6 +10,7 @@ export default defineSolver({
   homepage: 'https://www.rfc-editor.org/rfc/rfc8737',
   since: '0.1.0',
   answers: ['tls-alpn-01'],
+  listensFor: 'tls-alpn-01',
   notes: [
     'Answers on port 443, with a certificate made for each challenge, so port 80 may stay closed. It listens while an order',
     'needs it, and answers only the protocol `acme-tls/1`. If a proxy has port 443, let it pass on the connections',

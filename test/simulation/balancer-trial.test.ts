@@ -52,6 +52,7 @@ async function tryIt({
     },
     ready: async () => ({ ready: true }),
     withdraw: async () => {},
+    serve: async () => {},
     close: async () => {},
   };
   const replica = world.replica(1);

@@ -162,6 +162,7 @@ export interface Done {
     | 'status'
     | 'sweep'
     | 'run'
+    | 'respond'
     | { readonly declare: readonly string[] }
   )[];
   readonly settings: Settings | undefined;
@@ -277,6 +278,9 @@ export function commandLine(given: CommandLine = {}) {
         if (given.fleet?.keepsRunning && !signal.aborted)
           await new Promise((stopped) => signal.addEventListener('abort', stopped));
         forget();
+      },
+      respond: async () => {
+        calls.push('respond');
       },
       dryRun: async (request) => {
         calls.push({ dryRun: request.names });

@@ -20,6 +20,8 @@ export interface NginxOptions {
   readonly workers?: number;
   /** Continues when this process ends; the caller must end it. */
   readonly outlives?: boolean;
+  /** A prefix that runs it elsewhere (in a namespace), where its ports cannot be seen from here. */
+  readonly inside?: readonly string[];
 }
 
 export interface Nginx {
@@ -54,16 +56,18 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   const common = ['-c', configFile, '-p', folder, '-e', 'stderr'];
   await mkdir(join(folder, 'temp'), { recursive: true });
 
-  const { webroot, workers = 1 } = options;
+  const { webroot, workers = 1, inside = [] } = options;
   const configure: Nginx['configure'] = (servers, extra = '') =>
     writeFile(configFile, configuration({ folder, httpPort, httpsPort, webroot, workers, servers, extra }));
   await configure(options.servers ?? []);
   const service = await startService({
     name: 'nginx',
-    program,
-    args: [...common, '-g', 'daemon off;'],
+    program: inside[0] ?? program,
+    args: [...inside.slice(1), ...(inside.length > 0 ? [program] : []), ...common, '-g', 'daemon off;'],
     // It writes the pid file, which a reload needs, only after it has opened its ports.
-    ready: async () => (await portAccepts(httpPort)) && (await portAccepts(httpsPort)) && (await pidOf(folder)) !== '',
+    ready: async () =>
+      (inside.length > 0 || ((await portAccepts(httpPort)) && (await portAccepts(httpsPort)))) &&
+      (await pidOf(folder)) !== '',
     ...(options.outlives === undefined ? {} : { outlives: options.outlives }),
   });
   return {

@@ -45,6 +45,15 @@ export const ownNetwork = right(
   'ip link set lo up; mount --bind /etc/hosts /etc/hosts',
 );
 
+/** For programs that are to believe that they run on a machine of their own. */
+export const machines: Needed = asRoot
+  ? right(
+      'the right to make namespaces for machines',
+      ['--net', '--pid', '--uts', '--mount', '--fork', '--kill-child', '--mount-proc'],
+      'hostname own; ip link set lo up',
+    )
+  : { name: 'the rights of root', works: () => false };
+
 /** For what dockerd does to start a container. */
 export const containers: Needed = asRoot
   ? right(

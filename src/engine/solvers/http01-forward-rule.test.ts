@@ -100,6 +100,7 @@ function world({
       answer: async () => ({ published: true }),
       ready: async () => ({ ready: true }),
       withdraw: async () => {},
+      serve: async () => {},
       close: async () => {},
     } satisfies Responder;
     const solver = createForwardRule({

@@ -214,8 +214,17 @@ export const commandsOfOrders: readonly Command[] = [
     summary: 'keep running, and renew and deliver each certificate when it is due',
     description:
       'Takes the place of `renew` in cron. Notices within seconds what other commands change in the store. Reads the configuration again when one of its files changes, or at SIGHUP; if the new one is not valid, the one before stays in use. When a file with a secret changes, what failed is tried again. A change of `store`, `storeKey`, `node`, `shutdownBudget`, `leaseTtl`, `deployTimeout` or `deployDeadline` needs a new start. SIGTERM ends it: what is under way is finished or journalled within shutdownBudget.',
-    flags: [],
-    examples: [{ line: 'certfleet run', why: 'in place of `certfleet renew` once an hour' }],
+    flags: [
+      {
+        flags: '--role <role>',
+        description:
+          'node (default): everything; responder: answer the challenges of all nodes from the store where a solver listens, and do nothing else. Of each node name, one process for each role may run',
+      },
+    ],
+    examples: [
+      { line: 'certfleet run', why: 'in place of `certfleet renew` once an hour' },
+      { line: 'certfleet run --role responder', why: 'on every node that a load balancer sends challenges to' },
+    ],
     isService: true,
     load: async () => (await import('./run.ts')).run,
   },

@@ -1,4 +1,6 @@
 import { configurationStamp } from '../../../config/file/stamp.ts';
+import { fail } from '../../../core/errors/errors.ts';
+import { type Role, roles } from '../../../core/node/running.ts';
 import type { ConfigurationSource } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { configurationPath } from '../../flags/configuration-path.ts';
@@ -6,6 +8,7 @@ import { reportStart } from '../../output/outcomes.ts';
 
 /** `certfleet run`. */
 export const run: Run = async (session) => {
+  const role = roleOf(session);
   const source = await sourceOf(session);
   const { storeIsDeclared } = await session.settings();
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true });
@@ -13,12 +16,20 @@ export const run: Run = async (session) => {
   const { clock } = await session.world();
   const ready = () => {
     const time = clock.now().toISOString();
-    const message = 'it takes care of the certificates from now on';
+    const message = `it ${role === 'node' ? 'takes care of the certificates' : 'answers challenges'} from now on`;
     session.reporter.report({ v: 1, time, level: 'info', event: 'run.ready', message });
   };
-  await fleet.run({ source, ready, done: () => {} }, session.signal);
+  if (role === 'responder') await fleet.respond({ ready }, session.signal);
+  else await fleet.run({ source, ready, done: () => {} }, session.signal);
   return 0;
 };
+
+function roleOf({ invocation }: Session): Role {
+  const { role = 'node' } = invocation.flags;
+  const found = roles.find((one) => one === role);
+  if (!found) throw fail('usage/invalid-value', { typed: `--role ${role}`, form: roles.join(' or ') });
+  return found;
+}
 
 async function sourceOf(session: Session): Promise<ConfigurationSource> {
   const { files } = await session.world();

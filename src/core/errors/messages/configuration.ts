@@ -2,6 +2,12 @@ import type { ErrorEntry } from '../error-entry.ts';
 
 /** Configuration, identifiers and lineages: exit 2. */
 export const configuration = {
+  'config/no-responder': {
+    message: 'there is nothing to answer here: no solver of the configuration or the store listens on a port',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Declare a solver `http01-responder`, `http01-forward-rule` or `tls-alpn01`. The others need no responder.',
+  },
   'config/unreadable': {
     message: 'the configuration {file} cannot be read: {reason}',
     blame: 'config',

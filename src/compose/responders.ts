@@ -1,0 +1,74 @@
+import { adapterEntry } from '../config/registry/registry.ts';
+import { usualCheckPath } from '../core/ca/challenge-path.ts';
+import { parseHostPort } from '../core/names/host-port.ts';
+import { canonical } from '../core/spec/same-spec.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
+import type { SolverContext } from '../define.ts';
+import { registry } from '../generated/registry.ts';
+import type { AlpnResponder, Responder } from '../ports/responder.ts';
+import type { Store } from '../ports/store.ts';
+import type { World } from '../ports/world.ts';
+import { pki } from '../x509/pki.ts';
+
+/** The responders of a process: one for each listen address, which all of its solvers share. */
+export interface Responders extends Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'> {
+  /** Returns those at which solvers answer. The caller closes them. */
+  of(solvers: readonly AdapterSettings[]): Promise<readonly ServingResponder[]>;
+}
+
+export type ServingResponder = Pick<Responder, 'address' | 'serve' | 'close'>;
+
+export function createResponders({ world, store }: { readonly world: World; readonly store: Store }): Responders {
+  const sharedResponder = createShared<Responder>();
+  const sharedAlpnResponder = createShared<AlpnResponder>();
+
+  const responder: Responders['responder'] = ({ listen, fallback, healthCheck = usualCheckPath }, create) => {
+    const to = fallback === undefined ? undefined : parseHostPort(fallback);
+    const make = () => create({ listen, healthCheck, ...present({ fallback: to }) }, { world, store });
+    return sharedResponder(canonical([listen, fallback ?? null, healthCheck]), make);
+  };
+
+  const alpnResponder: Responders['alpnResponder'] = (listen, create) =>
+    sharedAlpnResponder(listen, () => create({ listen }, { world, store, pki }));
+
+  async function listenerOf({ type, ...settings }: AdapterSettings) {
+    const definition = await adapterEntry(registry, 'solver', type)?.load();
+    if (!definition?.listensFor) return undefined;
+    const options = definition.options.parse(settings) as Parameters<Responders['responder']>[0];
+    return { ...options, of: definition.listensFor };
+  }
+
+  return {
+    ...{ responder, alpnResponder },
+    async of(solvers) {
+      const different = new Map(solvers.map((one) => [canonical(one), one]));
+      const listeners = (await Promise.all([...different.values()].map(listenerOf))).filter((one) => one !== undefined);
+      const { createResponder } = await import('../responder/responder.ts');
+      const { createAlpnResponder } = await import('../responder/alpn-responder.ts');
+      // Two solvers may have the same address. One that also passes requests on serves both.
+      const withFallback = listeners.filter(({ fallback }) => fallback !== undefined);
+      const byAddress = new Map([...listeners, ...withFallback].map((one) => [`${one.of} ${one.listen}`, one]));
+      return [...byAddress.values()].map((one) =>
+        one.of === 'http-01' ? responder(one, createResponder) : alpnResponder(one.listen, createAlpnResponder),
+      );
+    },
+  };
+}
+
+/** Shares one object per key, and closes it with its last user. */
+function createShared<R extends { close(signal?: AbortSignal): Promise<void> }>(): (key: string, make: () => R) => R {
+  const all = new Map<string, { readonly made: R; users: number }>();
+  return (key, make) => {
+    const entry = all.get(key) ?? { made: make(), users: 0 };
+    all.set(key, entry);
+    entry.users += 1;
+    const close = async (signal?: AbortSignal) => {
+      entry.users -= 1;
+      if (entry.users > 0) return;
+      all.delete(key);
+      await entry.made.close(signal);
+    };
+    return { ...entry.made, close };
+  };
+}
