@@ -121,3 +121,27 @@ it.each<[string, typeof slackBench, FakeAnswer, string, string]>([
     hint: expect.stringContaining(advice),
   });
 });
+
+const robots: readonly (readonly [string, typeof slackBench])[] = [
+  ['dingtalk', dingtalkBench],
+  ['feishu', feishuBench],
+  ['slack', slackBench],
+  ['telegram', telegramBench],
+  ['wecom', wecomBench],
+];
+it.each(robots)('%s: another answer with status 200 is no success', async (_name, bench) => {
+  for (const body of ['', 'fine', {}, { ok: 'yes', errcode: '0', code: null }, [0]]) {
+    const { connect, api } = await bench();
+    api.fault({ kind: 'status', status: 200, body });
+    const sending = connect().send({ ...news, isTest: true }, new AbortController().signal);
+    await expect(sending, JSON.stringify(body)).rejects.toMatchObject({ code: 'notify/failed' });
+  }
+});
+
+it.each([robots[2]!, robots[3]!])('%s: a limit says when the next message may come', async (_name, bench) => {
+  const { connect, clock, faults, passWhile } = await bench();
+  await faults.limit?.(600);
+  const sending = connect().send({ ...news, isTest: true }, new AbortController().signal);
+  const retryAt = new Date(clock.now().getTime() + 600_000);
+  await expect(passWhile(sending)).rejects.toMatchObject({ code: 'notify/limited', retryAt });
+});

@@ -75,7 +75,7 @@ alarms:
 Mails are plain text. They are encrypted on their way to the server unless \`security: none\` says otherwise, which is for a
 mail server on this machine; then no password is sent. Many services want a password made for this purpose (an app
 password) and a sender that belongs to the login. If the server refuses some of the recipients, the others get the mail,
-and a warning names the refused ones.`,
+and a warning names the refused ones. An HTTP proxy is not used.`,
   connect({ options, name, world }) {
     const { host, username, password, from, to, caFile } = options;
     const security = options.security ?? (options.port === ports.tls ? 'tls' : 'starttls');

@@ -56,7 +56,8 @@ export default defineNotifier({
 \`\`\`
 
 \`more\` counts alarms of one kind that are too many to be listed. \`key\` stays the same for as long as an alarm is open.
-The message is sent once a status from 200 to 299 has come; a redirect is not followed. In \`headers\`, placeholders are
+The message is sent once a status from 200 to 299 has come, and not with a web page (\`text/html\`), which proxies and pages
+for logging in answer. A redirect is not followed. In \`headers\`, placeholders are
 filled in with ASCII characters alone.
 
 \`body\` and \`headers\` adapt the message to a service that certfleet does not know, for instance ntfy:
