@@ -132,7 +132,7 @@ export async function reconcileAll(
     const idle = outcomeWithoutWork(engine, { name, job, found });
     const look = idle && job && found && !(found instanceof Error) ? lookOf(engine, job, found) : undefined;
     if (look) return void looks.push(look);
-    if (idle) outcomes.set(name, idle);
+    if (idle && !(wanted.leavesDue && isNoNews(idle, job))) outcomes.set(name, idle);
     if (idle && job && found && !(found instanceof Error)) idleHere.push(() => here.look(job.wanted, found, signal));
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
     if (!hasLeft && (idle || !job)) return;
@@ -221,6 +221,10 @@ export async function reconcileAll(
   const all = await withTimes(engine, due, found, signal);
   return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
 }
+
+/** Reports whether an outcome tells only that nothing is due, and nothing about a target of this node. */
+const isNoNews = ({ result }: Outcome, job: Job | undefined): boolean =>
+  result === 'unchanged' && (!job || nodeTargets(job.wanted).length === 0);
 
 const readable = (found: Lineage | Error | undefined): Lineage | undefined =>
   found instanceof Error ? undefined : found;

@@ -29,7 +29,7 @@ export function createLooker(
   function see(name: string, entry: Entry | undefined): Lineage | undefined {
     try {
       const lineage = seen.see(name, entry);
-      alarms.see(name, lineage);
+      alarms.see(lineage?.name ?? name, lineage);
       return lineage;
     } catch (error) {
       return cannotRead(name, error);

@@ -79,6 +79,8 @@ export interface SeenLineages {
   held(): Iterable<string>;
   /** Returns the names of the certificates that are declared in another way than when they were seen, and ends their rest. */
   declaredAnew(): readonly string[];
+  /** Reports whether it has targets or endpoints that change without its document. */
+  isToWatch(name: string): boolean;
   /** Returns the job for a certificate, if it needs more than a sweep. */
   jobFor(name: string, lineage: Lineage | undefined): Job | undefined;
   isToSweep(lineage: Lineage | undefined): boolean;
@@ -187,7 +189,8 @@ export function createSeen(
       // Another process may have changed what the last try met.
       const rest = rests.get(name);
       if (rest && rest.state !== stateOf(lineage)) rests.delete(name);
-      seen.set(name, { summary, sinceMs, askedMs, askAtMs, lookedAt: before?.lookedAt });
+      // Not the given name, which may keep a longer text.
+      seen.set(lineage.name, { summary, sinceMs, askedMs, askAtMs, lookedAt: before?.lookedAt });
       return lineage;
     },
     cannotRead(name) {
@@ -237,6 +240,10 @@ export function createSeen(
       const changed = [...[...all].filter(isOther), ...gone];
       for (const name of changed) rests.delete(name);
       return changed;
+    },
+    isToWatch(name) {
+      const one = seen.get(name)?.summary;
+      return one === undefined || one.hasOwnTargets || one.hasEndpoints;
     },
     jobFor(name, lineage) {
       const job = declared().jobOf(name, lineage);

@@ -80,8 +80,10 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
 
   /** Works out anew when certificates have something to do: what that follows from has changed. */
   function schedule(names: Iterable<string>): void {
-    for (const name of names) if (!busy.has(name)) due.set(name);
-    world.note(names);
+    for (const name of names) {
+      if (!busy.has(name)) due.set(name);
+      if (seen.isToWatch(name)) world.note([name]);
+    }
   }
 
   /** Reads what the CAs have told all certificates. What a hold puts off is looked at again when that changes. */
@@ -197,7 +199,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const { names: all, jobOf } = world.declared();
     const jobs = [...all()].flatMap((name) => jobOf(name, undefined) ?? []);
     const ofStored = (stored: Lineage) => jobOf(stored.name, stored);
-    const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue: true, remembers: {} } as const;
+    const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue: true } as const;
     const before = currentOf(seen.names());
     const outcomes = await withPass((pass) => reconcileAll(pass, wanted, signal));
     note(outcomes, before);

@@ -1,6 +1,6 @@
 import { targetsToDeploy } from '../../core/lineage/deployments.ts';
 import { failureThatCounts } from '../../core/lineage/failure.ts';
-import type { Lineage } from '../../core/lineage/lineage.ts';
+import type { Lineage, Renewal } from '../../core/lineage/lineage.ts';
 import { type SeenLease, wakeOf } from '../../core/plan/wake.ts';
 import type { NamedIssuer, StoredSpec } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
@@ -27,6 +27,7 @@ export interface Summary {
   /** A pause may be running after a failed try of the certificate or of a target. */
   readonly hasFailed: boolean;
   readonly hasOwnTargets: boolean;
+  readonly hasEndpoints: boolean;
   /** A hash of the settings with which it is declared; 0 if it is not. */
   readonly declared: number;
   readonly directory: string;
@@ -39,7 +40,7 @@ export interface Summary {
   readonly isHeld: boolean;
   /** When to ask for its window, as stored; NaN if at once. */
   readonly checkMs: number;
-  /** What the question needs, as JSON, which takes a third of the memory; undefined if a question takes a job. */
+  /** What else the question needs, as JSON, which takes a third of the memory; undefined if a question takes a job. */
   readonly question: string | undefined;
 }
 
@@ -72,7 +73,7 @@ export function summaryOf(
   const caHold = endOfCaHold(hold, lineage, now);
   const dueMs = caHold === undefined ? freeMs : wakeOf(wanted, asked, { ...rules, caHold });
   return {
-    revision,
+    revision: flat(revision),
     current: current?.id,
     notBeforeMs: timeOf(current?.facts.notBefore),
     notAfterMs: timeOf(current?.facts.notAfter),
@@ -82,6 +83,7 @@ export function summaryOf(
     isPending: wanted !== undefined && targetsToDeploy(wanted, lineage).length > 0,
     hasFailed: hasFailed(lineage),
     hasOwnTargets: wanted !== undefined && nodeTargets(wanted).length > 0,
+    hasEndpoints: wanted !== undefined && wanted.endpoints.length > 0,
     declared: job && !job.isStored ? hashOf(job.wanted) : 0,
     directory: wanted ? issuers.at(issuers.numberOf(wanted.issuer)).settings.directory : '',
     dueMs,
@@ -123,21 +125,46 @@ export function createIssuers(): Issuers {
   };
 }
 
-function textOf({ issuer, lineage }: Omit<SeenCertificate, 'revision'>, issuers: Issuers): string {
-  const { name: _name, ...rest } = lineage;
-  return JSON.stringify([issuers.numberOf(issuer), rest]);
+/** A text that was put together or cut out of another one keeps its parts, or all of the other one. */
+const flat = (text: string): string => Buffer.from(text).toString();
+
+/** What a question needs besides the rest of the summary. */
+type Rest = readonly [
+  issuer: number,
+  source: Renewal['source'],
+  window: Renewal['window'] | null,
+  explanationUrl: string | null,
+  ...version: [issuedAt: string, ariId: string],
+];
+
+function textOf({ issuer, lineage }: Omit<SeenCertificate, 'revision'>, issuers: Issuers): string | undefined {
+  const { renewal, current } = lineage;
+  if (!renewal || current?.facts.ariId === undefined) return undefined;
+  const { source, window = null, explanationUrl = null } = renewal;
+  const version = [current.issuedAt, current.facts.ariId] as const;
+  return flat(JSON.stringify([issuers.numberOf(issuer), source, window, explanationUrl, ...version] satisfies Rest));
 }
 
 /** Returns what the question for the window of a certificate needs. */
-export function questionIn(
-  name: string,
-  { question, revision }: Summary,
-  issuers: Issuers,
-): SeenCertificate | undefined {
+export function questionIn(name: string, summary: Summary, issuers: Issuers): SeenCertificate | undefined {
+  const { question, revision, renewMs, checkMs, notBeforeMs, notAfterMs } = summary;
   if (question === undefined) return undefined;
-  const [number, rest] = JSON.parse(question) as [number, Omit<SeenCertificate['lineage'], 'name'>];
-  return { issuer: issuers.at(number), lineage: { ...rest, name }, revision };
+  const [number, source, window, explanationUrl, issuedAt, ariId] = JSON.parse(question) as Rest;
+  const issuer = issuers.at(number);
+  const facts = { ariId, notBefore: textOfTime(notBeforeMs), notAfter: textOfTime(notAfterMs) };
+  const renewal: Renewal = {
+    ...{ at: textOfTime(renewMs), source },
+    ...present({
+      window: window ?? undefined,
+      explanationUrl: explanationUrl ?? undefined,
+      checkAfter: Number.isNaN(checkMs) ? undefined : textOfTime(checkMs),
+    }),
+  };
+  const current = { directory: issuer.settings.directory, issuedAt, facts };
+  return { issuer, revision, lineage: { name, renewal, current } };
 }
+
+const textOfTime = (ms: number): string => new Date(ms).toISOString();
 
 /** Returns a hash of settings: the same for the same settings, and never 0. */
 export function hashOf(wanted: StoredSpec): number {

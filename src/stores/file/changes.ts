@@ -7,12 +7,6 @@ import type { createReader } from './reader.ts';
 import type { Trust } from './trust.ts';
 import type { createGuard } from './unusable.ts';
 
-/** What a cursor knows of a document: its latest revision, and its name if the file does not have it. */
-interface Known {
-  readonly number: number;
-  readonly name: string;
-}
-
 /** What a cursor knows of the documents of a shard. */
 interface Shard {
   /** The times of its folder at the last listing. */
@@ -21,7 +15,10 @@ interface Shard {
   readonly sinceMs: number;
   /** The folder cannot change any more without other times. */
   readonly isSettled: boolean;
-  readonly documents: ReadonlyMap<string, Known>;
+  /** The latest revision of each document, by its stem. */
+  readonly documents: ReadonlyMap<string, number>;
+  /** The names of those whose files do not have them, by their stems. */
+  readonly names: ReadonlyMap<string, string>;
 }
 
 interface FileCursor {
@@ -72,25 +69,26 @@ export function createChanges(
     const nowMs = clock.monotonicMs();
     const sinceMs = before?.times === times ? before.sinceMs : nowMs;
     await trust.folder(folder);
-    const documents = new Map<string, Known>();
+    const documents = new Map<string, number>();
+    const names = new Map<string, string>();
     for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? [])) {
       const number = numbers.at(-1) ?? 0;
-      const known = before?.documents.get(stem);
-      if (known?.number === number && !isOld) {
-        documents.set(stem, known);
-        continue;
-      }
+      // The given text keeps the name of the file.
+      documents.set(Buffer.from(stem).toString(), number);
+      const named = before?.names.get(stem);
+      if (named !== undefined) names.set(stem, named);
+      if (before?.documents.get(stem) === number && !isOld) continue;
       const place: Place = { folder, stem };
       // A document whose file has another name is read at once, so that its deletion can be told.
       const entry = changed || isHashed(place) ? await entryOf(kind, place, numbers) : undefined;
-      const name = entry?.key.name ?? known?.name ?? stem;
-      documents.set(stem, { number, name });
+      const name = entry?.key.name ?? named ?? stem;
+      if (name !== stem) names.set(stem, name);
       changed?.(entry ?? { key: { kind, name }, gone: true });
     }
     if (changed && before)
-      for (const [stem, { name }] of before.documents)
-        if (!documents.has(stem)) changed({ key: { kind, name }, gone: true });
-    return { times, sinceMs, isSettled: nowMs - sinceMs >= settledMs, documents };
+      for (const stem of before.documents.keys())
+        if (!documents.has(stem)) changed({ key: { kind, name: before.names.get(stem) ?? stem }, gone: true });
+    return { times, sinceMs, isSettled: nowMs - sinceMs >= settledMs, documents, names };
   }
 
   return (kind, cursor: Cursor | undefined, signal) =>
@@ -114,9 +112,9 @@ export function createChanges(
         after.set(shard, isSame ? known : await list({ kind, folder, times, isOld }, known, changed));
       }
       // A shard that is empty may be removed.
-      for (const [shard, { documents }] of before ?? [])
+      for (const [shard, { documents, names }] of before ?? [])
         if (!after.has(shard))
-          for (const { name } of documents.values()) changed?.({ key: { kind, name }, gone: true });
+          for (const stem of documents.keys()) changed?.({ key: { kind, name: names.get(stem) ?? stem }, gone: true });
       return { entries, cursor: { shards: after, at } satisfies FileCursor };
     });
 }
