@@ -20,6 +20,8 @@ function bench() {
   const happened: string[] = [];
   let [secret, clients] = ['first', 0];
   const held: (() => void)[] = [];
+  const noted = new Set<string>();
+  let rootsRead = 0;
   const world = {
     clock,
     random: { bytes: (n: number) => new Uint8Array(n), number: () => 0 },
@@ -57,7 +59,8 @@ function bench() {
   };
   const connections = createConnections({
     ...{ world, store, node: 'here', storeId: () => 'id', env: {}, reporter: { report() {} } },
-    ...{ balancers: () => ({}), alarms: () => ({}), onFile: async () => undefined, roots: () => '' },
+    ...{ balancers: () => ({}), alarms: () => ({}), roots: () => String(rootsRead) },
+    onFile: async (file) => void noted.add(file),
     locks: testLocks(clock, memory),
   });
   return {
@@ -66,6 +69,8 @@ function bench() {
     /** What happened since the last look, without the second close of a client. */
     since: () => [...new Set(happened.splice(0))],
     change: (to: string) => (secret = to),
+    readRootsAgain: () => (rootsRead += 1),
+    noted: () => [...noted],
     answer: () => held.shift()?.(),
     waiting: () => held.length,
   };
@@ -99,6 +104,20 @@ const challenge = {
 } as const satisfies SolverChallenge;
 
 describe('connections', () => {
+  it('tells which files they read, and read roots again when asked to', async () => {
+    const { connections, readRootsAgain, noted } = bench();
+    const ca = { ...stored.issuer.settings, caFile: '/etc/ca.pem' };
+    const open = connections.open();
+    const issuers = () => [open.issuer('ca', ca), open.issuer('ca', stored.issuer.settings)] as const;
+    const [own, other] = issuers();
+    await open.solver(partWith());
+    expect([issuers()[0] === own, noted()]).toEqual([true, ['/etc/ca.pem', secretFile]]);
+    readRootsAgain();
+    expect(issuers().map((one, at) => one === [own, other][at])).toEqual([false, true]);
+    open.end();
+    await connections.close();
+  });
+
   it('with a file of credentials that changes during a call: the next pass gets a new one, the old one ends with its last', async () => {
     const { connections, since, change, answer, waiting } = bench();
     const [first, sharing] = [connections.open(), connections.open()];
