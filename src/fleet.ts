@@ -369,7 +369,10 @@ export type SweepReport = Swept;
 
 /** Opens a fleet. Fails with `store/unusable` before any CA is called. */
 export async function openFleet(first: Settings, context: ComposeContext): Promise<Fleet> {
-  const composed = await compose(first, context);
+  const composed = await compose(first, context).catch(async (error: unknown) => {
+    if (context.tellsAlarms) await (await import('./fleet/unopened.ts')).tellOfUnopened(first, context, error);
+    throw error;
+  });
   let settings = first;
   const { process } = composed;
   /** @param trigger what stands in the histories of the certificates; undefined if the pass only looks */

@@ -119,7 +119,11 @@ export interface Session {
    * @param makeStore create the store if it does not exist; otherwise fail with `store/absent`
    * @param inMemory use an empty store that lives as long as the process, in place of the configured one
    */
-  fleet(options: { readonly makeStore: boolean; readonly inMemory?: true }): Promise<Fleet>;
+  fleet(options: {
+    readonly makeStore: boolean;
+    readonly inMemory?: true;
+    readonly tellsAlarms?: true;
+  }): Promise<Fleet>;
   now(): Promise<Date>;
   /** Prints a result for a person, on stdout, wrapped to the screen. Prints nothing with --json. */
   print(text: string): void;

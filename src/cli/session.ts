@@ -148,14 +148,14 @@ export function openSession(
       return settings;
     },
     readAgain: () => readSettings(session),
-    fleet: ({ makeStore, inMemory }) => {
+    fleet: ({ makeStore, inMemory, tellsAlarms = false }) => {
       fleet ??= (async () => {
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
         const world = await session.world();
         const read = await session.settings();
         isInMemory = inMemory === true;
         const used = inMemory ? { ...read, store: { type: 'memory' }, storeKeys: [] } : read;
-        return guardedFleet(await open(used, { world, reporter, env: context.env, makeStore }));
+        return guardedFleet(await open(used, { world, reporter, env: context.env, makeStore, tellsAlarms }));
       })().catch((error: unknown) => {
         // A later call may be allowed to create the store.
         fleet = undefined;

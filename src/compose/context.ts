@@ -13,6 +13,8 @@ export interface ComposeContext {
   readonly env: Environment;
   /** False for commands that must not create a store. They fail with `store/absent`. */
   readonly makeStore?: boolean;
+  /** For commands that run unattended: a store that cannot be opened is worth an alarm. */
+  readonly tellsAlarms?: boolean;
 }
 
 export interface ConnectContext extends ComposeContext {

@@ -15,7 +15,7 @@ import type { StoredSpec } from '../../core/spec/spec.ts';
 import { type Engine, report } from '../engine.ts';
 import { readReplicas } from '../ledger/replica.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
-import { type Alarms, createAlarms } from './alarms.ts';
+import { type AlarmPorts, type Alarms, createAlarms } from './alarms.ts';
 import { createOwnBook, createStoreBook } from './book.ts';
 
 /** Takes note of a document that a pass has read. */
@@ -62,9 +62,9 @@ export async function withAlarms(
 }
 
 function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
-  const { cache, clock, connect, node, store } = engine;
+  const { clock, node, store } = engine;
   const shared = createAlarms(engine, createStoreBook(engine));
-  const own = createAlarms(engine, createOwnBook(cache, connect.digest(['alarms', store.location, node])));
+  const own = createOwnAlarms(engine, store.location);
   const wantedOf = new Map(pass.jobs.map(({ wanted }) => [wanted.name, wanted]));
   const before = new Map<string, readonly Condition[]>();
   const facts = (limit?: ConditionFacts['limit']): ConditionFacts => ({
@@ -90,22 +90,7 @@ function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
     return [...found, ...conditionsOfNodes(replicas, missingNodes(replicas, clock.now()))];
   }
 
-  /** Tells it, and once more after a short pause if a notifier has failed. */
-  async function tell(alarms: Alarms, look: Pick<Look, 'conditions' | 'covers'>, signal: AbortSignal): Promise<void> {
-    await alarms.tell({ ...look, rhythm: timerRhythm }, signal);
-    const waitMs = (alarms.nextTryMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
-    if (waitMs > retryMs) return;
-    await clock.sleep(Math.max(0, waitMs), signal);
-    await alarms.tell(undefined, signal);
-  }
-
-  const tellOfStore = (found: readonly Condition[], signal: AbortSignal) =>
-    tell(own, { conditions: found, covers: () => true }, signal);
-
-  async function failed(error: unknown, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || !isFailure(error) || !error.code.startsWith('store/')) return;
-    await tellOfStore([storeCondition(node, error)], signal).catch((reason: unknown) => warn(engine, reason));
-  }
+  const failed = (error: unknown, signal: AbortSignal) => tellOfStore(engine, { own, error }, signal);
 
   return {
     read(wanted, lineage) {
@@ -120,8 +105,8 @@ function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
         return certificate !== undefined && names.has(certificate);
       };
       try {
-        await tell(shared, { conditions: await conditions(outcomes, signal), covers }, signal);
-        await tellOfStore([], signal);
+        await tell(engine, shared, { conditions: await conditions(outcomes, signal), covers }, signal);
+        await tell(engine, own, { conditions: [], covers: () => true }, signal);
       } catch (error) {
         signal.throwIfAborted();
         warn(engine, error);
@@ -130,6 +115,47 @@ function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
     },
     failed,
   };
+}
+
+/** Tells that a pass could not use the store, if that is why it failed. */
+async function tellOfStore(
+  engine: Engine,
+  { own, error }: { readonly own: Alarms; readonly error: unknown },
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted || !isFailure(error) || !error.code.startsWith('store/')) return;
+  const look = { conditions: [storeCondition(engine.node, error)], covers: () => true };
+  await tell(engine, own, look, signal).catch((reason: unknown) => warn(engine, reason));
+}
+
+/**
+ * Tells that the store at a place could not even be opened.
+ *
+ * @param engine one that keeps nothing
+ */
+export const tellUnopened = (
+  engine: Engine,
+  { location, error }: { readonly location: string; readonly error: unknown },
+  signal: AbortSignal,
+): Promise<void> => tellOfStore(engine, { own: createOwnAlarms(engine, location), error }, signal);
+
+/** The alarms about the store itself. */
+export const createOwnAlarms = (engine: Pick<Engine, 'cache' | 'connect'> & AlarmPorts, location: string): Alarms =>
+  createAlarms(engine, createOwnBook(engine.cache, engine.connect.digest(['alarms', location, engine.node])));
+
+/** Tells it, and once more after a short pause if a notifier has failed. */
+async function tell(
+  engine: Engine,
+  alarms: Alarms,
+  look: Pick<Look, 'conditions' | 'covers'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock } = engine;
+  await alarms.tell({ ...look, rhythm: timerRhythm }, signal);
+  const waitMs = (alarms.nextTryMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
+  if (waitMs > retryMs) return;
+  await clock.sleep(Math.max(0, waitMs), signal);
+  await alarms.tell(undefined, signal);
 }
 
 function warn(engine: Engine, error: unknown): void {

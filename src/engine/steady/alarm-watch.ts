@@ -14,7 +14,8 @@ import { asFailure, isFailure } from '../../core/errors/errors.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { createAlarms } from '../alarms/alarms.ts';
-import { createOwnBook, createStoreBook } from '../alarms/book.ts';
+import { createStoreBook } from '../alarms/book.ts';
+import { createOwnAlarms } from '../alarms/pass-alarms.ts';
 import { type EngineProcess, report } from '../engine.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
 import type { Peers } from './peers.ts';
@@ -70,7 +71,7 @@ const readEveryMs = 60 * minuteMs;
  * when time alone may bring one: then it reads the document.
  */
 export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings): AlarmWatch {
-  const { cache, clock, connections, limits, node, store } = engine;
+  const { clock, connections, limits, node, store } = engine;
   const { declared, vitals, peers } = world;
   const shared = createAlarms(engine, createStoreBook(engine));
   const bell = createBell();
@@ -86,7 +87,7 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
   let complained: string | undefined;
 
   const connect = connections.open();
-  const own = createAlarms(engine, createOwnBook(cache, connect.digest(['alarms', store.location, node])));
+  const own = createOwnAlarms({ ...engine, connect }, store.location);
   connect.end();
 
   function see(name: string, lineage: Lineage | undefined): void {

@@ -25,7 +25,10 @@ export const renew: Run = async (session) => {
   // Any other missing store is a mistyped path. Creating it would order everything again, or let certificates expire
   // silently.
   const { certificates, storeIsDeclared } = await session.settings();
-  const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
+  const fleet = await session.fleet({
+    makeStore: storeIsDeclared === true && certificates.length > 0,
+    tellsAlarms: true,
+  });
   const names = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   await reportStart(session, 'renew');
   if (flags['dryRun'] === true) {

@@ -11,7 +11,7 @@ export const run: Run = async (session) => {
   const role = roleOf(session);
   const source = await sourceOf(session);
   const { storeIsDeclared } = await session.settings();
-  const fleet = await session.fleet({ makeStore: storeIsDeclared === true });
+  const fleet = await session.fleet({ makeStore: storeIsDeclared === true, tellsAlarms: true });
   await reportStart(session, 'run');
   const { clock } = await session.world();
   const ready = () => {
