@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import email from '../../src/notifiers/email.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { notifierContract, type ShownMessage } from '../../src/testing/notifier-contract.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { freePort, stopAll } from '../support/service.ts';
@@ -17,12 +18,17 @@ const news = {
 const password = new Secret(smtpLogin.password);
 
 /** A notifier whose log is kept. */
-function connect(options: Record<string, unknown>) {
+function connect(options: Record<string, unknown>, longestMs = Number.POSITIVE_INFINITY) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
   const world = createWorld({ env: {}, log: { debug: log, info: log, warn: log } });
   const given = { from: 'certfleet@mail.test', to: 'ops@mail.test', host: 'localhost', ...options };
-  return { lines, notifier: email.connect({ name: 'ops', options: email.options.parse(given), world }) };
+  const clock: Clock = {
+    ...world.clock,
+    deadline: (ms, parent) => world.clock.deadline(Math.min(ms, longestMs), parent),
+  };
+  const parts = { name: 'ops', options: email.options.parse(given), world: { ...world, clock } };
+  return { lines, notifier: email.connect(parts) };
 }
 
 /** Decodes a mail of one part, with its subject. */
@@ -198,6 +204,15 @@ describeWith([hasAiosmtpd, 'openssl'], 'the e-mail notifier', () => {
     await new Promise<void>((resolve) =>
       socket!.destroyed ? resolve() : socket!.once('close', () => resolve()).resume(),
     );
+
+    const waiting = connect({ ...right(), host: '127.0.0.1', port }, 50).notifier.send(news, signal);
+    await expect(waiting).rejects.toMatchObject({
+      code: 'notify/unreachable',
+      message: `ops (email) could not be reached: 127.0.0.1:${port}: timed out`,
+    });
+    await server.next('hang');
+    await expect(connect(right(), 2_000).notifier.send(news, signal)).rejects.toMatchObject({ code: 'notify/unknown' });
+    await server.next('ok');
 
     const again = connect({ ...right(), host: '127.0.0.1', port }).notifier.send(news, signal);
     await new Promise<void>((resolve) => silent.once('connection', () => resolve()));

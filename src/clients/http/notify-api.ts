@@ -20,8 +20,9 @@ export interface NotifyApiOptions {
   readonly caFile?: string | undefined;
 }
 
-/** A person waits for `certfleet alarms test`, and an alarm that was not sent is sent later. */
-const limitBudgetMs = 20_000;
+/** Together less than the 30 s that an alarm may take: one that was not sent is sent later. */
+const limitBudgetMs = 10_000;
+const timeoutMs = 15_000;
 
 /** The name of a notifier in messages: `ops (slack)`. */
 export const notifierName = (name: string, type: string): string => (name === type ? type : `${name} (${type})`);
@@ -58,7 +59,7 @@ export function createNotifyApi(options: NotifyApiOptions) {
         const { url, headers, body } = build();
         const isText = typeof body === 'string';
         return {
-          ...{ method: 'POST', url, body: isText ? body : JSON.stringify(body) },
+          ...{ method: 'POST', url, timeoutMs, body: isText ? body : JSON.stringify(body) },
           headers: {
             'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
             ...headers,

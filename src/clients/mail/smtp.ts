@@ -56,7 +56,7 @@ const longMs = 10 * 60_000;
 
 /**
  * Sends a mail. Resolves once the server has accepted it for at least one recipient. Fails with {@link MailFailure}, whose
- * text may contain what the server repeats, or with the signal's reason.
+ * text may contain what the server repeats, also if the signal is a deadline that has passed, or with the signal's reason.
  */
 export async function sendMail(
   server: MailServer,
@@ -67,8 +67,11 @@ export async function sendMail(
   const { host, port, security, login, caFile } = server;
   const message = await write(mail);
   const tls = caFile === undefined ? {} : { secureContext: trustAlso(caFile) };
+  let during: During = 'connection';
+  /** Why the signal ended it. */
+  const ended = () => (isTimeout(signal.reason) ? silence(during) : signal.reason);
   const socket = await connectTcp({ host, port }, signal).catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : new MailFailure('unreachable', 'connection', reasonOf(error));
+    throw signal.aborted ? ended() : new MailFailure('unreachable', 'connection', reasonOf(error));
   });
   const options: SMTPConnectionOptions = {
     ...{ connection: socket, host, port, tls },
@@ -76,13 +79,12 @@ export async function sendMail(
     ...{ connectionTimeout: longMs, greetingTimeout: longMs, socketTimeout: longMs, socketCloseTimeout: 0 },
   };
   const smtp = new SMTPConnection(options);
-  let during: During = 'connection';
   try {
     return await new Promise<readonly RefusedRecipient[]>((resolve, reject) => {
-      const forget = onAbort(signal, () => reject(signal.reason));
+      const forget = onAbort(signal, () => reject(ended()));
       const end = (error: unknown) => {
         forget();
-        reject(error instanceof Error && !signal.aborted ? failureOf(error, during) : error);
+        reject(error instanceof Error ? failureOf(error, during) : error);
       };
       smtp.on('error', end);
       const send = () => {
@@ -139,9 +141,14 @@ function failureOf(error: Error & Details, during: During): MailFailure {
     return new MailFailure(responseCode >= 500 ? 'refused' : 'failed', at, response);
   const reason =
     code === 'ETIMEDOUT' ? 'timed out' : code === 'ECONNECTION' ? 'the connection was closed' : wordsOf(error);
-  // Only after the mail was sent may it have been accepted.
-  return new MailFailure(at === 'message' ? 'unknown' : 'unreachable', at, reason);
+  return silence(at, reason);
 }
+
+const isTimeout = (reason: unknown): boolean => reason instanceof Error && reason.name === 'TimeoutError';
+
+/** The failure of a server that says no more. Only after the mail was sent may it have been accepted. */
+const silence = (during: During, reason = 'timed out'): MailFailure =>
+  new MailFailure(during === 'message' ? 'unknown' : 'unreachable', during, reason);
 
 /** TLS errors have the words of OpenSSL or Node, after those of nodemailer. */
 const wordsOf = ({ message }: Error): string => message.replace(/^Error initiating TLS - /, '');
