@@ -61,16 +61,18 @@ interface Compose {
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 interface ComposeService {
-  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly healthcheck: { readonly test: readonly string[] };
   readonly restart: string;
   readonly stop_grace_period: string;
   readonly volumes: readonly { readonly type: string; readonly source: string; readonly target: string }[];
 }
 
 /** compose.yaml as docker compose reads it, with its defaults and its schema; needs no engine. */
-async function readCompose(): Promise<Compose> {
+async function readCompose(file = 'compose.yaml'): Promise<Compose> {
   const program = findProgram('docker-compose', 'system')!;
-  const args = ['--file', join(repositoryRoot, 'compose.yaml'), 'config', '--format', 'json'];
+  const args = ['--file', join(repositoryRoot, file), 'config', '--format', 'json'];
   const { stdout, stderr } = await execute(program, args, {
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' },
   });
@@ -87,6 +89,15 @@ describeWith(['docker-compose'], 'compose.yaml', () => {
     expect(mounts).toContainEqual(
       expect.objectContaining({ type: 'volume', source: 'state', target: '/var/lib/certfleet' }),
     );
+  });
+});
+
+describeWith(['docker-compose'], 'the stack for a Swarm', () => {
+  it('is valid, and runs as compose.yaml does', async () => {
+    const [one, other] = await Promise.all([readCompose(), readCompose('examples/swarm/stack.yaml')]);
+    const [compose, swarm] = [one.services['certfleet']!, other.services['certfleet']!];
+    expect([swarm.command, swarm.healthcheck]).toEqual([compose.command, compose.healthcheck]);
+    expect(swarm.stop_grace_period).toBe(compose.stop_grace_period);
   });
 });
 
@@ -263,10 +274,7 @@ describeWith([containers], 'the entry point of the image', () => {
   });
 
   it.runIf(findProgram('docker-compose', 'system'))('keeps renewing under compose, and stops at once', async () => {
-    const { services } = await readCompose();
-    const [shell, flag, script, name] = services['certfleet']!.entrypoint;
-    // Compose writes its own escapes back.
-    const entrypoint = [shell!, flag!, script!.replaceAll('$$', '$'), name!];
+    const { command, environment, healthcheck } = (await readCompose()).services['certfleet']!;
     const folder = await volume(10_001);
     const configuration = join(await temporaryFolder('compose'), 'certfleet.yaml');
     const content = {
@@ -280,19 +288,25 @@ describeWith([containers], 'the entry point of the image', () => {
     writeFileSync(configuration, JSON.stringify(content), { mode: 0o644 });
     const certs = await volume(10_001);
     const options = {
-      entrypoint,
+      env: environment,
       volumes: {
         '/var/lib/certfleet': folder,
         '/certs': certs,
+        '/tmp': await volume(10_001),
         '/etc/certfleet/certfleet.yaml': configuration,
         '/ca.pem': ca.caFile,
       },
       publish: { [port]: 30_080 },
       reach: [caPort()],
     };
-    const running = await image.start([], options);
-    await until(() => /^abc: issued/m.test(running.output()), { what: 'it has issued', deadlineMs: 60_000 });
-    expect(existsSync(join(certs, 'live/abc/fullchain.pem'))).toBe(true);
+    const running = await image.start(command, options);
+    await until(() => /Z abc: issued/m.test(running.output()), { what: 'it has issued', deadlineMs: 60_000 });
+    await until(() => existsSync(join(certs, 'live/abc/fullchain.pem')), { what: 'it has delivered' });
+    expect(healthcheck.test).toEqual(['CMD-SHELL', 'certfleet health || exit 1']);
+    expect(await image.run(['health'], { ...options, publish: {}, reach: [] })).toMatchObject({
+      status: 0,
+      stdout: 'ok\n',
+    });
     const before = performance.now();
     running.signal('SIGTERM');
     expect((await running.ended).status).toBe(0);

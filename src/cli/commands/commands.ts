@@ -88,6 +88,15 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./look/status.ts')).status,
   },
   {
+    name: 'health',
+    summary: 'ask `certfleet run` how it is, for the health check of a container',
+    description:
+      'Asks it where `listen` says (or the variable CERTFLEET_LISTEN): whether its loop turns and the store can be read. Exits with 4 if not, or if it does not answer.',
+    flags: [{ flags: '--ready', description: 'ask whether it takes care of the certificates, which needs more' }],
+    examples: [{ line: 'certfleet health', why: 'in a container, without curl' }],
+    load: async () => (await import('./look/health.ts')).health,
+  },
+  {
     name: 'show',
     summary: 'show everything about one certificate',
     description:

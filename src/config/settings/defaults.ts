@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fail } from '../../core/errors/errors.ts';
+import { isListenPlace, listenPlaceRule } from '../../core/names/listen-address.ts';
 import { isNodeName, nodeNameRule } from '../../core/names/node-name.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
@@ -76,12 +77,19 @@ function nodeOf(env: Environment): string | undefined {
   throw fail('config/invalid', { file: 'the environment', problem: `CERTFLEET_NODE: ${nodeNameRule}` });
 }
 
+/** Returns where to listen. An image sets it, so that its health check works. Fails with `config/invalid`. */
+function listenOf(env: Environment): Settings['listen'] {
+  const address = env['CERTFLEET_LISTEN'] || undefined;
+  if (address === undefined || isListenPlace(address)) return address === undefined ? undefined : { address };
+  throw fail('config/invalid', { file: 'the environment', problem: `CERTFLEET_LISTEN: ${listenPlaceRule}` });
+}
+
 /** Returns the settings to use if nothing is configured. */
 export const defaultSettings = (env: Environment): Settings => ({
   store: { type: 'file', path: defaultPaths(env).store },
   storeIsDeclared: false,
   storeKeys: storeKeysOf(env),
-  ...present({ node: nodeOf(env) }),
+  ...present({ node: nodeOf(env), listen: listenOf(env) }),
   issuers: {},
   balancers: {},
   solvers: {},

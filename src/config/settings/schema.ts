@@ -3,7 +3,7 @@ import { type LimitId, quotaProblem } from '../../core/limits/rate-limits.ts';
 import { isAddress } from '../../core/names/contact.ts';
 import { bracketsOr, formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
 import { isLineageName } from '../../core/names/identifiers.ts';
-import { parseListenAddress } from '../../core/names/listen-address.ts';
+import { isListenPlace, listenPlaceRule } from '../../core/names/listen-address.ts';
 import { isNodeName, nodeNameRule } from '../../core/names/node-name.ts';
 import { accountNameForm, accountNameRule } from '../../core/spec/account.ts';
 import { accountKeyTypes } from '../../core/spec/account-key.ts';
@@ -182,10 +182,7 @@ const certificate = z.strictObject({
 /** With less, no step could be finished in time, or a lease would end before it can be renewed. */
 const atLeastSecond = (title: string) => duration(title).refine((ms) => ms >= 1_000, { error: 'must be at least 1s' });
 
-const listenAddress = () =>
-  z.string().refine((text) => /^unix:\/./.test(text) || parseListenAddress(text) !== undefined, {
-    error: 'must be an IP address with a port, like 127.0.0.1:9110, or a Unix socket, like unix:/run/certfleet.sock',
-  });
+const listenAddress = () => z.string().refine(isListenPlace, { error: listenPlaceRule });
 
 const listen = z
   .union(

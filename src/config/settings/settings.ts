@@ -124,7 +124,10 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     store,
     storeIsDeclared: parsed.store !== undefined,
     storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
-    ...present({ node: parsed.node ?? defaults.node, listen: parsed.listen && listenOf(parsed.listen) }),
+    ...present({
+      node: parsed.node ?? defaults.node,
+      listen: parsed.listen ? listenOf(parsed.listen) : defaults.listen,
+    }),
     ...present({ heartbeat: parsed.heartbeat && { url: parsed.heartbeat.url, everyMs: parsed.heartbeat.every } }),
     issuers: all.issuers,
     balancers: all.balancers,

@@ -38,6 +38,12 @@ export const configuration = {
     retry: 'never',
     hint: 'Choose another port or path, or stop the program that has it. Ports below 1024 need root or CAP_NET_BIND_SERVICE.',
   },
+  'config/not-listening': {
+    message: '`certfleet run` answers no health checks here, because `listen` is not set',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Set `listen` in certfleet.yaml, such as `listen: 127.0.0.1:9110`, and start `certfleet run` again.',
+  },
   'config/invalid': {
     message: '{file}: {problem}',
     blame: 'config',

@@ -15,6 +15,12 @@ export const program = {
     retry: 'later',
     hint: 'Check that no proxy or captive portal is responding in place of the server.',
   },
+  'network/unhealthy': {
+    message: '`certfleet run` is not well: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Its log says more.',
+  },
   'process/failed': {
     message: '`{command}` could not be started: {reason}',
     blame: 'config',
