@@ -90,10 +90,13 @@ export function createAlarmChecks(
       if (failsSince.has(name)) return;
       const sinceMs = nowMs();
       failsSince.set(name, sinceMs);
-      world.later(mostLateMs, () => {
-        if (failsSince.get(name) !== sinceMs || open.has(`failing ${name}`) || isHindered(sinceMs)) return;
-        violate(`${name} has failed three times, and nothing tells it`);
-      });
+      // What a fault has cut off is told later.
+      const mustBeTold = () => {
+        if (failsSince.get(name) !== sinceMs || open.has(`failing ${name}`)) return;
+        if (isHindered(nowMs())) world.later(mostLateMs, mustBeTold);
+        else violate(`${name} has failed three times, and nothing tells it`);
+      };
+      world.later(mostLateMs, mustBeTold);
     },
   };
 }

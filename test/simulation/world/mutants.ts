@@ -137,6 +137,21 @@ export const mutants: readonly Mutant[] = [
     text: 'return found.includes(true);',
     instead: 'return found.length < 0;',
   },
+  {
+    seed: 1,
+    name: 'a message counts as sent once it is written',
+    file: 'src/engine/alarms/alarms.ts',
+    text: 'if (due.length > 0) return claimed(next, processes.self(), now);',
+    instead: `const sent = due.map((notifier) => ({ notifier, serial: next.serial, hasFailed: false }));
+      if (due.length > 0) return claimed(afterSending(next, { sent, names, now }), processes.self(), now);`,
+  },
+  {
+    seed: 1,
+    name: 'an alarm is told again before a day is over',
+    file: 'src/core/alarm/open-alarms.ts',
+    text: 'const waitedMs = agoMs(toldAt) - rhythm.repeatMs;',
+    instead: 'const waitedMs = agoMs(toldAt) - rhythm.repeatMs / 8;',
+  },
 ];
 
 /** Returns the source of the file with the change. */
