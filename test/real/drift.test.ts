@@ -7,7 +7,7 @@ import { main } from '../../src/cli/main.ts';
 import type { LookTimes } from '../../src/core/node/look-times.ts';
 import { openFleet } from '../../src/fleet.ts';
 import { bindPrograms } from '../support/bind.ts';
-import { type Home, readLineage, rewriteLineage, startBench } from '../support/e2e.ts';
+import { type Home, readLineage, startBench, succeeded } from '../support/e2e.ts';
 import { startHaproxy } from '../support/haproxy.ts';
 import { startNginx } from '../support/nginx.ts';
 import { temporaryFolder, until } from '../support/service.ts';
@@ -79,7 +79,6 @@ describeWith(['pebble', 'nginx', 'haproxy', ...bindPrograms], 'what is served at
     }));
     const document = () => readLineage(home.store, name);
     const served = () => Promise.all(addresses.map((address) => shakeHands(port, host, address)));
-    const run = start(home, quick);
     const isServedEverywhere = async () => {
       const { current, deployments, work } = await document();
       const isCurrent = Object.values(deployments).every(({ state }) => state === 'current');
@@ -88,22 +87,17 @@ describeWith(['pebble', 'nginx', 'haproxy', ...bindPrograms], 'what is served at
         isCurrent && work === undefined && all.every(({ fingerprint }) => fingerprint === current?.facts.fingerprint)
       );
     };
-    const serves = (what: string) =>
-      until(isServedEverywhere, { what: `${what}: ${run.said().slice(-3_000)}`, everyMs: 100 });
-
-    await until(() => document().catch(() => undefined), { what: 'there is a document' });
-    await serves('the first version');
     const files = ['fullchain.pem', 'privkey.pem'];
     const read = (folder: string, names: readonly string[]) =>
       Promise.all(names.map(async (file) => [join(folder, file), await readFile(join(folder, file))] as const));
+    succeeded(await home.certfleet(['issue']));
     const oldOfB = await read(live(bFolder), files);
     const oldOfC = await read(cFolder, [`${name}.pem`]);
-    const first = (await document()).current?.id;
-    await rewriteLineage(home.store, name, (lineage) => ({
-      ...lineage,
-      renewal: { ...lineage.renewal!, at: new Date().toISOString() },
-    }));
-    await until(async () => (await document()).current?.id !== first, { what: 'it is renewed' });
+    succeeded(await home.certfleet(['renew', '--force']));
+    const run = start(home, quick);
+    const serves = (what: string) =>
+      until(isServedEverywhere, { what: `${what}: ${run.said().slice(-3_000)}`, everyMs: 100 });
+    await until(async () => run.said().includes('"run.ready"'), { what: 'it is ready' });
     await serves('the second version');
 
     const reloads = (one: typeof a) => one.log().split('reconfiguring').length;

@@ -175,9 +175,11 @@ export function hashOf(wanted: StoredSpec): number {
 }
 
 /** Returns what a try depends on. A certificate that rests after a try is tried again at once when this changes. */
-export const stateOf = ({ spec, current, renewal, failure, work, rolledBack }: Lineage): string =>
+export const stateOf = ({ spec, current, renewal, failure, work, rolledBack, deployments }: Lineage): string =>
   JSON.stringify([
     ...[current?.id, current?.revoked !== undefined, renewal?.at, rolledBack?.until],
     ...[failure?.code, failure?.retryAt, failure?.holdUntil, failure?.account],
     ...[work?.step, work?.version, work?.order?.url, hashOf(spec)],
+    // Found since the last try.
+    ...Object.values(deployments).flatMap(({ drifted, tries, since }) => (drifted && tries === 0 ? [since] : [])),
   ]);
