@@ -3,12 +3,12 @@ import type { KnownCertificate } from '../engine/steady/vitals.ts';
 import { expiriesOf, isOverdue } from './expiries.ts';
 
 const now = new Date('2026-03-01T00:00:00Z');
-const at = (days: number) => new Date(now.getTime() + days * 86_400_000).toISOString();
+const at = (days: number) => now.getTime() + days * 86_400_000;
 
 /** A certificate of 90 days that has some left. */
 const one = (leftDays: number, more: Partial<KnownCertificate> = {}): KnownCertificate => ({
-  ...{ name: 'a', isUndeclared: false, notBefore: at(leftDays - 90), notAfter: at(leftDays) },
-  ...{ renewAt: at(leftDays - 30), isFailing: false, isPending: false },
+  ...{ name: 'a', isUndeclared: false, notBeforeMs: at(leftDays - 90), notAfterMs: at(leftDays) },
+  ...{ renewMs: at(leftDays - 30), isFailing: false, isPending: false },
   ...more,
 });
 
@@ -16,12 +16,12 @@ it.each<[string, KnownCertificate, boolean]>([
   ['a new one', one(89), false],
   ['due, with time left', one(29), false],
   ['due for weeks', one(6), true],
-  ['one that a person renews late on purpose', one(6, { renewAt: at(5) }), false],
-  ['expired', one(-1, { renewAt: at(5) }), true],
+  ['one that a person renews late on purpose', one(6, { renewMs: at(5) }), false],
+  ['expired', one(-1, { renewMs: at(5) }), true],
   ['undeclared', one(-1, { isUndeclared: true }), false],
-  ['six days old of seven', one(0.9, { notBefore: at(-5.1) }), true],
-  ['of six days, due', one(3, { notBefore: at(-3), renewAt: at(-0.1) }), false],
-  ['missing', one(0, { notAfter: undefined }), false],
+  ['six days old of seven', one(0.9, { notBeforeMs: at(-5.1) }), true],
+  ['of six days, due', one(3, { notBeforeMs: at(-3), renewMs: at(-0.1) }), false],
+  ['missing', one(0, { notAfterMs: Number.NaN }), false],
 ])('knows whether a certificate is overdue: %s', (_what, certificate, expected) => {
   expect(isOverdue(certificate, now.getTime())).toBe(expected);
 });
@@ -34,7 +34,7 @@ it('counts certificates by state, and names those that expire first', () => {
       one(5, { name: 'first' }),
       one(-3, { name: 'test', isUndeclared: true }),
       one(8, { name: 'failing', isFailing: true }),
-      one(0, { name: 'new', notAfter: undefined }),
+      one(0, { name: 'new', notAfterMs: Number.NaN }),
       one(60, { name: 'pending', isPending: true }),
       one(20, { name: 'due' }),
       ...many.slice(250),
@@ -49,6 +49,6 @@ it('counts certificates by state, and names those that expire first', () => {
   expect(soonest.map(({ name }) => name).slice(0, 4)).toEqual(['expired', 'first', 'failing', 'due']);
   const order = soonest.map(({ notAfterMs }) => notAfterMs);
   expect([order.length, order]).toEqual([10, order.toSorted((a, b) => a - b)]);
-  expect(soonest.at(-1)?.notAfterMs).toBe(Date.parse(at(45)));
+  expect(soonest.at(-1)?.notAfterMs).toBe(at(45));
   expect(overdue).toBe(2);
 });

@@ -20,22 +20,23 @@ const nearMs = 7 * dayMs;
  * Reports whether a certificate has expired, or is past its renewal time and has no more than a sixth of its lifetime
  * left, at most 7 days. By then it has been tried for days, or for hours if it lives for six days.
  */
-export function isOverdue({ isUndeclared, notBefore, notAfter, renewAt }: KnownCertificate, nowMs: number): boolean {
-  if (isUndeclared || notAfter === undefined) return false;
-  const leftMs = Date.parse(notAfter) - nowMs;
+export function isOverdue(
+  { isUndeclared, notBeforeMs, notAfterMs, renewMs }: KnownCertificate,
+  nowMs: number,
+): boolean {
+  if (isUndeclared || Number.isNaN(notAfterMs)) return false;
+  const leftMs = notAfterMs - nowMs;
   if (leftMs <= 0) return true;
-  if (renewAt !== undefined && Date.parse(renewAt) > nowMs) return false;
-  const lifetimeMs = Date.parse(notAfter) - Date.parse(notBefore ?? notAfter);
-  return leftMs <= Math.min(nearMs, lifetimeMs / 6);
+  return !(renewMs > nowMs) && leftMs <= Math.min(nearMs, (notAfterMs - notBeforeMs) / 6);
 }
 
 function stateOf(one: KnownCertificate, nowMs: number): State {
   if (one.isUndeclared) return 'undeclared';
-  if (one.notAfter !== undefined && Date.parse(one.notAfter) <= nowMs) return 'expired';
+  if (one.notAfterMs <= nowMs) return 'expired';
   if (one.isFailing) return 'failing';
-  if (one.notAfter === undefined) return 'missing';
+  if (Number.isNaN(one.notAfterMs)) return 'missing';
   if (one.isPending) return 'pending';
-  return one.renewAt !== undefined && Date.parse(one.renewAt) <= nowMs ? 'due' : 'valid';
+  return one.renewMs <= nowMs ? 'due' : 'valid';
 }
 
 /** @param most how many of the soonest to name */
@@ -52,11 +53,11 @@ export function expiriesOf(certificates: Iterable<KnownCertificate>, now: Date, 
   for (const one of certificates) {
     const state = stateOf(one, nowMs);
     byState.set(state, (byState.get(state) ?? 0) + 1);
-    if (one.isUndeclared || one.notAfter === undefined) continue;
+    if (one.isUndeclared || Number.isNaN(one.notAfterMs)) continue;
     if (isOverdue(one, nowMs)) overdue++;
-    const notAfterMs = Date.parse(one.notAfter);
+    const { name, notAfterMs } = one;
     if (notAfterMs >= latestMs) continue;
-    soonest.push({ name: one.name, notAfterMs });
+    soonest.push({ name, notAfterMs });
     // Sorting now and then is cheaper than keeping 100,000, or than a place for each.
     if (soonest.length >= 2 * most) cut();
   }

@@ -58,9 +58,9 @@ it('is sent every minute while all is well, and says once why not', async () => 
   vitals.store('write', undefined);
   await pass(1);
 
-  const soon = new Date(clock.now().getTime() + 86_400_000).toISOString();
-  const one = { name: 'a', isUndeclared: false, notBefore: '2000-01-01T00:00:00Z', renewAt: undefined };
-  certificates = [{ ...one, notAfter: soon, isFailing: false, isPending: false }];
+  const soon = clock.now().getTime() + 86_400_000;
+  const one = { name: 'a', isUndeclared: false, notBeforeMs: 0, renewMs: Number.NaN };
+  certificates = [{ ...one, notAfterMs: soon, isFailing: false, isPending: false }];
   expect(await pass(2)).toEqual([0, ['warn: no heartbeat: a certificate is overdue']]);
   certificates = [];
   expect(await pass(1)).toEqual([1, ['info: the heartbeat is sent again']]);

@@ -84,11 +84,11 @@ function ask(
   });
 }
 
-const certificate = (name: string, notAfter: string): KnownCertificate => ({
-  ...{ name, isUndeclared: false, notBefore: '2020-01-01T00:00:00Z', notAfter, renewAt: undefined },
+const certificate = (name: string, notAfterMs: number): KnownCertificate => ({
+  ...{ name, isUndeclared: false, notBeforeMs: 0, notAfterMs, renewMs: Number.NaN },
   ...{ isFailing: false, isPending: false },
 });
-const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+const inDays = (days: number) => Date.now() + days * 86_400_000;
 
 it('answers health checks by what the loop and the store do', async () => {
   const port = await freePort();

@@ -138,12 +138,14 @@ export function createSeen(
 
   function describe(name: string): KnownCertificate {
     const one = seen.get(name)?.summary;
-    const at = (ms: number | undefined) =>
-      ms === undefined || Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
     return {
-      ...{ name, notBefore: at(one?.notBeforeMs), notAfter: at(one?.notAfterMs), renewAt: at(one?.renewMs) },
+      name,
+      notBeforeMs: one?.notBeforeMs ?? Number.NaN,
+      notAfterMs: one?.notAfterMs ?? Number.NaN,
+      renewMs: one?.renewMs ?? Number.NaN,
       isUndeclared: one ? !one.isRenewed : declared().jobOf(name, undefined) === undefined,
-      ...{ isFailing: one?.isFailing === true, isPending: one?.isPending === true },
+      isFailing: one?.isFailing === true,
+      isPending: one?.isPending === true,
     };
   }
 

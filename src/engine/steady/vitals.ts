@@ -32,14 +32,14 @@ interface Counts {
   storeFailures: number;
 }
 
-/** A certificate as far as the health of the process depends on it. Times are RFC 3339. */
+/** A certificate as far as the health of the process depends on it. Times are in ms since 1970, NaN if there is none. */
 export interface KnownCertificate {
   readonly name: string;
   /** Nothing renews it: it is no longer declared, or a test. */
   readonly isUndeclared: boolean;
-  readonly notBefore: string | undefined;
-  readonly notAfter: string | undefined;
-  readonly renewAt: string | undefined;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly renewMs: number;
   readonly isFailing: boolean;
   /** A target lacks the current version. */
   readonly isPending: boolean;
