@@ -1,8 +1,10 @@
+import { isFailure } from '../../../src/core/errors/errors.ts';
 import type { LookTimes } from '../../../src/core/node/look-times.ts';
 import type { Outcome } from '../../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../../src/engine/engine.ts';
 import { createAlarmWatch } from '../../../src/engine/steady/alarm-watch.ts';
+import { joinPeers, type Membership } from '../../../src/engine/steady/peers.ts';
 import type { Declarations } from '../../../src/engine/steady/seen.ts';
 import { keepRunning } from '../../../src/engine/steady/steady.ts';
 import { createVitals } from '../../../src/engine/steady/vitals.ts';
@@ -25,8 +27,8 @@ interface World {
   /** Calls `wake` once a document or the configuration changes. */
   readonly onChange: (wake: () => void) => void;
   readonly askEveryMs: number;
-  /** Whether this replica takes care of what only one should do. */
-  readonly isMine: () => boolean;
+  /** What it gives its signs of life with. */
+  readonly ofPeers: Parameters<typeof joinPeers>[0];
   readonly done: (outcome: Outcome) => void;
   /** How often it looks at what is served, if it does. */
   readonly looks: LookTimes | undefined;
@@ -34,6 +36,9 @@ interface World {
 
 /** How often it looks for alarms that time alone brings: a world has too many minutes. */
 const lookEveryMs = 10 * 60_000;
+
+/** How often it gives a sign of life, for the same reason. */
+const beatEveryMs = 3_600_000;
 
 /** A process notices the changes of others after some seconds. */
 const noticeMs = 15_000;
@@ -55,14 +60,32 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
     return declarations;
   };
   const vitals = createVitals(engine.clock);
+  let peers: Membership | undefined;
+  const isMine = (key: string) => peers?.isMine(key) ?? false;
   const alarms = createAlarmWatch(engine, {
     ...{ declared, vitals, lookEveryMs },
-    ...{ peers: { isMine: world.isMine, known: () => [], missing: () => [] }, refused: () => undefined },
+    ...{
+      peers: { isMine, known: () => peers?.known() ?? [], missing: () => peers?.missing() },
+      refused: () => undefined,
+    },
   });
   const { looks } = world;
-  const watch = looks && createWatch({ engine, declared, isMine: world.isMine, times: looks });
+  const watch = looks && createWatch({ engine, declared, isMine, times: looks });
   const over = new AbortController();
-  const beside = Promise.all([alarms.run(over.signal), watch?.look(over.signal)]);
+  // It joins beside its work, so that this changes nothing for what else happens. The store may fail meanwhile.
+  const stay = async () => {
+    const joining = { vitals: createVitals(engine.clock), everyMs: beatEveryMs, configuration: () => '' };
+    while (!over.signal.aborted)
+      try {
+        peers ??= await joinPeers(world.ofPeers, { ...joining, role: 'node' }, over.signal);
+        return await peers.stay(over.signal);
+      } catch (error) {
+        if (over.signal.aborted) return;
+        if (!isFailure(error, 'store/unusable', 'store/conflict')) throw error;
+        await engine.clock.sleep(60_000, over.signal).catch(() => undefined);
+      }
+  };
+  const beside = Promise.all([alarms.run(over.signal), watch?.look(over.signal), stay()]);
   const running = keepRunning(
     {
       ...{ engine, vitals, alarms, declared },

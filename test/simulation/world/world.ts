@@ -8,7 +8,7 @@ import { createChecks } from './checks.ts';
 import { createDrifts } from './drifts.ts';
 import { leftAtTheEnd } from './ending.ts';
 import { endpointsOf } from './endpoints.ts';
-import { engineOf, leaseTtlMs, type Surroundings } from './engines.ts';
+import { engineOf, leaseTtlMs, peersOf, type Surroundings } from './engines.ts';
 import { createFaults, createGate, type TakeFault } from './gate.ts';
 import { type Grips, happen } from './incidents.ts';
 import { emptyOutside, validates } from './outside.ts';
@@ -199,10 +199,6 @@ export async function runWorld(
     declared: scenario.specs,
   };
 
-  /** The first replica that lives takes care of what only one should do. */
-  const isFirst = (name: string) =>
-    scenario.replicas.find((one) => newest.get(one.name)?.isDead === false)?.name === name;
-
   /** Starts a process on the machine of a replica. */
   function begin(
     { name, machine, own }: { readonly name: string; readonly machine: ReplicaPlan; readonly own: Chance },
@@ -221,7 +217,8 @@ export async function runWorld(
         killed();
       });
     const gates = { gate: gateOf('gate'), alarms: gateOf('alarms') };
-    return { process, engine: engineOf(surroundings, machine.name, process, gates) };
+    const engine = engineOf(surroundings, machine.name, process, gates);
+    return { process, engine, ofPeers: peersOf(surroundings, engine, process, gates.alarms) };
   }
 
   /** Starts a process of a replica, and another one whenever it has died. */
@@ -234,7 +231,7 @@ export async function runWorld(
       timeline.later(afterMs, () => start(plan, life + 1));
     };
     const rest = own.fork('rest');
-    const { process, engine } = begin({ name, machine: plan, own }, () =>
+    const { process, engine, ofPeers } = begin({ name, machine: plan, own }, () =>
       again(rest.between(2_000, rest.one([5_000, 120_000, 2 * 3_600_000]))),
     );
     newest.set(name, process);
@@ -243,7 +240,7 @@ export async function runWorld(
     const news = new Set<string>();
     changed.set(name, news);
     const running = live({
-      ...{ engine, process, isMine: () => isFirst(name) },
+      ...{ engine, ofPeers, process },
       chance: own.fork('wakes'),
       signal: stop.signal,
       wanted: () => wanted,
