@@ -201,7 +201,10 @@ describeWith(['nginx', 'pebble', 'nsenter', machines], 'three nodes that keep ru
     expect([other.status, other.stderr]).toEqual([7, expect.stringMatching(/already runs as the node a .* on a\)/)]);
     expect(other.stderr).toContain('(--node, or `node` in the configuration)');
     const slash = await a.run('run', '--node', 'rack/1');
-    expect([slash.status, slash.stderr]).toEqual([2, expect.stringContaining('--node rack/1: expected a node’s name')]);
+    expect([slash.status, slash.stderr]).toEqual([
+      2,
+      expect.stringContaining('--node rack/1: expected a name of 1 to 100'),
+    ]);
   });
 
   it('come back by themselves after kill -9 of a process, also in the middle of an order', async () => {

@@ -74,7 +74,7 @@ function storeKeysOf(env: Environment): readonly string[] {
 function nodeOf(env: Environment): string | undefined {
   const node = env['CERTFLEET_NODE'] || undefined;
   if (node === undefined || isNodeName(node)) return node;
-  throw fail('config/invalid', { file: 'the environment', problem: `CERTFLEET_NODE: ${nodeNameRule}` });
+  throw fail('config/invalid', { file: 'the environment', problem: `CERTFLEET_NODE must be ${nodeNameRule}` });
 }
 
 /** Returns where to listen. An image sets it, so that its health check works. Fails with `config/invalid`. */

@@ -234,7 +234,7 @@ export const configuration = z.strictObject({
   }),
   node: z
     .string()
-    .refine(isNodeName, { error: nodeNameRule })
+    .refine(isNodeName, { error: `must be ${nodeNameRule}` })
     .optional()
     .meta({
       title: 'Name of this node among the nodes that share the store; by default, the host name',
