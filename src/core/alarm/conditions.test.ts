@@ -40,6 +40,11 @@ const rows: readonly (readonly [
     { failure: failure({ count: 1, code: 'acme/paused', message: 'paused: visit https://ca.test/unpause?jwt=a.b.' }) },
     ['paused abc https://ca.test/unpause?jwt=a.b'],
   ],
+  [
+    'a pause and the failures that led to it',
+    { failure: failure({ code: 'acme/paused', message: 'paused' }) },
+    ['paused abc', 'failing abc'],
+  ],
   ['not a renewal that is a little late', { now: at('2026-04-10T23:00:00Z') }, []],
   ['a renewal after a third of the rest', { now: at('2026-04-11T00:00:00Z') }, ['expiring abc']],
   ['one that has expired', { now: at('2026-05-02T00:00:00Z') }, ['expiring abc']],

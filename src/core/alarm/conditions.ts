@@ -82,13 +82,17 @@ function failing(certificate: string, failure: Failure | undefined): readonly Co
   if (!failure) return [];
   const { code, count, message, hint, at: since } = failure;
   const about = { certificate, hint, code, since };
-  if (code === 'acme/paused') {
-    const url = pageIn(message);
-    return [{ ...about, key: `paused ${certificate}`, kind: 'paused', message, ...present({ url }) }];
-  }
-  if (count < failuresUntilAlarm) return [];
+  const url = code === 'acme/paused' ? pageIn(message) : undefined;
   const text = `${certificate} has failed ${count} times: ${message}`;
-  return [{ ...about, key: `failing ${certificate}`, kind: 'failing', message: text }];
+  // A failure that leads to a pause is not over.
+  return [
+    ...(code === 'acme/paused'
+      ? [{ ...about, key: `paused ${certificate}`, kind: 'paused' as const, message, ...present({ url }) }]
+      : []),
+    ...(count < failuresUntilAlarm
+      ? []
+      : [{ ...about, key: `failing ${certificate}`, kind: 'failing' as const, message: text }]),
+  ];
 }
 
 /** Returns the first address in a text of the CA. */
