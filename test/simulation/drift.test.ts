@@ -4,6 +4,7 @@ import { usualLookTimes } from '../../src/core/node/look-times.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../src/engine/engine.ts';
+import { readHistory } from '../../src/engine/history/stored-history.ts';
 import type { Declarations } from '../../src/engine/steady/seen.ts';
 import { keepRunning } from '../../src/engine/steady/steady.ts';
 import { createVitals } from '../../src/engine/steady/vitals.ts';
@@ -159,6 +160,8 @@ it('at the targets of this node, is repaired within the hour, without a lease', 
   await service.pass(61 * minuteMs);
   expect(service.activations).toEqual(['two']);
   expect(await service.deployment()).toMatchObject({ state: 'current' });
+  const last = (await readHistory(service, 'abc', signal)).at(-1);
+  expect(last).toMatchObject({ trigger: 'run', did: ['delivered'], targets: [{ target: 'two', node: 'here' }] });
 });
 
 it('is left to the node that looks at it', async () => {

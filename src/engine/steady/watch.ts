@@ -173,14 +173,12 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
     return (await lacksHere(pass, found.wanted, found.lineage, signal)) ? found : undefined;
   }
 
-  async function lookAtAllOwn(names: readonly string[], signal: AbortSignal): Promise<void> {
-    await inPass(engine, async (pass) => {
-      const lacking = await each(pass, { names, wakes: own, look: lookAtOwn }, signal);
-      if (lacking.length === 0) return;
-      const here = createThisNode(pass, { obeyBackoff: true, isWhole: false });
-      for (const { wanted, lineage } of lacking) await here.look(wanted, lineage, signal);
-      await here.finish(signal);
-    });
+  async function lookAtAllOwn(pass: Engine, names: readonly string[], signal: AbortSignal): Promise<void> {
+    const lacking = await each(pass, { names, wakes: own, look: lookAtOwn }, signal);
+    if (lacking.length === 0) return;
+    const here = createThisNode(pass, { obeyBackoff: true, isWhole: false });
+    for (const { wanted, lineage } of lacking) await here.look(wanted, lineage, signal);
+    await here.finish(signal);
   }
 
   /** Runs one look for each name, and returns what they have found. One that fails is repeated a little later. */
@@ -233,9 +231,11 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
     async look(signal) {
       const lookAll = (names: readonly string[]) =>
         inPass(engine, (pass) => each(pass, { names, wakes: served, look: lookAtServed }, signal));
+      const lookAllOwn = (names: readonly string[]) =>
+        inPass(engine, (pass) => lookAtAllOwn(pass, names, signal), 'run');
       await Promise.all([
         follow({ wakes: served, bell: servedBell }, lookAll, signal),
-        follow({ wakes: own, bell: ownBell }, (names) => lookAtAllOwn(names, signal), signal),
+        follow({ wakes: own, bell: ownBell }, lookAllOwn, signal),
       ]);
     },
   };
