@@ -15,7 +15,7 @@ export function ownerOf(key: string, nodes: readonly string[]): string | undefin
 }
 
 /** Hashes a pair to 32 bits. The length separates the two texts, so that `a`, `bc` is not `ab`, `c`. */
-function scoreOf(key: string, node: string): number {
+export function scoreOf(key: string, node: string): number {
   let hash = 0x811c9dc5;
   for (const unit of codeUnits(`${node.length}:${node}${key}`)) hash = Math.imul(hash ^ unit, 0x01000193);
   // FNV changes its upper bits little at the end of a text. Two rounds of multiply and fold mix all of them.

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type Bell, createBell } from '../../core/async/bell.ts';
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { type Drift, hasBroken, hasCurrent } from '../../core/lineage/deployments.ts';
@@ -7,6 +6,7 @@ import { revocationOf } from '../../core/lineage/revocation.ts';
 import { drifted } from '../../core/lineage/work/delivery.ts';
 import { type EndpointVerdict, judgeServed } from '../../core/names/endpoint.ts';
 import { type LookTimes, nextLookMs, pauseAfterBad } from '../../core/node/look-times.ts';
+import { scoreOf } from '../../core/node/rendezvous.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
 import { lacksHere } from '../delivery/node-targets.ts';
@@ -73,7 +73,9 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
   const [servedBell, ownBell] = [createBell(), createBell()];
   const bad = new Map<string, Bad>();
 
-  const next = (key: string, everyMs: number): number => nextLookMs(clock.now().getTime(), everyMs, shareOf(key));
+  /** @param by who looks: the moment in the interval is the same in each process */
+  const next = (name: string, by: string, everyMs: number): number =>
+    nextLookMs(clock.now().getTime(), everyMs, scoreOf(name, by) / 2 ** 32);
 
   function note(names: Iterable<string>): void {
     for (const name of names) {
@@ -81,9 +83,9 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
       const wanted = declared().jobOf(name, undefined)?.wanted;
       const isServed = wanted === undefined || wanted.endpoints.length > 0;
       if (!isServed) bad.delete(name);
-      if (!bad.has(name)) served.set(name, isServed ? next(name, times.everyMs) : undefined);
+      if (!bad.has(name)) served.set(name, isServed ? next(name, '', times.everyMs) : undefined);
       const isOwn = wanted === undefined || nodeTargets(wanted).length > 0;
-      own.set(name, isOwn ? next(`${node} ${name}`, times.ownMs) : undefined);
+      own.set(name, isOwn ? next(name, node, times.ownMs) : undefined);
     }
     servedBell.ring();
     ownBell.ring();
@@ -105,7 +107,7 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
   /** Notes that the last look was good. */
   function good(name: string): void {
     bad.delete(name);
-    served.set(name, next(name, times.everyMs));
+    served.set(name, next(name, '', times.everyMs));
   }
 
   function again(name: string): void {
@@ -168,7 +170,7 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
   async function lookAtOwn(pass: Engine, name: string, signal: AbortSignal): Promise<Found | undefined> {
     const found = await find(name, signal);
     if (found === undefined) return undefined;
-    own.set(name, next(`${node} ${name}`, times.ownMs));
+    own.set(name, next(name, node, times.ownMs));
     if (found === 'later') return undefined;
     return (await lacksHere(pass, found.wanted, found.lineage, signal)) ? found : undefined;
   }
@@ -240,6 +242,3 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
     },
   };
 }
-
-/** The moment of a look in its interval, the same in each process. */
-const shareOf = (key: string): number => createHash('sha256').update(key).digest().readUInt32BE(0) / 2 ** 32;
