@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { unlessLocked } from '../test/support/pebble-lock.ts';
 import { stopAll } from '../test/support/service.ts';
 import { apiCalls } from './bench/api-calls.ts';
+import { daemon } from './bench/daemon.ts';
 import { distance } from './bench/distance.ts';
 import { dns } from './bench/dns.ts';
 import { encrypted } from './bench/encrypted.ts';
@@ -22,7 +23,7 @@ import { start } from './bench/start.ts';
 //
 //   npm run bench                             every row
 //   npm run bench -- one dns                  some: start, one, hundred, script, encrypted, distance, dns, renew,
-//                                             plan, import, imported, calls
+//                                             plan, import, imported, calls, run
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
@@ -38,6 +39,7 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   import: importAll,
   imported: renewImported,
   calls: apiCalls,
+  run: daemon,
 };
 
 const { values, positionals: wanted } = parseArgs({

@@ -71,14 +71,14 @@ export async function renew(rig: Rig): Promise<void> {
 }
 
 /** A store with many copies of one lineage, each under its own name; answers the folder of its configuration. */
-async function cloneOurs(
+export async function cloneOurs(
   rig: Rig,
   model: string,
   to: string,
   count: number,
   { hasFiles = true }: { readonly hasFiles?: boolean } = {},
 ): Promise<string> {
-  const folder = await configure(rig, `renew-${to}`, []);
+  const folder = await configure(rig, `many-${to}`, []);
   const log = { debug() {}, info() {}, warn() {} };
   const world = createWorld({ env: {}, log });
   const open = (path: string): Store => fileStore.connect({ options: { path }, name: 'store', world });

@@ -39,6 +39,7 @@ export async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const { process, configuration } = fleet.composed;
+  fleet.world.processes.keepSmall?.();
   const vitals = createVitals(process.clock);
   const changes = await createFollower(process, vitals, signal);
   const everyMs = process.limits.leaseTtlMs / 3;

@@ -46,4 +46,6 @@ export interface Processes {
   look(who: ProcessIdentity): 'alive' | 'dead' | 'unknown';
   /** Ends exactly this process and its group: SIGTERM, then SIGKILL after 5 s. Resolves when it is gone. */
   end(who: ProcessIdentity, signal: AbortSignal): Promise<void>;
+  /** Lets this process take some more CPU to take less memory, because it keeps running. */
+  keepSmall?(): void;
 }
