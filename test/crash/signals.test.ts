@@ -72,7 +72,10 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     const ran = await lane.run(state, { command: 'issue', argv: issueOf(state), stopAt: point, how });
     const said = `${how} at ${point}\n${ran.stdout}\n${ran.stderr}`;
     // The number of polls differs from run to run; and from the closing write on it is too late to stop.
-    if (ran.status === 0 && (/#([2-9]|\d\d+)@/.test(point) || /^deploy\/\w+\/store\/(lineage|meta)/.test(point))) {
+    if (
+      ran.status === 0 &&
+      (/#([2-9]|\d\d+)@/.test(point) || /^deploy\/\w+\/store\/(lineage|meta|history|replica)/.test(point))
+    ) {
       const done = await readLineage(state);
       expect([done?.last?.result, done?.work], said).toEqual(['issued', undefined]);
       expect(await leftovers(lane, state), said).toEqual([]);
