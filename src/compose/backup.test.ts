@@ -32,7 +32,8 @@ async function remove(store: Store, key: Key): Promise<void> {
 async function renewed(store: Store, id: string, before?: string): Promise<void> {
   for (const kind of ['key', 'version'] as const) await write(store, { kind, name: `abc~${id}` }, { id });
   const lineage = { schema: 1, name: 'abc', origin: 'configuration', spec: testSpec, deployments: {} };
-  await write(store, { kind: 'lineage', name: 'abc' }, { ...lineage, current: { id } });
+  const current = { id, facts: testLineage.current.facts };
+  await write(store, { kind: 'lineage', name: 'abc' }, { ...lineage, current });
   for (const kind of ['key', 'version'] as const) if (before) await remove(store, { kind, name: `abc~${before}` });
 }
 

@@ -6,6 +6,7 @@ import type { Json } from '../text/json.ts';
 import type { KeptPlaces } from './places.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { RevocationIntent, RevocationRecord } from './revocation.ts';
+import { faultOf } from './shape.ts';
 
 /**
  * All certificates of one spec over time, and all their state, in one document.
@@ -363,5 +364,7 @@ export const decodeLineage = (bytes: Uint8Array, name: string, location: string)
   const where = { key: `lineage/${name}`, file: location };
   const lineage = decodeDocument<Lineage>(bytes, where, ['schema', 'name', 'origin', 'spec', 'deployments']);
   if (lineage.name !== name) throw fail('store/corrupt', { ...where, reason: `it belongs to lineage/${lineage.name}` });
+  const reason = faultOf(lineage);
+  if (reason !== undefined) throw fail('store/corrupt', { ...where, reason });
   return lineage;
 };

@@ -5,11 +5,13 @@ import { fakeClock } from '../../testing/fake-clock.ts';
 import { createHolders } from './stored-lineage.ts';
 
 const { signal } = new AbortController();
-const version = (digit: string) => ({ id: digit, facts: { fingerprint: digit.repeat(64) } });
+const times = { notBefore: '2026-11-24T12:00:00.000Z', notAfter: '2027-02-22T12:00:00.000Z' };
+const version = (digit: string) => ({ id: digit, facts: { ...times, fingerprint: digit.repeat(64) } });
+const spec = { identifiers: [], parts: [], endpoints: [], issuer: { name: 'sim', settings: {} } };
 const targets = [{ name: 'cdn', settings: { type: 'alibaba-cdn', domains: 'covered' } }];
 const documentOf = (name: string, current: string, previous: string) =>
   ({
-    ...{ schema: 1, name, origin: 'configuration', deployments: {}, spec: { name, targets } },
+    ...{ schema: 1, name, origin: 'configuration', deployments: {}, spec: { ...spec, name, targets } },
     ...{ current: version(current), previous: version(previous) },
   }) as unknown as Lineage;
 
