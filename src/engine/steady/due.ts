@@ -6,6 +6,8 @@ import { createWakes } from './wakes.ts';
 export interface Due {
   /** Works out anew when a certificate has something to do. */
   set(name: string): void;
+  /** Leaves a certificate to a pass, until it is set again. */
+  leave(name: string): void;
   /** Returns the first time of all. */
   firstMs(): number | undefined;
   /** Takes what is due, the soonest expiry first, but not more than so many. The others stay due. */
@@ -31,6 +33,7 @@ export function createDue(clock: Clock, seen: SeenLineages): Due {
 
   return {
     set: (name) => wakes.set(name, seen.dueOf(name)),
+    leave: (name) => wakes.set(name, undefined),
     firstMs: wakes.firstMs,
     take(most) {
       const nowMs = clock.now().getTime();

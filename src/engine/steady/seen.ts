@@ -31,19 +31,15 @@ interface Seen {
   askAtMs: number;
   /** The version that was current when this node last looked at its own targets. */
   lookedAt: string | undefined;
-}
-
-/** After a try. */
-interface Rest {
-  readonly untilMs: number;
-  /** What the try depended on. */
-  readonly state: string;
+  /** When a pass of this process last ended that did something for it. */
+  doneMs: number;
 }
 
 /** The questions that are overdue when a process begins are asked within this time. */
 const spreadMs = 6 * 3_600_000;
 /** The questions of a process: at most 50 in a second, and a few need not wait for each other for hours. */
 const [leastApartMs, mostApartMs] = [20, 1_000];
+const justNowMs = 60_000;
 /** When to look again whether a question that another process asks has become this one's. */
 const othersMs = 3_600_000;
 
@@ -70,6 +66,10 @@ export interface SeenLineages {
   lookedAtTargets(name: string, version: string): void;
   /** Sets that a certificate rests until a time after a try, or until what the try depends on changes in its document. */
   rest(name: string, forMs: number, lineage?: Lineage): void;
+  /** Shortens the rest after a pass that did something for a certificate, unless one has just before. */
+  done(name: string, forMs: number, lineage?: Lineage): void;
+  /** Ends a rest. */
+  wake(name: string): void;
   /**
    * Returns when it has something to do for a certificate, in ms since 1970, at the earliest; undefined if only a change
    * can tell.
@@ -112,7 +112,8 @@ export function createSeen(
   const { declared, isMine, askEveryMs } = about;
   const seen = new Map<string, Seen>();
   const unreadable = new Set<string>();
-  const rests = new Map<string, Rest>();
+  /** After a try: until when, and what the try depended on. */
+  const rests = new Map<string, { readonly untilMs: number; readonly state: string }>();
   const issuers = createIssuers();
   /** The certificates that are to be tried again, until a pass takes their job. */
   const again = new Set<string>();
@@ -147,6 +148,12 @@ export function createSeen(
       isFailing: one?.isFailing === true,
       isPending: one?.isPending === true,
     };
+  }
+
+  function rest(name: string, forMs: number, lineage?: Lineage): void {
+    // It may have been deleted meanwhile.
+    if (!seen.has(name) && !declared().jobOf(name, undefined)) return;
+    rests.set(name, { untilMs: clock.monotonicMs() + forMs, state: lineage ? stateOf(lineage) : '' });
   }
 
   function forget(name: string): void {
@@ -192,7 +199,8 @@ export function createSeen(
       const rest = rests.get(name);
       if (rest && rest.state !== stateOf(lineage)) rests.delete(name);
       // Not the given name, which may keep a longer text.
-      seen.set(lineage.name, { summary, sinceMs, askedMs, askAtMs, lookedAt: before?.lookedAt });
+      const doneMs = before?.doneMs ?? Number.NEGATIVE_INFINITY;
+      seen.set(lineage.name, { summary, sinceMs, askedMs, askAtMs, lookedAt: before?.lookedAt, doneMs });
       return lineage;
     },
     cannotRead(name) {
@@ -219,9 +227,15 @@ export function createSeen(
       const one = seen.get(name);
       if (one) one.lookedAt = version;
     },
-    rest(name, forMs, lineage) {
-      rests.set(name, { untilMs: clock.monotonicMs() + forMs, state: lineage ? stateOf(lineage) : '' });
+    rest,
+    done(name, forMs, lineage) {
+      const one = seen.get(name);
+      if (!one) return;
+      const nowMs = clock.monotonicMs();
+      if (nowMs - one.doneMs > justNowMs) rest(name, forMs, lineage);
+      one.doneMs = nowMs;
     },
+    wake: (name) => void rests.delete(name),
     dueOf(name) {
       const nowMs = clock.now().getTime();
       if (isAgain(name)) return nowMs;

@@ -56,6 +56,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   const bell = createBell();
   /** The certificates on which a pass works. */
   const busy = new Set<string>();
+  /** Those of them that were declared in another way meanwhile. */
+  const redeclared = new Set<string>();
   const passes = new Set<Promise<void>>();
   /** Certificates at which it has not looked since they changed. */
   const unseen = new Set<string>();
@@ -88,20 +90,22 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
 
   /** Reads what the CAs have told all certificates. What a hold puts off is looked at again when that changes. */
   async function readHolds(): Promise<void> {
-    const before = new Map(holds);
-    for (const directory of seen.directories) holds.set(directory, await holdOf(engine, directory, signal));
-    const isNews = [...holds].some(([directory, hold]) => hold?.until !== before.get(directory)?.until);
-    if (isNews) for (const name of seen.held()) unseen.add(name);
+    for (const directory of seen.directories) {
+      const hold = await holdOf(engine, directory, signal);
+      const isNews = hold?.until !== holds.get(directory)?.until;
+      holds.set(directory, hold);
+      if (isNews) for (const name of seen.held()) unseen.add(name);
+    }
   }
 
   /** Looks again at everything once the wall clock has jumped: what a wrong clock has put off may be due at once. */
   async function followClock(): Promise<void> {
     const aheadMs = clock.now().getTime() - clock.monotonicMs();
-    const isFar = Math.abs(aheadMs - clockAheadMs) > 1_000;
+    if (Math.abs(aheadMs - clockAheadMs) > 1_000) {
+      await scan();
+      schedule(everything());
+    }
     clockAheadMs = aheadMs;
-    if (!isFar) return;
-    await scan();
-    schedule(everything());
   }
 
   /** Looks again at what is declared in another way. */
@@ -109,12 +113,17 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const before = declared;
     declared = world.declared();
     if (before === declared) return;
-    for (const name of seen.declaredAnew()) unseen.add(name);
+    for (const name of seen.declaredAnew()) {
+      unseen.add(name);
+      if (busy.has(name)) redeclared.add(name);
+    }
   }
 
   /** Runs a pass in which nothing else works on these certificates. A failure of the store puts them off. */
   function begin(names: readonly string[], run: () => Promise<void>): Promise<void> {
     for (const name of names) busy.add(name);
+    // A change that the loop has just seen may have made them due.
+    for (const name of names) due.leave(name);
     const pass = run()
       .catch((error: unknown) => {
         if (signal.aborted) return;
@@ -122,7 +131,11 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
         for (const name of names) seen.rest(name, restMs);
       })
       .finally(() => {
-        for (const name of names) busy.delete(name);
+        for (const name of names) {
+          busy.delete(name);
+          // The pass has tried it with the settings of before.
+          if (redeclared.delete(name)) seen.wake(name);
+        }
         passes.delete(pass);
         schedule(names);
         bell.ring();
@@ -161,13 +174,21 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const found = await look(tried, signal);
     note(outcomes, before);
     for (const name of tried) seen.rest(name, restMs, found.get(name));
-    for (const outcome of outcomes)
-      if (outcome.result === 'unchanged' && outcome.limited) {
-        // A certificate that waits for a rate limit stores nothing: it is due at the time that the pass told.
-        const waitMs = Date.parse(outcome.limited.until) - clock.now().getTime();
-        const { certificate } = outcome;
-        seen.rest(certificate, Math.max(restMs, Math.min(waitMs, longestWaitMs)), found.get(certificate));
-      }
+    restAfter(outcomes, found);
+  }
+
+  /** Lets certificates rest after a pass. One that it has changed has nothing to do now, unless another process changes it. */
+  function restAfter(outcomes: readonly Outcome[], found: ReadonlyMap<string, Lineage>): void {
+    for (const outcome of outcomes) {
+      const { certificate, result } = outcome;
+      const lineage = found.get(certificate);
+      if (result === 'issued' || result === 'renewed' || result === 'deployed')
+        seen.done(certificate, gatherMs, lineage);
+      // A certificate that waits for a rate limit stores nothing: it is due at the time that the pass told.
+      const until = result === 'unchanged' ? outcome.limited?.until : undefined;
+      const waitMs = until === undefined ? 0 : Date.parse(until) - clock.now().getTime();
+      if (waitMs > restMs) seen.rest(certificate, Math.min(waitMs, longestWaitMs), lineage);
+    }
   }
 
   const currentOf = (names: Iterable<string>): ReadonlyMap<string, string | undefined> =>
@@ -193,19 +214,21 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /**
    * Runs the whole pass, which finds what no single lineage shows. Other passes do what the documents show.
    *
-   * @param names declared certificates without a document, which may be lost
+   * @param names declared certificates without a document, which may be lost; no other pass works on them
    */
   async function workOnAll(names: ReadonlySet<string>): Promise<void> {
     const { names: all, jobOf } = world.declared();
-    const jobs = [...all()].flatMap((name) => jobOf(name, undefined) ?? []);
+    // Another pass may be creating the document of one that has none.
+    const free = [...all()].filter((name) => seen.has(name) || names.has(name));
+    const jobs = free.flatMap((name) => jobOf(name, undefined) ?? []);
     const ofStored = (stored: Lineage) => jobOf(stored.name, stored);
     const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue: true } as const;
     const before = currentOf(seen.names());
     const outcomes = await withPass((pass) => reconcileAll(pass, wanted, signal));
     note(outcomes, before);
     const found = await look(names, signal);
-    for (const { certificate } of outcomes)
-      if (names.has(certificate)) seen.rest(certificate, restMs, found.get(certificate));
+    for (const name of names) seen.rest(name, restMs, found.get(name));
+    restAfter(outcomes, found);
     for (const { certificate, ...outcome } of outcomes)
       if (outcome.result === 'failed' && isFailure(outcome.error, 'store/lineage-missing'))
         seen.rest(certificate, longestSleepMs);
@@ -215,7 +238,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   function beginWhole(): void {
     const isFirst = nextWholeMs === Number.NEGATIVE_INFINITY;
     nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
-    const names = new Set(isFirst ? [...world.declared().names()].filter((name) => !seen.has(name)) : []);
+    const names = new Set([...world.declared().names()].filter((name) => !seen.has(name) && !busy.has(name)));
     looksAtAll = isFirst;
     const pass = begin([...names], () => workOnAll(names));
     schedule(everything());
