@@ -1,7 +1,7 @@
 import type { ProcessIdentity } from '../lineage/process-identity.ts';
 import { happenedWithin, isToCome } from '../lineage/stored-time.ts';
 import type { Alarm, AlarmChange, AlarmKind, AlarmNews, MoreAlarms } from './alarm.ts';
-import { type AlarmDocument, alarmOf, countOf, groupedFrom } from './open-alarms.ts';
+import { type AlarmDocument, alarmOf, countOf, groupedFrom, type ResolvedAlarm } from './open-alarms.ts';
 
 const secondMs = 1_000;
 const hourMs = 3_600_000;
@@ -58,11 +58,13 @@ export function newsFor(
   const { upTo } = stateOf(document, notifier);
   const more: MoreAlarms[] = [];
   const open = Object.entries(document.open).map(([key, one]) => ({ ...one, alarm: alarmOf(key, one) }));
-  const opened = open.filter((one) => one.opened > upTo).map(({ alarm }) => alarm);
+  // What is for the next message has a higher number.
+  const opened = open.filter((one) => one.opened > upTo && one.opened <= document.serial).map(({ alarm }) => alarm);
   const repeated = open.filter((one) => one.opened <= upTo && one.told > upTo).map(({ alarm }) => alarm);
-  const resolved = document.resolved
-    .filter((one) => one.serial > upTo && one.opened <= upTo)
-    .map((one) => alarmOf(one.key, one));
+  // One that has come back meanwhile is not over.
+  const isOver = ({ key, serial, opened: from }: ResolvedAlarm) =>
+    from <= upTo && serial > upTo && serial <= document.serial && !Object.hasOwn(document.open, key);
+  const resolved = document.resolved.filter(isOver).map((one) => alarmOf(one.key, one));
   const grouped = (change: AlarmChange, alarms: readonly Alarm[]): readonly Alarm[] => {
     const left = change === 'opened' ? document.more : undefined;
     const counts = countOf(alarms);

@@ -23,11 +23,14 @@ const look = (document: AlarmDocument, hours: number, keys: readonly (string | C
   });
 const numbered = (count: number) => Array.from({ length: count }, (_, n) => `c${n}`);
 
-/** Each step: hours since the start, the conditions at that time, and the message that follows: + opened, = repeated, - resolved. */
+/**
+ * Each step: hours since the start, the conditions at that time, and the message that follows: + opened, = repeated,
+ * - resolved. Then what is open, if that is something else than the conditions.
+ */
 const lives: readonly (readonly [
   what: string,
   rhythm: typeof steadyRhythm,
-  steps: readonly (readonly [hours: number, conditions: string, message: string])[],
+  steps: readonly (readonly [hours: number, conditions: string, message: string, open?: string])[],
 ])[] = [
   [
     'one is told once, repeated each day, and resolved after two good looks',
@@ -40,8 +43,8 @@ const lives: readonly (readonly [
       [24.5, 'a', '=a'],
       [48.9, 'a', ''],
       [49, 'a', '=a'],
-      [50, '', ''],
-      [50 + minute / 2, '', ''],
+      [50, '', '', 'a'],
+      [50 + minute / 2, '', '', 'a'],
       [50 + minute, '', '-a'],
       [51, '', ''],
       [52, 'a', '+a'],
@@ -52,10 +55,44 @@ const lives: readonly (readonly [
     steadyRhythm,
     [
       [0, 'a', '+a'],
-      [1, '', ''],
+      [1, '', '', 'a'],
       [1.5, 'a', ''],
-      [2, '', ''],
+      [2, '', '', 'a'],
       [2 + minute, '', '-a'],
+    ],
+  ],
+  [
+    'what ends before its message is made is never told',
+    steadyRhythm,
+    [
+      [0, 'a', '+a'],
+      [minute, 'a b', ''],
+      [2 * minute, 'a', '', 'a b'],
+      [3 * minute, 'a', ''],
+      [6 * minute, 'a', ''],
+    ],
+  ],
+  [
+    'what is over before the next message is open no longer, and told with that message',
+    steadyRhythm,
+    [
+      [0, 'a', '+a'],
+      [minute, '', '', 'a'],
+      [2 * minute, '', ''],
+      [5 * minute, 'b', '+b -a'],
+    ],
+  ],
+  [
+    'what is over and comes back between two messages is told by neither',
+    steadyRhythm,
+    [
+      [0, 'a', '+a'],
+      [minute, '', '', 'a'],
+      [2 * minute, '', ''],
+      [3 * minute, 'a', ''],
+      [6 * minute, 'a', ''],
+      [7 * minute, '', '', 'a'],
+      [8 * minute, '', '-a'],
     ],
   ],
   [
@@ -80,7 +117,7 @@ const lives: readonly (readonly [
       [0.1, 'a b', '+b'],
       [23, 'a b', '=a =b'],
       [46, 'a b', '=a =b'],
-      [58, 'a', ''],
+      [58, 'a', '', 'a b'],
       [69, 'a', '=a -b'],
     ],
   ],
@@ -89,16 +126,37 @@ const lives: readonly (readonly [
 describe('of the alarms,', () => {
   it.each(lives)('%s', (_what, rhythm, steps) => {
     let document = noAlarms;
-    for (const [hours, conditions, message] of steps) {
-      const looked = look(document, hours, conditions.split(' ').filter(Boolean), rhythm);
-      const { opened, repeated, resolved } = looked;
+    for (const [hours, conditions, message, open = conditions] of steps) {
+      const { serial } = document;
+      document = decodeAlarms(
+        encodeDocument(look(document, hours, conditions.split(' ').filter(Boolean), rhythm).document),
+        'memory',
+      );
+      const news = newsFor({ ...document, notifiers: { ops: { upTo: serial } } }, 'ops', { node: 'n', now: at(hours) });
+      const { opened = [], repeated = [], resolved = [] } = news ?? {};
       const words = [['+', opened] as const, ['=', repeated] as const, ['-', resolved] as const].flatMap(
         ([sign, alarms]) => alarms.map(({ key }) => sign + key),
       );
-      expect([hours, words.join(' ')]).toEqual([hours, message]);
-      if (message === '') expect(looked.document.serial).toBe(document.serial);
-      document = decodeAlarms(encodeDocument(looked.document), 'memory');
+      expect([hours, words.join(' '), Object.keys(document.open).sort().join(' ')]).toEqual([hours, message, open]);
+      expect(document.serial).toBe(message === '' ? serial : serial + 1);
     }
+  });
+
+  it('events tell at once what opens and what is over', () => {
+    let document = noAlarms;
+    const steps = [
+      [0, 'a'],
+      [minute, 'a b'],
+      [2 * minute, 'b'],
+      [3 * minute, 'b'],
+      [4 * minute, 'a b'],
+    ] as const;
+    const events = steps.map(([hours, conditions]) => {
+      const looked = look(document, hours, conditions.split(' '));
+      document = looked.document;
+      return [...looked.opened.map(({ key }) => `+${key}`), ...looked.resolved.map(({ key }) => `-${key}`)].join(' ');
+    });
+    expect(events).toEqual(['+a', '+b', '', '-a', '+a']);
   });
 
   it('a look that changes nothing leaves the document as it is', () => {
@@ -185,6 +243,21 @@ describe('a message', () => {
     expect(document.resolved).toHaveLength(1);
     document = afterSending(document, { sent: [{ notifier: 'chat', serial: 3, hasFailed: false }], names, now: at(2) });
     expect([document.resolved, behind(document, names, at(3))]).toEqual([[], []]);
+  });
+
+  it('of a notifier that was down says only what is so by now', () => {
+    const told = { ...look(noAlarms, 0, ['a', 'b']).document, notifiers: { ops: { upTo: 1 } } };
+    let document: AlarmDocument = told;
+    // Both end, and one of them comes back.
+    for (const [hours, keys] of [
+      [1, ['c']],
+      [2, ['c']],
+      [3, ['a']],
+      [4, ['a']],
+    ] as const)
+      document = look(document, hours, keys).document;
+    const news = newsFor(document, 'ops', from)!;
+    expect([news.opened.map(({ key }) => key), news.resolved.map(({ key }) => key)]).toEqual([['a'], ['b']]);
   });
 
   it('of which nothing is left is none', () => {

@@ -9,7 +9,8 @@ import type { Condition } from './conditions.ts';
 
 /**
  * The alarms that are open: the document `alarm/open`. Each message has a number, the serial, and each notifier the
- * number up to which it has sent them. So a message that was written but not sent is found by the next process.
+ * number up to which it has sent them. So a message that was written but not sent is found by the next process. What
+ * opens or ends shortly after a message gets the number of the next one, which is made once it is time.
  */
 export interface AlarmDocument {
   readonly schema: 1;
@@ -25,7 +26,7 @@ export interface AlarmDocument {
   /** The process that is sending, and until when. */
   readonly claim?: { readonly holder: ProcessIdentity; readonly until: string } | undefined;
   /** How many conditions had no room, by kind. */
-  readonly more?: Readonly<Partial<Record<AlarmKind, number>>> | undefined;
+  readonly more?: Counts | undefined;
 }
 
 /** An alarm without its key. One of many of its kind has no text. */
@@ -119,9 +120,9 @@ export function afterLook(before: AlarmDocument, { conditions, covers, now, rhyt
   const agoMs = (time: string) =>
     isFromTheFuture(time, now) ? Number.POSITIVE_INFINITY : now.getTime() - Date.parse(time);
   const open = new Map(Object.entries(before.open));
-  const isQuiet = before.madeAt === undefined || agoMs(before.madeAt) >= rhythm.pauseMs;
+  const next = before.serial + 1;
   const due: string[] = [];
-  const over: string[] = [];
+  const over: ResolvedAlarm[] = [];
   let isOverdue = false;
   let isChanged = false;
   for (const [key, alarm] of open) {
@@ -138,40 +139,56 @@ export function afterLook(before: AlarmDocument, { conditions, covers, now, rhyt
       if (goodSince === undefined || isFromTheFuture(goodSince, now)) {
         open.set(key, { ...alarm, goodSince: at });
         isChanged = true;
-      } else if (agoMs(goodSince) >= goodForMs) over.push(key);
+      } else if (agoMs(goodSince) >= goodForMs) {
+        open.delete(key);
+        over.push({ ...alarm, key, serial: next, at });
+      }
     }
   }
   const fresh = [...found.values()].filter(({ key }) => !open.has(key));
-  const opening = isQuiet ? withRoom(before, fresh) : [];
-  const isNews = isQuiet && (opening.length > 0 || over.length > 0 || isOverdue);
-  if (!isNews) {
-    const document = isChanged ? { ...before, open: Object.fromEntries(open) } : before;
-    return { document, opened: [], repeated: [], resolved: [] };
+  const opening = withRoom({ open, resolved: before.resolved }, fresh);
+  // No message has said that it was over.
+  const back = new Map(before.resolved.flatMap((one) => (one.serial === next ? [[one.key, one] as const] : [])));
+  for (const one of opening) open.set(one.key, reopened(back.get(one.key)) ?? opened(one, next, at));
+  const left = countOf(fresh.filter(({ key }) => !open.has(key)));
+  // What no message has told ends without one.
+  const ended = over.filter((one) => one.opened !== next);
+  const resolved = [...before.resolved.filter((one) => one.serial !== next || !open.has(one.key)), ...ended];
+  const isNews = resolved.some((one) => one.serial === next) || [...open.values()].some((one) => one.opened === next);
+  const isQuiet = before.madeAt === undefined || agoMs(before.madeAt) >= rhythm.pauseMs;
+  const isTime = isQuiet && (isNews || isOverdue);
+  if (isTime) {
+    for (const key of due) open.set(key, { ...open.get(key)!, ...textOf(found.get(key)!), told: next });
+    for (const [key, one] of open) if (one.told === next) open.set(key, { ...one, toldAt: at });
   }
-  const serial = before.serial + 1;
-  const resolved = over.map((key) => {
-    const alarm = open.get(key)!;
-    open.delete(key);
-    return { ...alarm, key, serial, at };
-  });
-  for (const key of due) open.set(key, { ...open.get(key)!, ...textOf(found.get(key)!), told: serial, toldAt: at });
-  for (const one of opening) open.set(one.key, opened(one, serial, at));
-  const left = fresh.filter(({ key }) => !open.has(key));
-  const document = storable({
-    ...before,
-    ...{ serial, madeAt: at },
-    open: withoutTextOfMany(open, serial),
-    resolved: [...before.resolved, ...resolved].slice(-mostAlarms),
-    more: left.length > 0 ? countOf(left) : undefined,
-  });
+  isChanged ||= isTime || over.length > 0 || opening.length > 0 || !isSameCount(left, before.more);
   const pick = (keys: readonly string[]) =>
     keys.flatMap((key) => (found.has(key) ? [toldOf(found.get(key)!, at)] : []));
+  const document = (): AlarmDocument =>
+    storable({
+      ...before,
+      ...{ serial: isTime ? next : before.serial, madeAt: isTime ? at : before.madeAt },
+      open: isTime ? withoutTextOfMany(open, next) : Object.fromEntries(open),
+      resolved: resolved.slice(-mostAlarms),
+      more: Object.keys(left).length > 0 ? left : undefined,
+    });
   return {
-    document,
+    document: isChanged ? document() : before,
     opened: pick(opening.map(({ key }) => key)),
-    repeated: pick(due),
-    resolved: resolved.map((one) => alarmOf(one.key, one)),
+    repeated: isTime ? pick(due) : [],
+    resolved: over.map((one) => alarmOf(one.key, one)),
   };
+}
+
+const isSameCount = (a: Counts, b: Counts = {}): boolean =>
+  Object.entries(a).length === Object.entries(b).length &&
+  Object.entries(a).every(([kind, n]) => b[kind as AlarmKind] === n);
+
+/** Returns an alarm that was over as an open one. */
+function reopened(resolved: ResolvedAlarm | undefined): OpenAlarm | undefined {
+  if (!resolved) return undefined;
+  const { key: _key, serial: _serial, at: _at, goodSince: _good, ...alarm } = resolved;
+  return alarm;
 }
 
 function opened(one: Condition, serial: number, at: string): OpenAlarm {
@@ -180,13 +197,16 @@ function opened(one: Condition, serial: number, at: string): OpenAlarm {
 }
 
 /** Returns the conditions for which the document has room, without their texts. */
-function withRoom({ open, resolved }: AlarmDocument, fresh: readonly Condition[]): readonly Condition[] {
+function withRoom(
+  { open, resolved }: { readonly open: ReadonlyMap<string, OpenAlarm>; readonly resolved: AlarmDocument['resolved'] },
+  fresh: readonly Condition[],
+): readonly Condition[] {
   const bare = (key: string, one: OpenAlarm) => encodeDocument({ [key]: withoutText(one) }).length + longestMark;
-  let count = Object.keys(open).length + resolved.length;
+  let count = open.size + resolved.length;
   let bytes =
     fresh.length === 0
       ? 0
-      : [...Object.entries(open), ...resolved.map((one) => [one.key, one] as const)]
+      : [...open, ...resolved.map((one) => [one.key, one] as const)]
           .map(([key, one]) => bare(key, one))
           .reduce((sum, size) => sum + size, 0);
   return fresh.filter((one) => {
@@ -214,7 +234,9 @@ const noText = { message: undefined, hint: undefined, url: undefined };
 
 const withoutText = (alarm: OpenAlarm): OpenAlarm => ({ ...alarm, ...noText });
 
-export function countOf(alarms: Iterable<{ readonly kind: AlarmKind }>): Readonly<Partial<Record<AlarmKind, number>>> {
+type Counts = Readonly<Partial<Record<AlarmKind, number>>>;
+
+export function countOf(alarms: Iterable<{ readonly kind: AlarmKind }>): Counts {
   const counts: Partial<Record<AlarmKind, number>> = {};
   for (const { kind } of alarms) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
