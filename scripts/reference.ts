@@ -445,7 +445,7 @@ ${table(
 )}
 
 \`status\`, \`show\`, \`plan\`, \`limits\`, \`providers\`, \`doctor\`, \`dns test\`, \`balancer test\` and \`config check\` print objects instead, also with \`v\`, one per line:
-\`"object": "certificate"\`, \`"history"\` (of \`show --history\`: the \`runs\` that did something, the latest first), \`"alarm"\` (of \`alarms\`), \`"node"\` (of \`status\`: what each node of the store lacks), \`"plan"\` (what happens to a certificate: \`steps\`) and \`"orders"\` (\`days\`) of \`plan\`, \`"limits"\` (\`buckets\` of a CA), \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
+\`"object": "certificate"\`, \`"history"\` (of \`show --history\`: the \`runs\` that did something, the latest first), \`"alarm"\` (of \`alarms\`), \`"alarms"\` (of \`status\`, if any are \`open\`: how many), \`"node"\` (of \`status\`: what each node of the store lacks), \`"plan"\` (what happens to a certificate: \`steps\`) and \`"orders"\` (\`days\`) of \`plan\`, \`"limits"\` (\`buckets\` of a CA), \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
 \`line\` and \`message\`. A certificate's \`state\` is one of these:
 
 ${table(
@@ -454,6 +454,8 @@ ${table(
 )}
 
 While the CA has asked to wait, \`heldUntil\` says until when; no command asks it earlier, even with \`--force\`. \`rateLimit\` says until when a rate limit makes the certificate wait (\`until\`), and what that limit allows (\`quota\`).
+
+An \`"alarm"\` has \`key\` and \`kind\` (as in \`alarm.raised\`), \`certificate\` or \`node\` if it is about one, \`message\`, \`hint\`, \`since\`, \`toldAt\` (when it was last sent, or was found if it is still to be sent: two messages are at least five minutes apart), and where they are known \`code\` and \`url\` (a page to open). \`expiring\` means that a certificate is overdue: it has expired, or a third of the time between its planned renewal and its expiry is over. For one that only a person can renew, the alarm comes at the planned renewal. \`certfleet_certificates_overdue\` and the heartbeat go by the same rule, without that exception. \`certfleet_alarms_open\` counts each open alarm at one node.
 
 An entry of \`runs\` has \`id\`, \`trigger\` (\`issue\`, \`renew\`, \`run\`, \`dry-run\`, \`revoke\`, \`rollback\`, \`export\`, \`import\`, \`sweep\`, \`delete\`, \`account\`), \`forced\`, \`node\`, \`process\` (\`command\`, or \`daemon\` for \`certfleet run\`), \`startedAt\`, \`endedAt\`, \`ms\`, \`result\` (\`done\`, \`pending\`, \`failed\`, \`stopped\`), \`did\` (\`issued\`, \`renewed\`, \`delivered\`, \`revoked\`, \`rolled-back\`, \`exported\`, \`imported\`, \`cleaned\`), \`version\`, \`steps\` (each with \`step\` and \`ms\`), \`targets\` (\`target\`, \`node\`, \`result\`: \`delivered\` or \`pending\`, \`code\`, \`message\`), \`moreTargets\`, \`continued\` (an earlier run: \`startedAt\`, \`step\`, \`cutOff\` if its process was killed or lost its lease), \`message\`, \`code\`, \`params\` (what the message of the code is made of), \`caSays\`, \`count\` and \`since\` (how many runs failed in this way, and since when). Old entries lose texts and steps first, so that all fit into 16 kB.
 

@@ -9,26 +9,13 @@ export interface Expiries {
   readonly byState: ReadonlyMap<State, number>;
   /** Those that are renewed and expire first, the first one first. */
   readonly soonest: readonly { readonly name: string; readonly notAfterMs: number }[];
-  /** How many expire so soon that their renewal has failed for long. */
+  /** How many have expired, or are past a third of the time between their renewal and their expiry. */
   readonly overdue: number;
 }
 
-const dayMs = 86_400_000;
-const nearMs = 7 * dayMs;
-
-/**
- * Reports whether a certificate has expired, or is past its renewal time and has no more than a sixth of its lifetime
- * left, at most 7 days. By then it has been tried for days, or for hours if it lives for six days.
- */
-export function isOverdue(
-  { isUndeclared, notBeforeMs, notAfterMs, renewMs }: KnownCertificate,
-  nowMs: number,
-): boolean {
-  if (isUndeclared || Number.isNaN(notAfterMs)) return false;
-  const leftMs = notAfterMs - nowMs;
-  if (leftMs <= 0) return true;
-  return !(renewMs > nowMs) && leftMs <= Math.min(nearMs, (notAfterMs - notBeforeMs) / 6);
-}
+/** Reports whether a certificate is overdue, for which there is an alarm, too. */
+export const isOverdue = ({ isUndeclared, overdueMs }: KnownCertificate, nowMs: number): boolean =>
+  !isUndeclared && overdueMs <= nowMs;
 
 function stateOf(one: KnownCertificate, nowMs: number): State {
   if (one.isUndeclared) return 'undeclared';

@@ -94,9 +94,10 @@ export function createMetrics({ vitals, node, clock, health }: MetricsOptions): 
   labelled(Gauge, { name: 'certificates', help: 'Certificates by state', label: 'state' }, () => expiries().byState);
   gauge(
     'certificates_overdue',
-    'Certificates that have expired, or are past their renewal time with little left of their lifetime',
+    'Certificates that have expired, or of which a third of the time between planned renewal and expiry is over',
     () => expiries().overdue,
   );
+  gauge('alarms_open', 'Alarms that are open, each counted by one node', () => vitals.openAlarms);
   gauge('next_expiry_timestamp_seconds', 'When the first certificate expires', () => {
     const [first] = expiries().soonest;
     return first && first.notAfterMs / 1_000;

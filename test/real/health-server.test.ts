@@ -85,7 +85,7 @@ function ask(
 }
 
 const certificate = (name: string, notAfterMs: number): KnownCertificate => ({
-  ...{ name, isUndeclared: false, notBeforeMs: 0, notAfterMs, renewMs: Number.NaN },
+  ...{ name, isUndeclared: false, notAfterMs, renewMs: Number.NaN, overdueMs: notAfterMs },
   ...{ isFailing: false, isPending: false },
 });
 const inDays = (days: number) => Date.now() + days * 86_400_000;
@@ -133,6 +133,7 @@ it('names certificates only for who has the token, which may change, and refuses
   const port = await freePort();
   const many = Array.from({ length: 1_200 }, (_, index) => certificate(`c${index}`, inDays(40 + index)));
   const { state, clock, vitals } = await open({ address: `127.0.0.1:${port}`, token: 'file:/token' }, many);
+  vitals.alarmed(2);
   vitals.passEnded([{ certificate: 'c1', result: 'renewed', notAfter: '', message: '' }]);
   const named = ({ body }: Answer) => body.match(/^certfleet_certificate_expiry_timestamp_seconds\{/gm)?.length ?? 0;
   const get = (headers: Record<string, string>) => ask(port, '/metrics', { headers });
@@ -143,6 +144,7 @@ it('names certificates only for who has the token, which may change, and refuses
     'certfleet_certificates{state="valid"} 1200',
     'certfleet_outcomes_total{result="renewed"} 1',
     'certfleet_certificates_overdue 0',
+    'certfleet_alarms_open 2',
     'certfleet_info{version=',
     'process_resident_memory_bytes',
   ])
@@ -215,6 +217,7 @@ describeWith(['promtool'], 'metrics', () => {
     const port = await freePort();
     const { vitals } = await open({ address: `127.0.0.1:${port}` }, [certificate('mine', inDays(40))]);
     const full = Object.assign(new Error('x'), { code: 'store/unusable' }) as never;
+    vitals.alarmed(2);
     vitals.passEnded([{ certificate: 'c1', result: 'failed', message: '', error: full }]);
     const { body } = await ask(port, '/metrics');
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });

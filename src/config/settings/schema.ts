@@ -251,7 +251,8 @@ export const configuration = z.strictObject({
   heartbeat: heartbeat.optional().meta({
     title:
       'URL that `certfleet run` calls every minute while loop, store and expiries are well; its service alarms when the calls end',
-    description: 'Whoever knows the URL can call it, so keep it in a file: `file:/path`, or `env:NAME`.',
+    description:
+      'Expiries are well while no certificate is overdue: it has expired, or a third of the time between its planned renewal and its expiry is over, which raises the alarm `expiring`, too. Whoever knows the URL can call it, so keep it in a file: `file:/path`, or `env:NAME`.',
     examples: ['file:/etc/certfleet/heartbeat.url', { url: 'env:HEARTBEAT_URL', every: '5m' }],
   }),
   issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),

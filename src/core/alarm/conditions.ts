@@ -1,6 +1,6 @@
 import { failureThatCounts, heldUntil, type LimitWait } from '../lineage/failure.ts';
 import type { Deployment, Failure, Lineage, Version } from '../lineage/lineage.ts';
-import { renewalByLifetime } from '../lineage/renewal.ts';
+import { overdueMs, plannedMs, renewalByLifetime } from '../lineage/renewal.ts';
 import { isHeldBack, isStopped } from '../lineage/revocation.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
 import type { Replica } from '../node/replica.ts';
@@ -30,8 +30,6 @@ export interface ConditionFacts {
 
 /** The back-off has tried three times within minutes, so a short fault has passed by then. */
 const failuresUntilAlarm = 3;
-/** The part of the time between the renewal time and the expiry that passes before the expiry is worth an alarm. */
-const lateShare = 1 / 3;
 /** A window moves the renewal time away from the usual one by more than this part of the lifetime only after an incident. */
 const movedShare = 1 / 10;
 
@@ -98,18 +96,9 @@ function failing(certificate: string, failure: Failure | undefined): readonly Co
 /** Returns the first address in a text of the CA. */
 const pageIn = (text: string): string | undefined => /https?:\/\/[^\s<>"']+[^\s<>"'.,;:)\]]/.exec(text)?.[0];
 
-/** Returns the time at which a certificate is planned to be renewed, in ms since 1970. */
-function plannedMs({ renewal, rolledBack }: Lineage, current: Version): number {
-  const at = Date.parse((renewal ?? renewalByLifetime(current)).at);
-  return Math.max(at, Date.parse(rolledBack?.until ?? '') || 0);
-}
-
-function lateRenewalMs(wanted: StoredSpec, lineage: Lineage, current: Version): number {
-  const plannedAtMs = plannedMs(lineage, current);
-  // Only a person can renew it, so the alarm is the reminder.
-  if (isByHand(wanted)) return plannedAtMs;
-  return plannedAtMs + (Date.parse(current.facts.notAfter) - plannedAtMs) * lateShare;
-}
+/** Returns when its expiry is worth an alarm. Only a person can renew one by hand, so there the alarm is the reminder. */
+const lateRenewalMs = (wanted: StoredSpec, lineage: Lineage, current: Version): number =>
+  isByHand(wanted) ? plannedMs(lineage, current) : overdueMs(lineage, current);
 
 function expiring(
   wanted: StoredSpec,

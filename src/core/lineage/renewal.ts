@@ -1,5 +1,5 @@
 import type { FoundCertificate } from './found.ts';
-import type { Renewal } from './lineage.ts';
+import type { Lineage, Renewal, Version } from './lineage.ts';
 import { isFromTheFuture } from './stored-time.ts';
 
 const day = 86_400_000;
@@ -146,3 +146,24 @@ export function renewalOfImported(
     : lasts && (renewBeforeMs !== undefined || !isFirst);
   return counts ? { ...byLifetime, at: new Date(theirs).toISOString() } : byLifetime;
 }
+
+/** The part of the time between the renewal time and the expiry that passes before a certificate is overdue. */
+const overdueShare = 1 / 3;
+
+/** Returns the time at which a certificate is planned to be renewed, in ms since 1970. */
+export function plannedMs({ renewal, rolledBack }: Plan, current: Version): number {
+  const at = Date.parse((renewal ?? renewalByLifetime(current)).at);
+  return Math.max(at, Date.parse(rolledBack?.until ?? '') || 0);
+}
+
+/**
+ * Returns from when on a certificate is overdue, in ms since 1970: a third of the time between its planned renewal and
+ * its expiry is over, or it has expired.
+ */
+export function overdueMs(plan: Plan, current: Version): number {
+  const plannedAtMs = plannedMs(plan, current);
+  const endMs = Date.parse(current.facts.notAfter);
+  return Math.min(endMs, plannedAtMs + (endMs - plannedAtMs) * overdueShare);
+}
+
+type Plan = Pick<Lineage, 'renewal' | 'rolledBack'>;

@@ -141,9 +141,9 @@ export function createSeen(
     const one = seen.get(name)?.summary;
     return {
       name,
-      notBeforeMs: one?.notBeforeMs ?? Number.NaN,
       notAfterMs: one?.notAfterMs ?? Number.NaN,
       renewMs: one?.renewMs ?? Number.NaN,
+      overdueMs: one?.overdueMs ?? Number.NaN,
       isUndeclared: one ? !one.isRenewed : declared().jobOf(name, undefined) === undefined,
       isFailing: one?.isFailing === true,
       isPending: one?.isPending === true,

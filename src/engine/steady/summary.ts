@@ -1,6 +1,8 @@
 import { targetsToDeploy } from '../../core/lineage/deployments.ts';
 import { failureThatCounts } from '../../core/lineage/failure.ts';
 import type { Lineage, Renewal } from '../../core/lineage/lineage.ts';
+import { overdueMs } from '../../core/lineage/renewal.ts';
+import { isStopped } from '../../core/lineage/revocation.ts';
 import { type SeenLease, wakeOf } from '../../core/plan/wake.ts';
 import type { NamedIssuer, StoredSpec } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
@@ -20,6 +22,8 @@ export interface Summary {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly renewMs: number;
+  /** From when on it is overdue. */
+  readonly overdueMs: number;
   readonly isRenewed: boolean;
   readonly isFailing: boolean;
   /** A target lacks the current version. */
@@ -78,6 +82,7 @@ export function summaryOf(
     notBeforeMs: timeOf(current?.facts.notBefore),
     notAfterMs: timeOf(current?.facts.notAfter),
     renewMs: timeOf(renewal?.at),
+    overdueMs: current && !isStopped(lineage) ? overdueMs(lineage, current) : Number.NaN,
     isRenewed: wanted !== undefined,
     isFailing: wanted !== undefined && failureThatCounts(wanted, lineage, {}, now) !== undefined,
     isPending: wanted !== undefined && targetsToDeploy(wanted, lineage).length > 0,

@@ -16,6 +16,8 @@ export interface Vitals {
   readonly cannotRead: string | undefined;
   readonly cannotWrite: string | undefined;
   readonly counts: Readonly<Counts>;
+  /** How many alarms are open of which this process takes care; undefined before its first look. */
+  readonly openAlarms: number | undefined;
   /** How often each result came, such as `renewed`. */
   readonly outcomes: ReadonlyMap<Outcome['result'], number>;
   /** How often each error came. */
@@ -37,9 +39,9 @@ export interface KnownCertificate {
   readonly name: string;
   /** Nothing renews it: it is no longer declared, or a test. */
   readonly isUndeclared: boolean;
-  readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly renewMs: number;
+  readonly overdueMs: number;
   readonly isFailing: boolean;
   /** A target lacks the current version. */
   readonly isPending: boolean;
@@ -55,6 +57,7 @@ export interface VitalsLog extends Vitals {
   turned(restMs: number): void;
   asked(windows: number): void;
   passEnded(outcomes: readonly Outcome[]): void;
+  alarmed(open: number): void;
   /** Takes note that the store could be read or written, or why not. */
   store(use: 'read' | 'write', failure: string | undefined): void;
 }
@@ -75,6 +78,7 @@ export function createVitals(clock: Clock): VitalsLog {
   let turnByMs = clock.monotonicMs() + turnMs;
   let lateMs = 0;
   let isResting = false;
+  let openAlarms: number | undefined;
   let certificates = (): Iterable<KnownCertificate> => [];
 
   const store: VitalsLog['store'] = (use, failure) => {
@@ -100,6 +104,9 @@ export function createVitals(clock: Clock): VitalsLog {
       return failures.write;
     },
     counts,
+    get openAlarms() {
+      return openAlarms;
+    },
     outcomes,
     errors,
     certificates: () => certificates(),
@@ -124,6 +131,9 @@ export function createVitals(clock: Clock): VitalsLog {
     },
     asked(windows) {
       counts.windows += windows;
+    },
+    alarmed(open) {
+      openAlarms = open;
     },
     passEnded(ended) {
       counts.passes++;
