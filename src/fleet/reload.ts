@@ -4,6 +4,8 @@ import type { RunningFleet } from './run.ts';
 export interface FleetReload extends Reload {
   /** Reports whether secrets have changed since the last call. */
   takeNewSecrets(): boolean;
+  /** Returns how often settings or secrets have changed. */
+  generation(): number;
 }
 
 /**
@@ -17,10 +19,12 @@ export function reloadOf(
   wake: () => void,
 ): FleetReload {
   let areNew = false;
+  let generation = 0;
   const reload = createReload({
     ...{ source, world, first: settings(), reporter: composed.process.reporter },
     declare(next) {
       declare(next);
+      generation += 1;
       wake();
     },
     async lacking(of) {
@@ -32,12 +36,14 @@ export function reloadOf(
     changed() {
       composed.readRootsAgain();
       areNew = true;
+      generation += 1;
       wake();
     },
   });
   composed.onFile(reload.note);
   return {
     ...reload,
+    generation: () => generation,
     takeNewSecrets() {
       const before = areNew;
       areNew = false;

@@ -56,7 +56,10 @@ export async function run(
     return known.declared;
   };
   const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
-  const alarms = createAlarmWatch(process, { declared, vitals, peers, refused: reload.problem, lookEveryMs: 60_000 });
+  const alarms = createAlarmWatch(process, {
+    ...{ declared, vitals, peers, lookEveryMs: 30_000 },
+    ...{ refused: reload.problem, generation: reload.generation },
+  });
   const loop = {
     ...{ engine: process, vitals, alarms, declared, changes, hasNewSecrets: reload.takeNewSecrets },
     ...{ isMine: peers.isMine, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },

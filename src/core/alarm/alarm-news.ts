@@ -12,11 +12,15 @@ export const claimMs = 120 * secondMs;
 /** The pauses after failures of a notifier; the last one comes again and again. */
 const pausesMs = [10 * secondMs, 60 * secondMs, 5 * 60 * secondMs, 30 * 60 * secondMs, hourMs];
 
-/** Returns the notifiers that have something to send now, of those that are declared. */
-export function behind(document: AlarmDocument, names: readonly string[], now: Date): readonly string[] {
+/**
+ * Returns the notifiers that have something to send now, of those that are declared.
+ *
+ * @param now undefined if no pause after a failure counts
+ */
+export function behind(document: AlarmDocument, names: readonly string[], now: Date | undefined): readonly string[] {
   return names.filter((name) => {
     const { upTo, retryAt } = stateOf(document, name);
-    return upTo < document.serial && !isUntil(retryAt, hourMs, now);
+    return upTo < document.serial && !(now && isUntil(retryAt, hourMs, now));
   });
 }
 

@@ -45,8 +45,10 @@ function fleet() {
       connections: { owner: '', open: () => connect } as unknown as ConnectionPool,
     } as unknown as AlarmPorts & { readonly store: typeof store };
     const alarms = createAlarms(engine, createStoreBook(engine));
-    const look = (...keys: readonly string[]) =>
-      alarms.tell({ conditions: keys.map(condition), covers: () => true, rhythm: steadyRhythm }, signal);
+    const look = async (...keys: readonly string[]) => {
+      await alarms.look({ conditions: keys.map(condition), covers: () => true, rhythm: steadyRhythm }, signal);
+      await alarms.send(signal);
+    };
     return { alarms, look, engine, kill: () => void dead.add(pid) };
   }
   const take = () => got.splice(0);
@@ -122,9 +124,9 @@ it('a notifier that fails is tried again, and holds up no other', async () => {
     const pauseMs = alarms.nextTryMs()! - clock.now().getTime();
     pauses.push(pauseMs / 1_000);
     await clock.advance(pauseMs - 1);
-    await alarms.tell(undefined, signal);
+    await alarms.send(signal);
     await clock.advance(1);
-    await alarms.tell(undefined, signal);
+    await alarms.send(signal);
   }
   expect(pauses).toEqual([10, 60, 300, 1_800, 3_600, 3_600]);
   expect([take(), namesOf()]).toEqual([[], Array.from({ length: 6 }, () => 'alarm.unsent warn')]);
@@ -166,11 +168,11 @@ it('what a store cannot keep is kept by the process, and by the cache', async ()
     write: async (name: string, bytes: Uint8Array) => void kept.set(name, bytes),
   };
   const { engine } = begin();
-  const tell = (...keys: readonly string[]) =>
-    createAlarms(engine, createOwnBook(cache, 'own')).tell(
-      { conditions: keys.map(condition), covers: () => true, rhythm: steadyRhythm },
-      signal,
-    );
+  const tell = async (...keys: readonly string[]) => {
+    const alarms = createAlarms(engine, createOwnBook(cache, 'own'));
+    await alarms.look({ conditions: keys.map(condition), covers: () => true, rhythm: steadyRhythm }, signal);
+    await alarms.send(signal);
+  };
   await tell('store');
   await clock.advance(60 * minuteMs);
   await tell('store');

@@ -23,29 +23,33 @@ export type AlarmPorts = Pick<EngineProcess, 'node' | 'clock' | 'processes' | 'r
 /** How long a notifier may take. A claim lasts for longer. */
 const sendMs = 30_000;
 
-/** Alarms that a process keeps and sends. */
+/** Alarms that a process keeps and sends. Only a failure of the book is thrown: a notifier that fails is tried again. */
 export interface Alarms {
-  /**
-   * Takes note of what is worth an alarm, if a look is given, and sends what is not sent yet. Only a failure of the book
-   * is thrown: a notifier that fails is tried again.
-   */
-  tell(look: Omit<Look, 'now'> | undefined, signal: AbortSignal): Promise<void>;
+  /** Takes note of what is worth an alarm. Returns what is open then. */
+  look(look: Omit<Look, 'now'>, signal: AbortSignal): Promise<AlarmDocument['open']>;
+  /** Sends what is not sent yet. */
+  send(signal: AbortSignal): Promise<void>;
   /** Returns when a notifier that has failed is tried again, in ms since 1970, as far as this process knows. */
   nextTryMs(): number | undefined;
+  /** Tries notifiers that have failed at the next call, because other settings or secrets may have mended them. */
+  tryAgain(): void;
   /** Reads the document again at the next call, because another process may have changed it. */
   readAgain(): void;
 }
 
 export function createAlarms(engine: AlarmPorts, book: AlarmBook): Alarms {
   const { clock, connections, node, processes } = engine;
-  const turns = createTurns(1);
+  const changes = createTurns(1);
+  // A notifier that hangs holds up no look.
+  const sends = createTurns(1);
   let known: Page | undefined;
   /** The notifiers that were declared at the last call. */
   let declared: readonly string[] = [];
   /** What was sent, but could not be written down. */
   let unsettled: readonly Sent[] = [];
+  let isAgain = false;
 
-  async function change(next: (before: AlarmDocument) => AlarmDocument, signal: AbortSignal): Promise<AlarmDocument> {
+  async function write(next: (before: AlarmDocument) => AlarmDocument, signal: AbortSignal): Promise<AlarmDocument> {
     for (;;) {
       const page = known ?? (await book.read(signal));
       known = undefined; // if the write fails, it may have taken effect
@@ -59,36 +63,52 @@ export function createAlarms(engine: AlarmPorts, book: AlarmBook): Alarms {
     }
   }
 
-  /** Settles what was sent, looks, and claims what is to be sent, in one write. */
-  async function note(names: readonly string[], look: Omit<Look, 'now'> | undefined, signal: AbortSignal) {
+  /** Settles what was sent, and changes the document, in one write. */
+  const change = (
+    next: (before: AlarmDocument) => AlarmDocument,
+    signal: AbortSignal,
+    sent: readonly Sent[] = [],
+  ): Promise<AlarmDocument> =>
+    changes.run(async () => {
+      unsettled = [...unsettled, ...sent];
+      const settled = (before: AlarmDocument) =>
+        unsettled.length > 0 ? afterSending(before, { sent: unsettled, names: declared, now: clock.now() }) : before;
+      const document = await write((before) => next(settled(before)), signal);
+      unsettled = [];
+      return document;
+    });
+
+  async function look(given: Omit<Look, 'now'>, signal: AbortSignal): Promise<AlarmDocument['open']> {
+    const connect = connections.open();
+    declared = connect.notifiers();
+    connect.end();
     let looked: Looked | undefined;
-    let due: readonly string[] = [];
-    const document = await change((before) => {
-      const now = clock.now();
-      const settled = unsettled.length > 0 ? afterSending(before, { sent: unsettled, names, now }) : before;
-      looked = look && afterLook(settled, { ...look, now });
-      const next = looked?.document ?? settled;
-      const isFree = (holder: Parameters<typeof processes.look>[0]) =>
-        isSameProcess(holder, processes.self()) ? 'dead' : processes.look(holder);
-      due = isClaimed(next, now, isFree) ? [] : behind(next, names, now);
-      if (due.length > 0) return claimed(next, processes.self(), now);
+    const { open } = await change((before) => {
+      looked = afterLook(before, { ...given, now: clock.now() });
+      const { document } = looked;
       // Without a notifier, the events are all that tells of it.
-      return names.length === 0 && next.resolved.length > 0 ? { ...next, resolved: [] } : next;
+      return declared.length === 0 && document.resolved.length > 0 ? { ...document, resolved: [] } : document;
     }, signal);
-    unsettled = [];
-    return { document, looked, due };
+    if (looked) reportLooked(engine, looked, given);
+    return open;
   }
 
-  async function tell(look: Omit<Look, 'now'> | undefined, signal: AbortSignal): Promise<void> {
+  async function send(signal: AbortSignal): Promise<void> {
     const connect = connections.open();
     try {
       const names = connect.notifiers();
       declared = names;
-      const { document, looked, due } = await note(names, look, signal);
-      if (looked) reportLooked(engine, looked, look!);
-      if (due.length === 0) return;
+      const isFree = (holder: Parameters<typeof processes.look>[0]) =>
+        isSameProcess(holder, processes.self()) ? 'dead' : processes.look(holder);
+      let due: readonly string[] = [];
+      const document = await change((before) => {
+        const now = clock.now();
+        due = isClaimed(before, now, isFree) ? [] : behind(before, names, isAgain ? undefined : now);
+        return due.length > 0 ? claimed(before, processes.self(), now) : before;
+      }, signal);
+      isAgain = false;
       const { serial } = document;
-      const send = async (notifier: string): Promise<Sent> => {
+      const sendBy = async (notifier: string): Promise<Sent> => {
         const news = newsFor(document, notifier, { node, now: clock.now() });
         if (!news) return { notifier, serial, hasFailed: false };
         const deadline = clock.deadline(sendMs, signal);
@@ -106,18 +126,19 @@ export function createAlarms(engine: AlarmPorts, book: AlarmBook): Alarms {
           deadline.done();
         }
       };
-      const sent = await Promise.all(due.map(send));
-      unsettled = sent;
-      await change((before) => afterSending(before, { sent, names, now: clock.now() }), signal);
-      unsettled = [];
+      if (due.length > 0) await change((before) => before, signal, await Promise.all(due.map(sendBy)));
     } finally {
       connect.end();
     }
   }
 
   return {
-    tell: (look, signal) => turns.run(() => tell(look, signal)),
+    look,
+    send: (signal) => sends.run(() => send(signal)),
     nextTryMs: () => known && nextTryMs(known.document, declared, clock.now()),
+    tryAgain() {
+      isAgain = true;
+    },
     readAgain() {
       known = undefined;
     },

@@ -3,7 +3,7 @@ import { isFailure } from '../../core/errors/errors.ts';
 import { encodeDocument } from '../../core/lineage/lineage.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Key } from '../../ports/store.ts';
-import { type EngineProcess, report } from '../engine.ts';
+import { type Connections, type EngineProcess, report } from '../engine.ts';
 
 /** A document about alarms, as it was read or written last. */
 export interface Page {
@@ -51,7 +51,11 @@ export const createStoreBook = (engine: Pick<EngineProcess, 'store' | 'reporter'
   },
 });
 
-/** The alarms of one process about the store itself, which cannot be kept there. The cache may outlive the process. */
+/** The name in the cache of this node's alarms about the store at a place. */
+export const ownName = ({ digest }: Pick<Connections, 'digest'>, location: string, node: string): string =>
+  digest(['alarms', location, node]);
+
+/** The alarms of one node about the store itself, which cannot be kept there. The cache may outlive the process. */
 export function createOwnBook(cache: Cache | undefined, name: string): AlarmBook {
   let known: AlarmDocument | undefined;
   return {

@@ -16,7 +16,7 @@ import { type Engine, report } from '../engine.ts';
 import { readReplicas } from '../ledger/replica.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
 import { type AlarmPorts, type Alarms, createAlarms } from './alarms.ts';
-import { createOwnBook, createStoreBook } from './book.ts';
+import { createOwnBook, createStoreBook, ownName } from './book.ts';
 
 /** Takes note of a document that a pass has read. */
 type Read = (wanted: StoredSpec, lineage: Lineage) => void;
@@ -141,7 +141,7 @@ export const tellUnopened = (
 
 /** The alarms about the store itself. */
 export const createOwnAlarms = (engine: Pick<Engine, 'cache' | 'connect'> & AlarmPorts, location: string): Alarms =>
-  createAlarms(engine, createOwnBook(engine.cache, engine.connect.digest(['alarms', location, engine.node])));
+  createAlarms(engine, createOwnBook(engine.cache, ownName(engine.connect, location, engine.node)));
 
 /** Tells it, and once more after a short pause if a notifier has failed. */
 async function tell(
@@ -151,11 +151,12 @@ async function tell(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock } = engine;
-  await alarms.tell({ ...look, rhythm: timerRhythm }, signal);
+  await alarms.look({ ...look, rhythm: timerRhythm }, signal);
+  await alarms.send(signal);
   const waitMs = (alarms.nextTryMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
   if (waitMs > retryMs) return;
   await clock.sleep(Math.max(0, waitMs), signal);
-  await alarms.tell(undefined, signal);
+  await alarms.send(signal);
 }
 
 function warn(engine: Engine, error: unknown): void {

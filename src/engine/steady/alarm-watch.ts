@@ -20,7 +20,7 @@ import { type EngineProcess, report } from '../engine.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
 import type { Peers } from './peers.ts';
 import type { Declarations } from './seen.ts';
-import type { Vitals } from './vitals.ts';
+import type { VitalsLog } from './vitals.ts';
 import { createWakes } from './wakes.ts';
 
 /** What the loop tells about certificates, for the alarms. */
@@ -38,12 +38,14 @@ export interface AlarmWatch extends AlarmSigns {
 
 export interface AlarmSurroundings {
   readonly declared: () => Declarations;
-  readonly vitals: Pick<Vitals, 'readyAt' | 'cannotRead' | 'cannotWrite'>;
+  readonly vitals: Pick<VitalsLog, 'readyAt' | 'cannotRead' | 'cannotWrite' | 'alarmed'>;
   readonly peers: Pick<Peers, 'isMine' | 'known' | 'missing'>;
   /** How often it looks at what time alone brings. */
   readonly lookEveryMs: number;
   /** Returns why the configuration was refused, if it was. */
   readonly refused: () => Refused | undefined;
+  /** Returns a number that changes with the settings and with the secrets that are in files. */
+  readonly generation: () => number;
 }
 
 interface Refused {
@@ -81,6 +83,8 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
   const wakes = createWakes();
   const stale = new Set<string>();
   let declaredBefore: Declarations | undefined;
+  let generationBefore = world.generation();
+  let ownOpen = 0;
   let wasMine = false;
   let readMs = Number.NEGATIVE_INFINITY;
   let storeFailsSinceMs: number | undefined;
@@ -126,7 +130,8 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
     if (why !== undefined && !hasLasted) return;
     const advice = { code: 'store/unusable', hint: 'Run `certfleet doctor` there, and see its log.' };
     const found = why === undefined ? [] : [storeCondition(node, { ...advice, message: why })];
-    await own.tell({ conditions: found, covers: () => true, rhythm: steadyRhythm }, signal);
+    const open = await own.look({ conditions: found, covers: () => true, rhythm: steadyRhythm }, signal);
+    ownOpen = Object.keys(open).length;
   }
 
   async function lookAtAll(signal: AbortSignal): Promise<void> {
@@ -148,7 +153,9 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
       // A node that is forgotten tells nothing any more.
       return of === node || (isMine && !isKnown(of));
     };
-    await shared.tell({ conditions: [...ofAll, ...ofNode], covers, rhythm: steadyRhythm }, signal);
+    const open = await shared.look({ conditions: [...ofAll, ...ofNode], covers, rhythm: steadyRhythm }, signal);
+    const counted = Object.values(open).filter((one) => (one.kind === 'configuration' ? one.node === node : isMine));
+    vitals.alarmed(counted.length + ownOpen);
   }
 
   async function look(run: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -177,14 +184,21 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
       bell.ring();
     },
     async run(signal) {
+      let sending: Promise<void> | undefined;
       while (!signal.aborted) {
         const retryMs = (shared.nextTryMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
-        await bell.orAfter(Math.max(gatherMs, Math.min(world.lookEveryMs, retryMs)), clock, signal);
+        await bell.orAfter(Math.max(gatherMs, Math.min(world.lookEveryMs, retryMs) - gatherMs), clock, signal);
         await clock.sleep(gatherMs, signal).catch(() => undefined);
-        if (signal.aborted) return;
+        if (signal.aborted) break;
+        if (generationBefore !== world.generation()) for (const one of [own, shared]) one.tryAgain();
+        generationBefore = world.generation();
         await look(lookAtStore, signal);
         await look(lookAtAll, signal);
+        sending ??= Promise.all([look(own.send, signal), look(shared.send, signal)]).then(() => {
+          sending = undefined;
+        });
       }
+      await sending;
     },
   };
 }

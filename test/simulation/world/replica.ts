@@ -67,6 +67,7 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
     ...{
       peers: { isMine, known: () => peers?.known() ?? [], missing: () => peers?.missing() },
       refused: () => undefined,
+      generation: () => generation,
     },
   });
   const { looks } = world;

@@ -17,6 +17,8 @@ it.each<[string, readonly Fields[], RegExp]>([
   ['status', [alarm], /\n1 alarm is open: `certfleet alarms` lists it\.\n/],
   ['status', [alarm, { ...alarm, key: 'b' }], /\n2 alarms are open: `certfleet alarms` lists them\.\n/],
   ['status', [], /^(?!.*alarm)/s],
+  ['status --json', [alarm, { ...alarm, key: 'b' }], /\n\{"v":1,"object":"alarms","open":2\}\n$/],
+  ['status --json', [], /^(?!.*alarm)/s],
 ])('certfleet %s says what is open', async (argv, alarms, expected) => {
   const done = await commandLine({ fleet: { status: [valid], alarms } }).run(...argv.split(' '));
   expect(done.stdout).toMatch(expected);

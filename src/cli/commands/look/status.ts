@@ -39,6 +39,13 @@ export const status: Run = async (session) => {
   const damaged = await fleet.damagedLedger(session.signal);
   for (const { message } of damaged)
     session.note(`${message}. It is about the CA’s limits, and the next order writes it anew.`);
+  // `certfleet store check` names a damaged document.
+  const alarms = await fleet.alarms(session.signal).catch((error: unknown) => {
+    if (!isFailure(error, 'store/corrupt')) throw error;
+    return undefined;
+  });
+  const openCount = alarms ? alarms.open.length + alarms.more : 0;
+  if (openCount > 0) session.printJson({ object: 'alarms', open: openCount });
   const code = damaged.length > 0 || all.some(isDamaged) ? 7 : 0;
   if (session.json) return code;
   if (all.length === 0) {
@@ -66,11 +73,6 @@ export const status: Run = async (session) => {
     session.printWhole(`\n${about.table}`);
     if (about.remarks.length > 0) session.print(`\n${about.remarks.join('\n')}`);
   }
-  // `certfleet store check` names a damaged document.
-  const alarms = await fleet.alarms(session.signal).catch((error: unknown) => {
-    if (!isFailure(error, 'store/corrupt')) throw error;
-    return undefined;
-  });
   const open = alarms && openAlarmsText(alarms);
   if (open !== undefined) session.print(`\n${open}`);
   const next = nextText(all, now);
