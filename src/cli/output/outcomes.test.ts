@@ -329,7 +329,7 @@ it.each<Row>([
     ...ends(issued),
     warns: [
       ` --store /s --store-key ${where} `,
-      `run \`${`certfleet install-timer --store /s ${flag}`.trim()}\`, or add`,
+      `run \`${`certfleet install-timer --daemon --store /s ${flag}`.trim()}\`. Without`,
     ],
   })),
   {
@@ -344,7 +344,7 @@ it.each<Row>([
     argv: abc,
     ...ends(issued, { ...issued, certificate: 'b' }),
     warns: [
-      'run `certfleet install-timer`, or add this line to the crontab of the user that runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:',
+      'run `certfleet install-timer --daemon`. Without systemd, let a supervisor run `certfleet run`, or add this line to the crontab of the user that runs certfleet (`crontab -e`):',
       /^((?!renew --quiet).)*renew --quiet((?!renew --quiet).)*$/,
     ],
   },
@@ -379,8 +379,23 @@ it.each<Row>([
     ...ends(issued),
     never: ['crontab'],
   },
+  {
+    what: 'needs none where systemd keeps certfleet running',
+    argv: abc,
+    env: { NODE_EXTRA_CA_CERTS: '/ca.pem' },
+    files: {
+      '/etc/systemd/system/certfleet.service': '[Service]\nExecStart=/usr/bin/node /usr/bin/certfleet run',
+      '/etc/systemd/system/multi-user.target.wants/certfleet.service': '',
+    },
+    ...ends(issued),
+    warns: [
+      'runs `certfleet run` without NODE_EXTRA_CA_CERTS, which this run had: run `certfleet install-timer --daemon`',
+    ],
+    never: ['crontab'],
+  },
   ...(
     [
+      ['a service that is not enabled', '/etc/systemd/system/certfleet.service', 'ExecStart=certfleet run'],
       ['a comment', '/etc/cron.d/certfleet', '# 5 * * * * root certfleet renew'],
       ['another command', '/etc/cron.d/certfleet', '5 * * * * root certfleet sweep'],
       ['another store', '/etc/cron.d/certfleet', '5 * * * * root certfleet renew --store /other'],

@@ -7,7 +7,7 @@ import { crontabLines, type Hourly } from './files.ts';
 import { filesAt, namesIn } from './files-at.ts';
 import { notSetBy, shellVariables } from './variables.ts';
 
-/** Suggests a crontab line for `renew`: once for each store, and only if this machine does not run it already. */
+/** Suggests what renews by itself: once for each store, and only if this machine does not run it already. */
 export const adviseCrontab = (session: Session): Promise<void> =>
   advise(session, { command: 'renew', once: 'crontab', hint: cronHint(session) });
 
@@ -30,7 +30,7 @@ async function advise(session: Session, { command, once, hint }: Advice): Promis
   const store = storeOf(session);
   const { files } = await session.world();
   const scheduled = await scheduledIn(command, files, defaultPaths(session.context.env), store);
-  if (scheduled !== undefined) return tellLacking(session, files, command, scheduled);
+  if (scheduled !== undefined) return tellLacking(session, files, scheduled);
   const fleet = await session.fleet({ makeStore: false });
   // The command itself has succeeded, so this must not make it fail.
   if (!(await fleet.once(once, session.signal).catch(() => false))) return;
@@ -48,12 +48,13 @@ async function advise(session: Session, { command, once, hint }: Advice): Promis
 }
 
 /** Reports which variables of this run the scheduled run lacks. */
-async function tellLacking(session: Session, files: Files, command: string, scheduled: string): Promise<void> {
-  const lacking = await notSetBy(scheduled, files, await shellVariables(session));
+async function tellLacking(session: Session, files: Files, { path, command }: Scheduled): Promise<void> {
+  const lacking = await notSetBy(path, files, await shellVariables(session));
   if (lacking.length === 0) return;
   const names = lacking.join(', ');
+  const again = `certfleet install-timer${command === 'run' ? ' --daemon' : ''}`;
   session.note(
-    `${scheduled} runs \`certfleet ${command}\` without ${names}, which this run had: run \`certfleet install-timer\` with ${lacking.length === 1 ? 'it' : 'them'}, or add what is needed there.`,
+    `${path} runs \`certfleet ${command}\` without ${names}, which this run had: run \`${again}\` with ${lacking.length === 1 ? 'it' : 'them'}, or add what is needed there.`,
   );
 }
 
@@ -85,9 +86,9 @@ const sweepHint =
   '`certfleet sweep` once an hour too, for instance from a crontab:';
 
 const cronHint = (session: Session): string =>
-  `To renew all certificates automatically, run \`${withPlaces('certfleet install-timer', session)}\`, or ` +
-  'add this line to the crontab of the user that ' +
-  'runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:';
+  `To keep all certificates renewed, run \`${withPlaces('certfleet install-timer --daemon', session)}\`. ` +
+  'Without systemd, let a supervisor run `certfleet run`, or add this line to the crontab of the user that runs ' +
+  'certfleet (`crontab -e`):';
 
 /**
  * Returns the lines for an hourly run: `renew` costs almost nothing if nothing is due, and six-day certificates cannot
@@ -145,25 +146,39 @@ export function cronPath(node: string): string {
   return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
 }
 
+/** What runs a command on this machine. */
+export interface Scheduled {
+  /** The crontab or unit. */
+  readonly path: string;
+  /** `run` renews, too. */
+  readonly command: 'renew' | 'sweep' | 'run';
+}
+
 /**
- * Returns the crontab, or the unit with an enabled systemd timer, that runs a command for the store on this machine.
+ * Returns the crontab, or the enabled unit, that runs a command for the store on this machine. `certfleet run` does what
+ * `renew` does.
  */
 export async function scheduledIn(
   command: 'renew' | 'sweep',
   files: Files,
   paths: DefaultPaths,
   store: string | undefined,
-): Promise<string | undefined> {
-  const called = new RegExp(`\\bcertfleet\\b.*\\s${command}\\b`);
-  const runs = (text: string): boolean =>
+): Promise<Scheduled | undefined> {
+  const runs = (text: string, wanted: Scheduled['command']): boolean =>
     text
       .split('\n')
-      .filter((line) => !/^\s*#/.test(line) && called.test(line))
+      .filter((line) => !/^\s*#/.test(line) && new RegExp(`\\bcertfleet\\b.*\\s${wanted}\\b`).test(line))
       .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.replaceAll('\\%', '%').includes(store)));
-  for (const path of paths.crontabs) for (const one of await filesAt(files, path)) if (runs(one.text)) return one.path;
+  for (const path of paths.crontabs)
+    for (const one of await filesAt(files, path)) if (runs(one.text, command)) return { path: one.path, command };
   const timers = await namesIn(files, paths.timers);
-  for (const path of paths.units)
-    for (const one of timers.length > 0 ? await filesAt(files, path) : [])
-      if (timers.includes(basename(one.path).replace(/\.service$/, '.timer')) && runs(one.text)) return one.path;
+  const services = command === 'renew' ? await namesIn(files, paths.services) : [];
+  if (timers.length + services.length === 0) return undefined;
+  const timerOf = (path: string) => basename(path).replace(/\.service$/, '.timer');
+  for (const folder of paths.units)
+    for (const { path, text } of await filesAt(files, folder)) {
+      if (timers.includes(timerOf(path)) && runs(text, command)) return { path, command };
+      if (services.includes(basename(path)) && runs(text, 'run')) return { path, command: 'run' };
+    }
   return undefined;
 }

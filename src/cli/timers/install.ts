@@ -241,8 +241,8 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
 /** Reports another crontab or unit that also renews. Two runs do no harm, but one is enough. */
 async function tellOthers(session: Session, { files }: World, own: readonly string[]): Promise<void> {
   const other = await scheduledIn('renew', files, defaultPaths(session.context.env), storeOf(session));
-  if (other !== undefined && !own.includes(other))
-    session.note(`${other} runs \`certfleet renew\` already; one of the two is enough.`);
+  if (other !== undefined && !own.includes(other.path))
+    session.note(`${other.path} runs \`certfleet ${other.command}\` already; one of the two is enough.`);
 }
 
 async function tellStore(session: Session, settings: Settings, { files }: World): Promise<void> {

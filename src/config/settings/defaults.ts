@@ -19,9 +19,10 @@ export interface DefaultPaths {
   readonly cronFiles: string;
   /** Possible paths of cron itself. */
   readonly cron: readonly string[];
-  /** The folders of systemd units, and the folder of enabled timers. */
+  /** The folders of systemd units, and those of enabled timers and of enabled services. */
   readonly units: readonly string[];
   readonly timers: string;
+  readonly services: string;
   /** The folders where systemd looks for credentials by their names: unencrypted, and encrypted by `systemd-creds`. */
   readonly credentials: string;
   readonly encryptedCredentials: string;
@@ -55,6 +56,7 @@ export function defaultPaths(env: Environment): DefaultPaths {
     cron: ['usr/sbin/cron', 'usr/sbin/crond', 'usr/bin/crond', 'usr/local/sbin/crond'].map(below),
     units: ['etc/systemd/system', 'usr/local/lib/systemd/system', 'usr/lib/systemd/system'].map(below),
     timers: below('etc/systemd/system/timers.target.wants'),
+    services: below('etc/systemd/system/multi-user.target.wants'),
     credentials: below('etc/credstore'),
     encryptedCredentials: below('etc/credstore.encrypted'),
     environment: below('etc/certfleet/environment'),

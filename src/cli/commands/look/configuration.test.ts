@@ -284,7 +284,7 @@ it.each<Row>([
     argv: check,
     files: { '/c.yaml': 'certificates: []\n' },
     stdout: '/c.yaml is valid: 0 certificates, 0 issuers.\n',
-    warns: ['Next: it declares no certificate: add one under `certificates`, or run `certfleet issue -d NAME '],
+    warns: ['It declares no certificate. `certfleet issue -d NAME '],
     never: ['missing certificates'],
   },
   { what: 'says that there is no file', argv: 'config check', says: ['There is no configuration'] },

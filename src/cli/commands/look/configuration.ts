@@ -66,7 +66,7 @@ export const checkConfig: Run = async (session) => {
   );
   session.note(
     settings.certificates.length === 0
-      ? 'Next: it declares no certificate: add one under `certificates`, or run `certfleet issue -d NAME`.'
+      ? 'It declares no certificate. `certfleet issue -d NAME` gets one by flags.'
       : 'Next: `certfleet issue` gets the missing certificates; `certfleet status` shows all.',
   );
   return 0;

@@ -49,7 +49,7 @@ describe('import', () => {
 certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
 `,
       warns: [
-        'Next: `certfleet status` shows them. Nothing on this machine runs `certfleet renew` yet, so they would expire: `certfleet install-timer` has it run once an hour.',
+        'Next: `certfleet status` shows them. Nothing on this machine renews them yet, so they would expire: `certfleet install-timer --daemon` keeps `certfleet run` running, or `certfleet install-timer` has `certfleet renew` run once an hour.',
       ],
     },
     {

@@ -15,7 +15,7 @@ import { expandHome, keptPath, withPlaces } from '../../flags/values.ts';
 import { onOneLine } from '../../guard.ts';
 import { dateText, type Style, styleOf } from '../../output/text.ts';
 import { registryOf } from '../../registry.ts';
-import { scheduledIn, storeOf } from '../../timers/crontab.ts';
+import { type Scheduled, scheduledIn, storeOf } from '../../timers/crontab.ts';
 import { type OtherTimer, timersOf } from '../../timers/other-timers.ts';
 
 /** `certfleet import CLIENT [PATH]`. */
@@ -120,7 +120,7 @@ interface Told {
   /** Timers that still start the other client. */
   readonly timers: readonly OtherTimer[];
   /** The timer on this machine that already runs `certfleet renew`. */
-  readonly renewedBy: string | undefined;
+  readonly renewedBy: Scheduled | undefined;
 }
 
 async function tell(
@@ -180,12 +180,13 @@ async function tell(
   return failed.length === 0 ? 0 : 2;
 }
 
-function nextText(session: Session, renewedBy: string | undefined): string {
-  const [status, timer] = ['certfleet status', 'certfleet install-timer'].map((command) =>
-    withPlaces(command, session),
+function nextText(session: Session, renewedBy: Scheduled | undefined): string {
+  const [status, daemon, timer] = ['status', 'install-timer --daemon', 'install-timer'].map((command) =>
+    withPlaces(`certfleet ${command}`, session),
   );
-  if (renewedBy !== undefined) return `Next: \`${status}\` shows them. ${renewedBy} runs \`certfleet renew\` already.`;
-  return `Next: \`${status}\` shows them. Nothing on this machine runs \`certfleet renew\` yet, so they would expire: \`${timer}\` has it run once an hour.`;
+  const shown = `Next: \`${status}\` shows them.`;
+  if (renewedBy) return `${shown} ${renewedBy.path} runs \`certfleet ${renewedBy.command}\` already.`;
+  return `${shown} Nothing on this machine renews them yet, so they would expire: \`${daemon}\` keeps \`certfleet run\` running, or \`${timer}\` has \`certfleet renew\` run once an hour.`;
 }
 
 /** Advises a rollover to ES256: signing with RSA costs 2.7 ms more CPU for each certificate. */
