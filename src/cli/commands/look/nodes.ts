@@ -37,6 +37,10 @@ export function nodesText(
   return { table: formatTable(['NODE', 'STATE', 'LAST RUN', 'EVERY', 'LACKS'], rows, width), remarks };
 }
 
+/** Reports whether a node keeps certfleet running. */
+export const isSteady = ({ missingSince, running = [] }: NodeStatus): boolean =>
+  missingSince === undefined && running.some(({ role }) => role === 'node');
+
 function stateText({ missingSince, running = [] }: NodeStatus, now: Date): string {
   if (missingSince !== undefined) return 'missing';
   const main = running.find(({ role }) => role === 'node');

@@ -428,7 +428,7 @@ describe('status', () => {
       what: 'shows a single node that keeps running',
       argv: 'status',
       fleet: { status: [valid], nodes: [node('a', { running: [there('node')] })] },
-      says: [/^a +running since /m],
+      says: [/^a +running since /m, 'Next: `certfleet run` renews abc around'],
     },
     {
       what: 'says nothing of a single node that lacks nothing',

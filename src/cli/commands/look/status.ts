@@ -13,7 +13,7 @@ import { asExample, mergedIfMany, nameless, withoutNames } from '../../output/fa
 import { formatTable } from '../../output/table.ts';
 import { dateText, fromNow, widthOf, withDates } from '../../output/text.ts';
 import { openAlarmsText } from './alarms.ts';
-import { nodesText } from './nodes.ts';
+import { isSteady, nodesText } from './nodes.ts';
 
 /**
  * `certfleet status`: prints a table, and below it what needs attention. Exits with 7 if the store is damaged, else
@@ -75,7 +75,7 @@ export const status: Run = async (session) => {
   }
   const open = alarms && openAlarmsText(alarms);
   if (open !== undefined) session.print(`\n${open}`);
-  const next = nextText(all, now);
+  const next = nextText(all, now, nodes.some(isSteady) ? 'run' : 'renew');
   if (next !== undefined) session.print(`\n${next}`);
   return code;
 };
@@ -322,11 +322,12 @@ const lacksOnlyElsewhere = ({ state, lackingAt = [], deployments }: LineageStatu
   lackingAt.every(({ here }) => here !== true) &&
   deployments.every((one) => one.state === 'current');
 
-function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
+/** @param command what renews */
+function nextText(all: readonly LineageStatus[], now: Date, command: 'run' | 'renew'): string | undefined {
   const isDue = (one: LineageStatus) =>
     (toWorkOn.has(one.state) && !lacksOnlyElsewhere(one)) || one.revoked?.isReplaced === true;
   const due = all.filter((lineage) => isDue(lineage) && !lineage.byHand && !waits(lineage, now));
-  if (due.length > 0) return `Next: \`certfleet renew\` works on ${shortList(due.map(({ name }) => name))}.`;
+  if (due.length > 0) return `Next: \`certfleet ${command}\` works on ${shortList(due.map(({ name }) => name))}.`;
   if (all.every(({ state }) => state === 'test'))
     return 'Next: `certfleet issue` without --staging gets a real certificate.';
   const [next] = all
@@ -341,6 +342,6 @@ function nextText(all: readonly LineageStatus[], now: Date): string | undefined 
     .sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!));
   return (
     next &&
-    `Next: \`certfleet renew\` renews ${next.name} around ${dateText(next.renewAt!, now)} (${fromNow(next.renewAt!, now)}).`
+    `Next: \`certfleet ${command}\` renews ${next.name} around ${dateText(next.renewAt!, now)} (${fromNow(next.renewAt!, now)}).`
   );
 }
