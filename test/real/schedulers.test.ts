@@ -124,22 +124,45 @@ describeWith([containers], 'the process that the examples for schedulers start',
     expect(again).toMatchObject({ status: 0, stdout: expect.stringMatching(/^abc: not due yet/) });
   });
 
+  /** Starts what keeps running, waits for its certificate, asks for its health, and stops it in time. */
+  async function keepsRunning(args: readonly string[], options: RunOptions, graceSeconds: number): Promise<void> {
+    const { env, user = image.user } = options;
+    const tmp = await temporaryFolder('tmp');
+    chownSync(tmp, 10_001, 10_001);
+    const shared = { ...options, env: { ...env }, volumes: { '/tmp': tmp } };
+    const running = await image.start(args, around(shared));
+    await until(() => /Z abc: issued/m.test(running.output()), { what: 'it has issued', deadlineMs: 60_000 });
+    const health = await image.run(['health', '--ready'], around({ volumes: shared.volumes, user, publish: {} }));
+    expect(health).toMatchObject({ status: 0, stdout: 'ok\n' });
+    const before = performance.now();
+    running.signal('SIGTERM');
+    await expectIssued(await running.ended, user);
+    expect(performance.now() - before).toBeLessThan(graceSeconds * 1_000);
+  }
+
   itDrawn('Marathon: its cmd, which stops within the grace period', async () => {
     const app = JSON.parse(textOf('mesos/marathon.json')) as MarathonApp;
     expect(app.container.docker.portMappings).toEqual([{ containerPort: 30_080, hostPort: 30_080, protocol: 'tcp' }]);
     // Two instances would have the same port of one node.
     expect(app.upgradeStrategy).toEqual({ minimumHealthCapacity: 0, maximumOverCapacity: 0 });
     ofTheImage();
-    const running = await image.start([], around({ entrypoint: ['/bin/sh', '-c', app.cmd] }));
-    await until(() => /^abc: issued/m.test(running.output()), { what: 'it has issued', deadlineMs: 60_000 });
-    const before = performance.now();
-    running.signal('SIGTERM');
-    await expectIssued(await running.ended);
-    expect(performance.now() - before).toBeLessThan(app.taskKillGracePeriodSeconds * 1_000);
+    expect(app.healthChecks).toMatchObject([{ protocol: 'COMMAND', command: { value: 'certfleet health' } }]);
+    const entrypoint = ['/bin/sh', '-c', app.cmd];
+    await keepsRunning([], { entrypoint, env: app.env }, app.taskKillGracePeriodSeconds);
+  });
+
+  itDrawn('Kubernetes: what keeps running, and its health', async () => {
+    const pod = kubernetesObjects('deployment')[0]!.spec.template!.spec;
+    const [one] = pod.containers;
+    expect(one!.livenessProbe!.exec.command).toEqual(['certfleet', 'health']);
+    expect(one!.readinessProbe!.exec.command).toEqual(['certfleet', 'health', '--ready']);
+    ofTheImage();
+    const env = Object.fromEntries(one!.env!.map(({ name, value }) => [name, value]));
+    await keepsRunning(one!.args!, { env }, pod.terminationGracePeriodSeconds);
   });
 
   itDrawn('Kubernetes: the init container on a volume of root, then the container', async () => {
-    const pod = kubernetesObjects()[0]!.spec.jobTemplate!.spec.template.spec;
+    const pod = kubernetesObjects('cronjob')[0]!.spec.jobTemplate!.spec.template.spec;
     const [first] = pod.initContainers;
     const [second] = pod.containers;
     const { runAsUser, runAsGroup } = second!.securityContext;
@@ -187,6 +210,8 @@ interface ChronosJob {
 
 interface MarathonApp {
   readonly cmd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly healthChecks: readonly object[];
   readonly upgradeStrategy: object;
   readonly taskKillGracePeriodSeconds: number;
   readonly container: { readonly docker: { readonly portMappings: readonly object[] } };
@@ -195,20 +220,30 @@ interface MarathonApp {
 interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly spec: { readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: Pod } } } };
+  readonly spec: {
+    readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: Pod } } };
+    readonly template?: { readonly spec: Pod };
+  };
 }
 interface Pod {
   readonly initContainers: readonly KubernetesContainer[];
   readonly containers: readonly KubernetesContainer[];
+  readonly terminationGracePeriodSeconds: number;
+}
+interface Probe {
+  readonly exec: { readonly command: readonly string[] };
 }
 interface KubernetesContainer {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value: string }[];
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
   readonly securityContext: { readonly runAsUser: number; readonly runAsGroup?: number };
 }
 
-const kubernetesObjects = (): readonly KubernetesObject[] =>
-  loadAll(textOf('kubernetes/cronjob.yaml')) as readonly KubernetesObject[];
+const kubernetesObjects = (name: string): readonly KubernetesObject[] =>
+  loadAll(textOf(`kubernetes/${name}.yaml`)) as readonly KubernetesObject[];
 
 describeWith(
   [
@@ -220,15 +255,16 @@ describeWith(
     it('are accepted by an API server, field by field', async () => {
       const kubernetes = await startKubernetes();
       const paths: Record<string, string> = {
+        Deployment: '/apis/apps/v1/namespaces/default/deployments',
         CronJob: '/apis/batch/v1/namespaces/default/cronjobs',
         PersistentVolumeClaim: '/api/v1/namespaces/default/persistentvolumeclaims',
       };
-      for (const object of kubernetesObjects()) {
+      for (const object of ['deployment', 'cronjob'].flatMap(kubernetesObjects)) {
         const path = `${paths[object.kind]}?dryRun=All&fieldValidation=Strict`;
         const answer = await kubernetes.post(path, object);
         expect(answer.status, answer.body).toBe(201);
       }
-      const misspelt = { ...kubernetesObjects()[0], spec: { schedul: '* * * * *' } };
+      const misspelt = { ...kubernetesObjects('cronjob')[0], spec: { schedul: '* * * * *' } };
       const refused = await kubernetes.post(`${paths['CronJob']}?dryRun=All&fieldValidation=Strict`, misspelt);
       expect(refused.status).toBe(400);
     });
