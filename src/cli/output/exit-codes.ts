@@ -15,8 +15,8 @@ export const exitMeanings = {
   7: 'the store cannot be used, or another process must finish first: one that works on the certificate, or a rollover of its account',
   8: 'done, but the interval of `renew --next-run` is too long for the lifetime of a certificate',
   9: 'done, but the output could not be written (a full disk)',
-  130: 'stopped by SIGINT (Ctrl-C); unfinished work was cleaned up or journalled',
-  143: 'stopped by SIGTERM; unfinished work was cleaned up or journalled',
+  130: 'stopped by SIGINT (Ctrl-C), except `run`, which ends with 0; unfinished work was cleaned up or journalled',
+  143: 'stopped by SIGTERM, except `run`; unfinished work was cleaned up or journalled',
 } as const;
 
 export type ExitCode = keyof typeof exitMeanings;
