@@ -120,7 +120,7 @@ describeWith(['pebble', hasAiosmtpd, 'openssl', 'systemctl', 'curl'], 'the guide
       await until(() => told() && beats.includes('/ping'), { what: 'an alarm and a heartbeat', deadlineMs: 110_000 });
     }
     await write('etc/certfleet/certfleet.yaml', configuration);
-    expect(await type('certfleet alarms')).toContain(isLong ? 'listens' : 'No alarm is open.');
+    expect(await type('certfleet alarms')).toMatch(isLong ? /listens/ : /No alarm is open|listens/);
     await says(first, 'the configuration was read again');
     await first.stop(10_000);
     expect(await first.ended).toEqual({ code: 0, signal: null });
