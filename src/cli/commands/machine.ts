@@ -11,7 +11,7 @@ export interface WholeCommandLine {
 export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Command[] => [
   {
     name: 'install-timer',
-    summary: 'renew once an hour from now on, by systemd or cron',
+    summary: 'renew by itself from now on, by systemd or cron',
     description:
       'Writes a systemd service and timer that run `certfleet renew`, which sweeps too, and starts the timer; without systemd, ' +
       'a file in /etc/cron.d. The minute depends on the machine. Keeps the proxies, and the roots that this shell trusts. Shows the files and asks ' +
