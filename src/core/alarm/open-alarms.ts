@@ -1,7 +1,9 @@
+import { fail } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
 import { maxDocumentBytes } from '../lineage/document-limits.ts';
 import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
 import type { ProcessIdentity } from '../lineage/process-identity.ts';
+import { isObject, isTime } from '../lineage/shape.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
 import { present } from '../text/present.ts';
 import type { Alarm, AlarmKind } from './alarm.ts';
@@ -60,13 +62,21 @@ interface NotifierState {
 
 export const noAlarms: AlarmDocument = { schema: 1, serial: 0, open: {}, resolved: [], notifiers: {} };
 
-export const decodeAlarms = (bytes: Uint8Array, location: string): AlarmDocument =>
-  decodeDocument<AlarmDocument>(bytes, { key: 'alarm/open', file: location }, [
-    'serial',
-    'open',
-    'resolved',
-    'notifiers',
-  ]);
+export function decodeAlarms(bytes: Uint8Array, location: string): AlarmDocument {
+  const where = { key: 'alarm/open', file: location };
+  const document = decodeDocument<AlarmDocument>(bytes, where, ['serial', 'open', 'resolved', 'notifiers']);
+  const { serial, open, resolved, notifiers, claim } = document;
+  const isAlarm = (one: OpenAlarm) => isObject(one) && typeof one.kind === 'string' && isTime(one.toldAt);
+  const isWhole =
+    Number.isSafeInteger(serial) &&
+    [open, notifiers].every(isObject) &&
+    Array.isArray(resolved) &&
+    [...Object.values(open), ...resolved].every(isAlarm) &&
+    Object.values(notifiers).every((one) => Number.isSafeInteger(one?.upTo)) &&
+    (claim === undefined || isObject(claim?.holder));
+  if (!isWhole) throw fail('store/corrupt', { ...where, reason: 'a value in it is of the wrong kind' });
+  return document;
+}
 
 /** When an alarm is repeated, and how messages are held together. */
 export interface Rhythm {

@@ -18,6 +18,6 @@ const isWrong = (version: Version | undefined): boolean =>
   version !== undefined &&
   !(typeof version?.id === 'string' && isTime(version.facts?.notBefore) && isTime(version.facts?.notAfter));
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+export const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
-const isTime = (text: unknown): boolean => typeof text === 'string' && !Number.isNaN(Date.parse(text));
+export const isTime = (text: unknown): boolean => typeof text === 'string' && !Number.isNaN(Date.parse(text));

@@ -1,10 +1,12 @@
+import { fail } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
 import { breakAgainMs, nextTryAt } from '../lineage/deployments.ts';
 import { maxDocumentBytes } from '../lineage/document-limits.ts';
 import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
+import { isObject, isTime } from '../lineage/shape.ts';
 import { isToCome } from '../lineage/stored-time.ts';
 import { present } from '../text/present.ts';
-import { missingAfterMs, type Role, type RunningByRole } from './running.ts';
+import { missingAfterMs, type Role, type Running, type RunningByRole } from './running.ts';
 
 /**
  * What one node says of itself: `replica/<node>`, written at the end of each of its runs, and with each sign of life of
@@ -64,8 +66,30 @@ export interface Lack {
   readonly alarmed?: true | undefined;
 }
 
-export const decodeReplica = (bytes: Uint8Array, node: string, location: string): ReplicaDocument =>
-  decodeDocument<ReplicaDocument>(bytes, { key: `replica/${node}`, file: location }, ['runs', 'lacks']);
+/** Another node wrote it, which must not stop the work of this one. */
+export function decodeReplica(bytes: Uint8Array, node: string, location: string): ReplicaDocument {
+  const where = { key: `replica/${node}`, file: location };
+  const document = decodeDocument<ReplicaDocument>(bytes, where, ['runs', 'lacks']);
+  const { runs, lacks, running = {}, seen = {}, boots = [], missingTold } = document;
+  const areLists = [runs, lacks, boots].every(Array.isArray) && isObject(running) && isObject(seen);
+  const isWhole =
+    areLists &&
+    runs.every(isTime) &&
+    lacks.every((one) => isObject(one) && isTime(one.since)) &&
+    Object.values(running).every(isRunningThere) &&
+    Object.values(seen).every((look) => typeof look === 'string') &&
+    (missingTold === undefined || isTime(missingTold?.at));
+  if (!isWhole) throw fail('store/corrupt', { ...where, reason: 'a value in it is of the wrong kind' });
+  return document;
+}
+
+const isRunningThere = (one: Running): boolean =>
+  isObject(one) &&
+  isTime(one.at) &&
+  isTime(one.since) &&
+  one.everyMs > 0 &&
+  one.everyMs <= dayMs &&
+  (one.lease === undefined || isObject(one.lease?.holder));
 
 /** More cannot be read by a person, and must not make the document too large. */
 const mostLacks = 500;

@@ -19,8 +19,8 @@ export async function lookAfterMissing(
     const { node } = replica;
     const absence = absenceOf(replica, now, isLive);
     if (!absence) continue;
-    const isTime = (document: Replica['document']) =>
-      isToForget(document, now) && absenceOf({ node, document }, now, isLive) !== undefined;
+    const isTime = (document: Replica['document'] | undefined) =>
+      document !== undefined && isToForget(document, now) && absenceOf({ node, document }, now, isLive) !== undefined;
     if (!isTold(replica.document, absence.what)) {
       // It may have given a sign of life, or another process may have told, since the document was read.
       const told = await changeReplica(

@@ -1,6 +1,7 @@
 import { isFailure } from '../../core/errors/errors.ts';
 import { encodeDocument } from '../../core/lineage/lineage.ts';
 import { decodeReplica, type Replica, type ReplicaDocument } from '../../core/node/replica.ts';
+import type { Entry } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 
 type Ports = Pick<Engine, 'store'>;
@@ -9,14 +10,27 @@ const keyOf = (node: string) => ({ kind: 'replica', name: node }) as const;
 
 async function entryOf({ store }: Ports, node: string, signal: AbortSignal) {
   const entry = await store.get(keyOf(node), signal);
-  return entry && { document: decodeReplica(entry.bytes, node, store.location), revision: entry.revision };
+  return entry && { document: decodedOf(entry, node, store.location), revision: entry.revision };
 }
 
-export const readReplica = async (
-  ports: Ports,
+/** A damaged document counts as none: the next sign of life of the node replaces it. */
+function decodedOf({ bytes }: Entry, node: string, location: string): ReplicaDocument | undefined {
+  try {
+    return decodeReplica(bytes, node, location);
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt')) throw error;
+    return undefined;
+  }
+}
+
+export async function readReplica(
+  { store }: Ports,
   node: string,
   signal: AbortSignal,
-): Promise<ReplicaDocument | undefined> => (await entryOf(ports, node, signal))?.document;
+): Promise<ReplicaDocument | undefined> {
+  const entry = await store.get(keyOf(node), signal);
+  return entry && decodeReplica(entry.bytes, node, store.location);
+}
 
 /**
  * Changes the document of a node, unless the change returns none. Another process of the node may change it at the same
@@ -45,13 +59,10 @@ export async function changeReplica(
 export async function readReplicas({ store }: Ports, signal: AbortSignal): Promise<readonly Replica[]> {
   const found: Replica[] = [];
   for await (const page of store.scan('replica', signal))
-    for (const { key, bytes, corrupt } of page) {
-      if (corrupt) continue;
-      try {
-        found.push({ node: key.name, document: decodeReplica(bytes, key.name, store.location) });
-      } catch (error) {
-        if (!isFailure(error, 'store/corrupt')) throw error;
-      }
+    for (const entry of page) {
+      const { name: node } = entry.key;
+      const document = entry.corrupt ? undefined : decodedOf(entry, node, store.location);
+      if (document) found.push({ node, document });
     }
   return found.sort((a, b) => (a.node < b.node ? -1 : 1));
 }
@@ -61,11 +72,11 @@ export async function forgetReplica(
   { store }: Ports,
   node: string,
   signal: AbortSignal,
-  isMeant: (document: ReplicaDocument) => boolean = () => true,
+  isMeant: (document: ReplicaDocument | undefined) => boolean = () => true,
 ): Promise<boolean> {
   for (;;) {
     const entry = await store.get(keyOf(node), signal);
-    if (!entry || !isMeant(decodeReplica(entry.bytes, node, store.location))) return false;
+    if (!entry || !isMeant(decodedOf(entry, node, store.location))) return false;
     try {
       await store.delete(keyOf(node), { ifRevision: entry.revision, signal });
       return true;

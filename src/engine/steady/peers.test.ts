@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { identityOf } from '../../../test/support/fake-processes.ts';
 import { randomOf, seeded } from '../../../test/support/seeded.ts';
+import { encodeDocument } from '../../core/lineage/lineage.ts';
 import { ownerOf } from '../../core/node/rendezvous.ts';
 import type { Event } from '../../core/plan/event.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
@@ -62,7 +63,13 @@ function machines() {
     };
   }
   const replica = (node: string) => readReplica({ store }, node, signal);
-  return { clock, begin, events, replica };
+  /** Writes something else in place of a node's document. */
+  async function damage(node: string, document: object): Promise<void> {
+    const key = { kind: 'replica', name: node } as const;
+    const ifRevision = (await store.get(key, signal))?.revision ?? null;
+    await store.put(key, encodeDocument(document), { ifRevision, signal });
+  }
+  return { clock, begin, events, replica, damage };
 }
 
 /** How long it takes until a process has the name. */
@@ -170,6 +177,29 @@ it('agrees with the others on who takes care of something, and notices who comes
   ]);
   expect(await replica('c')).toBeUndefined();
   await Promise.all([all[0]!.stop(), all[1]!.stop()]);
+});
+
+const node = { at: '2026-11-24T12:00:00.000Z', since: '2026-11-24T12:00:00.000Z', version: '', configuration: '' };
+it.each<[string, object]>([
+  ['lacks fields', {}],
+  ['has no list of runs', { runs: {}, lacks: [] }],
+  ['has a time that is none', { runs: ['yesterday'], lacks: [] }],
+  ['lacks nothing of something', { runs: [], lacks: [null] }],
+  ['was alive at no time', { runs: [], lacks: [], running: { node: { ...node, at: '', everyMs } } }],
+  ['waits for ever', { runs: [], lacks: [], running: { node: { ...node, everyMs: 1e15, lease: { holder: {} } } } }],
+  ['has nobody', { runs: [], lacks: [], running: { node: { ...node, everyMs, lease: {} } } }],
+])('is not held up by a document that %s', async (_what, document) => {
+  const { clock, begin, damage, replica } = machines();
+  await damage('a', { schema: 1, ...document });
+  await damage('b', { schema: 1, ...document });
+  const a = begin('a');
+  const peers = await clock.passWhile(a.joined);
+  await clock.advance(11 * 60_000);
+  expect([a.vitals.cannotWrite, peers.missing()]).toEqual([undefined, []]);
+  await damage('a', { schema: 1, ...document });
+  await clock.advance(everyMs);
+  expect((await replica('a'))?.running?.node?.lease).toBeDefined();
+  await a.stop();
 });
 
 it('takes no other node for missing because its own clock jumps', async () => {
