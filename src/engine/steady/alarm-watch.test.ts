@@ -22,6 +22,7 @@ async function process() {
   const { clock } = world;
   const got: string[] = [];
   let send = async (_news: AlarmNews): Promise<void> => {};
+  let restore = async (): Promise<void> => {};
   const ops: Notifier = {
     type: 'test',
     async send(news) {
@@ -57,6 +58,11 @@ async function process() {
   const stop = new AbortController();
   const running = watch.run(stop.signal);
   vitals.ready();
+  const key = { kind: 'lineage', name: 'abc' } as const;
+  const issueOnce = async () => {
+    if (!(await world.readLineage())) await passing(clock, issue(engine, job, stop.signal));
+    return (await world.store.get(key, stop.signal))!;
+  };
   return {
     ...{ clock, vitals, facts, notifiers },
     stop: async () => {
@@ -70,9 +76,27 @@ async function process() {
     open: async () => (await readAlarms(engine, stop.signal)).open.map(({ key }) => key).sort(),
     seconds: (count: number) => clock.advance(count * secondMs),
     async change(edit: (lineage: Lineage) => Lineage) {
-      if (!(await world.readLineage())) await passing(clock, issue(engine, job, stop.signal));
+      await issueOnce();
       await world.editLineage(edit);
       watch.see('abc', await world.readLineage());
+    },
+    /** A pass finds that a document of the certificate is damaged. Returns what restores it. */
+    async damage(kind: 'lineage' | 'key') {
+      const { bytes, revision } = await issueOnce();
+      const damaged = kind === 'key' ? bytes : new Uint8Array();
+      const ifRevision = await world.store.put(key, damaged, { ifRevision: revision, signal: stop.signal });
+      const error = fail('store/corrupt', { key: `${kind}/abc`, file: 'memory', reason: 'it is not JSON' });
+      watch.done({ certificate: 'abc', result: 'failed', message: error.message, error });
+      restore = async () => {
+        await world.store.put(key, bytes, { ifRevision, signal: stop.signal });
+        watch.see('abc', await world.readLineage());
+      };
+    },
+    restore: () => restore(),
+    async remove() {
+      const { revision } = (await world.store.get(key, stop.signal))!;
+      await world.store.delete(key, { ifRevision: revision, signal: stop.signal });
+      watch.see('abc', undefined);
     },
   };
 }
@@ -107,6 +131,24 @@ it.each<[what: string, key: string, bad: Act, good: Act]>([
     'failing abc',
     ({ change }) => change(failing(3)),
     ({ change }) => change(({ failure: _, ...rest }) => rest),
+  ],
+  [
+    'a document that cannot be read until it is restored',
+    'failing abc',
+    ({ damage }) => damage('lineage'),
+    ({ restore }) => restore(),
+  ],
+  [
+    'a document that cannot be read until it is deleted',
+    'failing abc',
+    ({ damage }) => damage('lineage'),
+    ({ remove }) => remove(),
+  ],
+  [
+    'a damaged key of a certificate that is then deleted',
+    'failing abc',
+    ({ damage }) => damage('key'),
+    ({ remove }) => remove(),
   ],
   [
     'a store that cannot be written for two minutes',

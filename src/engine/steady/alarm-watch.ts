@@ -55,7 +55,7 @@ interface Refused {
 }
 
 /** A pass tells that a document is damaged. */
-const unreadable = (error: unknown) => {
+const damagedOrThrow = (error: unknown) => {
   if (!isFailure(error, 'store/corrupt')) throw error;
   return error;
 };
@@ -80,6 +80,8 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
   const conditions = new Map<string, readonly Condition[]>();
   /** What the last pass has found that no document tells. */
   const outcomes = new Map<string, ReturnType<typeof conditionsOfOutcome>>();
+  /** Certificates whose documents could not be read. */
+  const unreadable = new Set<string>();
   const wakes = createWakes();
   const stale = new Set<string>();
   let declaredBefore: Declarations | undefined;
@@ -95,14 +97,19 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
   connect.end();
 
   function see(name: string, lineage: Lineage | undefined): void {
+    const canBeReadAgain = unreadable.delete(name);
+    if (!lineage || canBeReadAgain) outcomes.delete(name);
     const wanted = declared().jobOf(name, lineage)?.wanted;
     const { limit, damaged = [] } = outcomes.get(name) ?? {};
     const facts: ConditionFacts = { now: clock.now(), deployTimeoutMs: limits.deployTimeoutMs, limit };
-    const found = [...conditionsOf(wanted, lineage, facts), ...damaged];
+    keep(name, [...conditionsOf(wanted, lineage, facts), ...damaged]);
+    wakes.set(name, nextConditionMs(wanted, lineage, facts));
+  }
+
+  function keep(name: string, found: readonly Condition[]): void {
     const before = conditions.get(name) ?? [];
     if (found.length > 0) conditions.set(name, found);
     else conditions.delete(name);
-    wakes.set(name, nextConditionMs(wanted, lineage, facts));
     if (found.map(({ key }) => key).join() !== before.map(({ key }) => key).join()) bell.ring();
   }
 
@@ -114,8 +121,11 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
     }
     for (const name of wakes.takeDue(clock.now().getTime())) stale.add(name);
     for (const name of stale) {
-      const lineage = await lineageNamed(engine, name, signal).catch(unreadable);
-      if (!(lineage instanceof Error)) see(name, lineage);
+      const lineage = await lineageNamed(engine, name, signal).catch(damagedOrThrow);
+      if (lineage instanceof Error) {
+        unreadable.add(name);
+        keep(name, outcomes.get(name)?.damaged ?? []);
+      } else see(name, lineage);
       stale.delete(name);
     }
   }
