@@ -82,6 +82,12 @@ it('is sent every minute while all is well, and says once why not', async () => 
   await clock.advance(10 * 60_000);
   expect([calls.length <= 2, lines]).toEqual([true, ['warn: no heartbeat: the loop does not turn']]);
 
+  state.heartbeat = { url: 'file:/url', everyMs: 86_400_000 };
+  await pass(60);
+  calls.length = 0;
+  state.heartbeat = { url: 'file:/url', everyMs: 120_000 };
+  expect((await pass(4))[0]).toBe(2);
+
   stop.abort();
   await running;
 });

@@ -61,10 +61,15 @@ export async function sendHeartbeats(options: HeartbeatOptions, signal: AbortSig
     reporter.report({ v: 1, time: clock.now().toISOString(), level, event: 'log', message });
   }
 
+  let lastMs = clock.monotonicMs();
   while (!signal.aborted) {
+    // A shorter interval may be declared meanwhile.
+    const { everyMs = lookMs } = settings().heartbeat ?? {};
+    await clock.sleep(Math.min(lastMs + everyMs - clock.monotonicMs(), lookMs), signal).catch(() => undefined);
     const { heartbeat } = settings();
-    await clock.sleep(heartbeat?.everyMs ?? lookMs, signal).catch(() => undefined);
-    if (signal.aborted || !heartbeat) continue;
+    if (signal.aborted || clock.monotonicMs() < lastMs + (heartbeat?.everyMs ?? lookMs)) continue;
+    lastMs = clock.monotonicMs();
+    if (!heartbeat) continue;
     const why = await beat(heartbeat.url);
     if (signal.aborted || why === before) continue;
     if (why === '') tell('info', 'the heartbeat is sent again');
