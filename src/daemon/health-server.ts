@@ -37,9 +37,11 @@ export async function serveHealth(options: HealthServerOptions, signal: AbortSig
   const { clock, log } = world;
   let metrics: Promise<Metrics> | undefined;
   let used = options.settings().listen;
-  let server = used && (await listen(used));
+  let server = await (used && (await prepare(used)))?.();
+  let complaint = '';
 
-  async function listen(at: ListenSettings): Promise<Listening> {
+  /** Reads what listening at a place needs. Returns a function that listens there. */
+  async function prepare(at: ListenSettings): Promise<() => Promise<Listening>> {
     const token = at.token === undefined ? undefined : rereading(at.token);
     await token?.();
     const isLocal = isSocket(at.address);
@@ -49,7 +51,7 @@ export async function serveHealth(options: HealthServerOptions, signal: AbortSig
       answer: (request) =>
         answer(pathIn(request.url ?? ''), { authorization: request.headers.authorization, isLocal, token }),
     };
-    return bind(guarded, at.address, world, signal);
+    return () => bind(guarded, at.address, world, signal);
   }
 
   /** Returns a function that opens the token, and reads it now and then. */
@@ -79,25 +81,33 @@ export async function serveHealth(options: HealthServerOptions, signal: AbortSig
     }
   }
 
+  /** Listens where the settings say now. If it cannot, it tries again a little later. */
   async function rebind(next: ListenSettings | undefined): Promise<void> {
     const isSamePlace = next?.address === used?.address;
     try {
-      // The place must be free before it can be taken again.
-      if (isSamePlace) await server?.close();
-      const opened = next && (await listen(next));
-      if (!isSamePlace) await server?.close();
-      server = opened;
+      const open = next && (await prepare(next));
+      if (isSamePlace) {
+        // The place must be free before it can be taken again.
+        await server?.close();
+        server = undefined;
+      }
+      const opened = await open?.();
+      await server?.close();
+      [server, used, complaint] = [opened, next, ''];
     } catch (error) {
-      log.warn(`${reasonOf(error)}; ${isSamePlace ? 'nothing listens' : 'the place of before stays in use'}`);
+      const before = complaint;
+      complaint = `${reasonOf(error)}; ${server ? 'the place of before stays in use' : 'nothing listens'}`;
+      if (complaint !== before) log.warn(complaint);
     }
   }
+
+  const isServed = (next: ListenSettings | undefined): boolean =>
+    next?.address === used?.address && next?.token === used?.token && (server !== undefined || next === undefined);
 
   while (!signal.aborted) {
     await clock.sleep(everyMs, signal).catch(() => undefined);
     const { listen: next } = options.settings();
-    if (signal.aborted || (next?.address === used?.address && next?.token === used?.token)) continue;
-    await rebind(next);
-    used = next;
+    if (!signal.aborted && !isServed(next)) await rebind(next);
   }
   await server?.close();
 }

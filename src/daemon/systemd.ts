@@ -68,5 +68,5 @@ const forever = new Promise<void>(() => {});
 function watchdogMs(env: SystemdOptions['env'], pid: number): number {
   const { WATCHDOG_USEC: microseconds, WATCHDOG_PID: watched } = env;
   if (!microseconds || (watched !== undefined && watched !== String(pid))) return Number.POSITIVE_INFINITY;
-  return Number(microseconds) / 1_000;
+  return Number(microseconds) / 1_000 || Number.POSITIVE_INFINITY;
 }

@@ -25,7 +25,7 @@ async function open(first: ListenSettings | undefined, certificates: readonly Kn
   const clock = fakeClock();
   const vitals = createVitals(clock);
   vitals.know(() => certificates);
-  const state = { settings: first, secret: 'open', isStopping: false };
+  const state = { settings: first, secret: 'open' as string | undefined, isStopping: false };
   const warnings: string[] = [];
   const stop = new AbortController();
   let isListening = false;
@@ -43,7 +43,12 @@ async function open(first: ListenSettings | undefined, certificates: readonly Kn
         log: { debug: () => {}, info: () => {}, warn: (message) => void warnings.push(message) },
       }),
       settings: () => present({ listen: state.settings }),
-      composed: { readSecret: async () => new Secret(state.secret) },
+      composed: {
+        async readSecret() {
+          if (state.secret === undefined) throw new Error('there is no file');
+          return new Secret(state.secret);
+        },
+      },
       health: () => healthOf(vitals, clock.monotonicMs(), state.isStopping),
       ...{ vitals, node: 'here' },
     },
@@ -207,9 +212,22 @@ it('says who has the port, and follows a change of the settings', async () => {
   await until(() => warnings.length > 0, { what: 'it complains' });
   expect(warnings.join()).toMatch(/the port is in use by node.*; the place of before stays in use/);
   expect((await ask(free, '/healthz')).status).toBe(200);
+  // The token cannot be read while its file is written anew, and the port is free a little later.
+  state.settings = { address: `127.0.0.1:${free}`, token: 'file:/token' };
+  state.secret = undefined;
+  await clock.advance(5_000);
+  await until(() => warnings.length > 1, { what: 'it complains about the token' });
+  expect((await ask(free, '/healthz')).status).toBe(200);
+  state.settings = { address: `127.0.0.1:${taken}`, token: 'file:/token' };
+  state.secret = 'open';
+  other.close();
+  await clock.advance(5_000);
+  await until(async () => (await ask(taken, '/healthz').catch(() => undefined))?.status === 200, {
+    what: 'it listens at the other port',
+  });
   state.settings = undefined;
   await clock.advance(5_000);
-  await until(async () => (await ask(free, '/healthz').catch(() => undefined)) === undefined, { what: 'it ends' });
+  await until(async () => (await ask(taken, '/healthz').catch(() => undefined)) === undefined, { what: 'it ends' });
 });
 
 describeWith(['promtool'], 'metrics', () => {

@@ -79,7 +79,14 @@ export function listenGuarded(
       response.on('close', () => connection.open--);
     }
     const found = refusalOf(request) ?? answer(request);
-    if (found instanceof Promise) found.then((later) => write(request, response, later, closing));
+    if (found instanceof Promise)
+      found
+        .then((later) => write(request, response, later, closing))
+        .catch((error: unknown) => {
+          // A stranger's request must not end the process.
+          warn(error);
+          response.destroy();
+        });
     else write(request, response, found, closing);
   };
 
