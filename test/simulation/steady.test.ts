@@ -154,3 +154,22 @@ it('works soon on what another process changed just as a pass ended', async () =
   await loop.pass(minuteMs / 2);
   expect(loop.outcomes.map(({ result }) => result)).toEqual(['issued', 'renewed']);
 });
+
+it('takes care of others while the store cannot read one document', async () => {
+  const loop = await createLoop();
+  await issue(loop.replica(2), simulatedJob(simulatedSpec()), signal);
+  await loop.start((store) => ({
+    async get(key, s) {
+      if (key.kind === 'lineage' && key.name === 'abc') throw broken;
+      return store.get(key, s);
+    },
+  }));
+  await loop.editLineage((lineage) => lineage);
+  await loop.pass(minuteMs);
+  for (const name of ['one', 'two']) {
+    loop.declare(simulatedSpec(), simulatedSpec(name, [`${name}.example.com`]));
+    await loop.pass(minuteMs);
+    expect(await loop.readLineage(name)).toMatchObject({ last: { result: 'issued' } });
+  }
+  expect(loop.messages()).toContainEqual(broken.message);
+});

@@ -74,6 +74,9 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   async function lookAtChanged(): Promise<void> {
     for (const name of changes.take()) unseen.add(name);
     for (const name of [...unseen]) {
+      // One that cannot be read waits behind the others.
+      unseen.delete(name);
+      unseen.add(name);
       await look([name], signal);
       unseen.delete(name);
       schedule([name]);
@@ -131,11 +134,9 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
         for (const name of names) seen.rest(name, restMs);
       })
       .finally(() => {
-        for (const name of names) {
-          busy.delete(name);
-          // The pass has tried it with the settings of before.
-          if (redeclared.delete(name)) seen.wake(name);
-        }
+        for (const name of names) busy.delete(name);
+        // The pass has tried them with the settings of before.
+        for (const name of names) if (redeclared.delete(name)) seen.wake(name);
         passes.delete(pass);
         schedule(names);
         bell.ring();
@@ -253,10 +254,12 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     await followClock();
     await readHolds();
     followDeclarations();
-    await lookAtChanged();
+    // One document that the store cannot read does not stop the work on others.
+    const failure = await lookAtChanged().catch((error: unknown) => ({ error }));
     if (world.hasNewSecrets()) schedule(seen.retryFailed(busy));
     if (nextWholeMs <= clock.monotonicMs()) beginWhole();
     if (passes.size < mostPasses && nextPassMs <= clock.monotonicMs()) beginDue();
+    if (failure) throw failure.error;
     // The end of a pass rings the bell.
     const nextMs = (passes.size < mostPasses ? due.firstMs() : undefined) ?? Number.POSITIVE_INFINITY;
     const untilDueMs = Math.max(nextMs - clock.now().getTime(), nextPassMs - clock.monotonicMs());
