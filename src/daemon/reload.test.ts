@@ -59,7 +59,10 @@ beforeEach(async () => {
     world: { files, clock },
     reporter: { report: (event) => void events.push(event) },
     declare: ({ certificates }) => declared.push(certificates.map(({ name }) => name).join()),
-    lacking: async ({ solvers }) => (solvers['dns'] ? ['solvers.dns: the secret file is missing'] : []),
+    async lacking({ solvers }) {
+      if (solvers['broken']) throw new Error('the module cannot be loaded');
+      return solvers['dns'] ? ['solvers.dns: the secret file is missing'] : [];
+    },
     changed: (all) => changed.push(...all),
   });
   const over = new AbortController();
@@ -205,5 +208,15 @@ it('tells which secret files have changed since they were read, and which are go
   await files.remove(secret);
   await clock.advance(20_000);
   expect([changed, said()]).toEqual([[], []]);
+  await end();
+});
+
+it('goes on if the secrets cannot be checked', async () => {
+  await write(file, declaring('b', { solvers: { broken: { type: 'http01-webroot', folders: '/srv' } } }));
+  await clock.advance(6_000);
+  expect(said()).toContain('warn: could not check the secrets: the module cannot be loaded');
+  await write(file, declaring('c'));
+  await clock.advance(6_000);
+  expect(declared).toEqual(['b', 'c']);
   await end();
 });

@@ -1,6 +1,6 @@
 import { configurationStamp, stampOf } from '../config/file/stamp.ts';
 import { createBell } from '../core/async/bell.ts';
-import { asFailure, type CertfleetError, fail } from '../core/errors/errors.ts';
+import { asFailure, type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
@@ -112,7 +112,15 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
       tell('warn', 'log', `a changed ${names} takes effect when \`certfleet run\` is started again, not before`);
     }
     fixed = nowFixed;
-    for (const sentence of await given.lacking(settings)) tell('warn', 'log', sentence);
+    await warnOfLacking(settings);
+  }
+
+  /** A module of somebody else may fail at anything, which must not end the process. */
+  async function warnOfLacking(settings: Settings): Promise<void> {
+    const lacking = await given
+      .lacking(settings)
+      .catch((error: unknown) => [`could not check the secrets: ${reasonOf(error)}`]);
+    for (const sentence of lacking) tell('warn', 'log', sentence);
   }
 
   function refuse({ code, message, hint }: CertfleetError, isSure: boolean): void {
@@ -166,7 +174,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
       });
       try {
         ofConfiguration.since(source.stamp, source.file, () => configurationStamp(files, source.file));
-        for (const sentence of await given.lacking(given.first)) tell('warn', 'log', sentence);
+        await warnOfLacking(given.first);
         let isChanging = false;
         while (!signal.aborted) {
           await bell.orAfter(isChanging ? stillMs : everyMs, clock, signal);
