@@ -171,5 +171,5 @@ it('takes care of others while the store cannot read one document', async () => 
     await loop.pass(minuteMs);
     expect(await loop.readLineage(name)).toMatchObject({ last: { result: 'issued' } });
   }
-  expect(loop.messages()).toContainEqual(broken.message);
+  expect(loop.messages().filter((message) => message === broken.message)).toHaveLength(1);
 });

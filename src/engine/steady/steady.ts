@@ -1,5 +1,5 @@
 import { createBell } from '../../core/async/bell.ts';
-import { isFailure } from '../../core/errors/errors.ts';
+import { asFailure, isFailure } from '../../core/errors/errors.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { type Engine, inPass } from '../engine.ts';
@@ -11,15 +11,12 @@ import { askWindows } from '../pass/windows.ts';
 import { complain } from './complain.ts';
 import { createDue } from './due.ts';
 import { createLooker } from './looker.ts';
+import { gatherMs, restAfter, restMs } from './rest.ts';
 import { createSeen, type Declarations } from './seen.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** A certificate that could not be finished is not tried again at once. */
-const restMs = 60_000;
 /** A store that cannot be read is tried again after this time. */
 const pauseMs = 5_000;
-/** Others may use less of a rate limit than was foretold. */
-const longestWaitMs = 3_600_000;
 /** The wall clock may jump meanwhile. */
 const longestSleepMs = 86_400_000;
 /** A pass ends with its last certificate, so others that become due meanwhile have passes of their own. */
@@ -28,8 +25,6 @@ const mostPasses = 8;
 const mostJobs = 2_000;
 /** How many windows it asks for in a second at most. */
 const mostQuestions = 50;
-/** What becomes due so soon after a pass has begun shares the next one. */
-const gatherMs = 1_000;
 
 /**
  * Takes care of all certificates: first one whole pass, and then, whenever some have something to do, a pass over those.
@@ -65,6 +60,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   let nextWholeMs = Number.NEGATIVE_INFINITY;
   let nextPassMs = Number.NEGATIVE_INFINITY;
   let declared: Declarations | undefined;
+  /** Why the last turn failed. */
+  let complaint: string | undefined;
   /** How far the wall clock was ahead of the monotonic one. */
   let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
 
@@ -175,21 +172,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const found = await look(tried, signal);
     note(outcomes, before);
     for (const name of tried) seen.rest(name, restMs, found.get(name));
-    restAfter(outcomes, found);
-  }
-
-  /** Lets certificates rest after a pass. One that it has changed has nothing to do now, unless another process changes it. */
-  function restAfter(outcomes: readonly Outcome[], found: ReadonlyMap<string, Lineage>): void {
-    for (const outcome of outcomes) {
-      const { certificate, result } = outcome;
-      const lineage = found.get(certificate);
-      if (result === 'issued' || result === 'renewed' || result === 'deployed')
-        seen.done(certificate, gatherMs, lineage);
-      // A certificate that waits for a rate limit stores nothing: it is due at the time that the pass told.
-      const until = result === 'unchanged' ? outcome.limited?.until : undefined;
-      const waitMs = until === undefined ? 0 : Date.parse(until) - clock.now().getTime();
-      if (waitMs > restMs) seen.rest(certificate, Math.min(waitMs, longestWaitMs), lineage);
-    }
+    restAfter(outcomes, found, { seen, clock });
   }
 
   const currentOf = (names: Iterable<string>): ReadonlyMap<string, string | undefined> =>
@@ -229,7 +212,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     note(outcomes, before);
     const found = await look(names, signal);
     for (const name of names) seen.rest(name, restMs, found.get(name));
-    restAfter(outcomes, found);
+    restAfter(outcomes, found, { seen, clock });
     for (const { certificate, ...outcome } of outcomes)
       if (outcome.result === 'failed' && isFailure(outcome.error, 'store/lineage-missing'))
         seen.rest(certificate, longestSleepMs);
@@ -279,12 +262,22 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** One turn. If the store cannot be read, it is tried again a little later. */
   async function turnOrPause(): Promise<number> {
     vitals.turns();
-    const restMs = await turn().catch((error: unknown) => {
-      if (!signal.aborted) vitals.store('read', complain(engine, error));
-      return pauseMs;
-    });
-    vitals.turned(restMs);
-    return restMs;
+    const sleepMs = await turn().then(
+      (ms) => {
+        complaint = undefined;
+        return ms;
+      },
+      (error: unknown) => {
+        if (signal.aborted) return pauseMs;
+        const { message } = asFailure(error);
+        // It is the same failure until a turn succeeds.
+        vitals.store('read', complaint === message ? message : complain(engine, error));
+        complaint = message;
+        return pauseMs;
+      },
+    );
+    vitals.turned(sleepMs);
+    return sleepMs;
   }
 
   vitals.know(() => seen.known(everything()));
