@@ -43,6 +43,12 @@ it('finds what has changed every few seconds, also after a failure, which it rep
   await clock.advance(5_000);
   expect([rings, follower.take(), vitals.cannotRead]).toEqual([2, ['two'], undefined]);
 
+  // The machine has slept, or somebody has set its clock.
+  clock.set(new Date(clock.now().getTime() - 86_400_000));
+  await clock.advance(5_000);
+  await clock.advance(5_000);
+  expect([rings, follower.take()]).toEqual([3, []]);
+
   stop.abort();
   await following;
 });

@@ -6,12 +6,14 @@ import type { VitalsLog } from './vitals.ts';
 
 /** How often a process looks for what others have changed. */
 const everyMs = 5_000;
+/** How far the wall clock moves at once if somebody sets it, or the machine has slept. */
+const jumpMs = 1_000;
 
-/** Follows the lineages of a store. */
+/** Follows the lineages of a store, and the wall clock. */
 export interface Follower extends Changes {
   /** Wakes the loop for a change of something else than the store. */
   wake(): void;
-  /** Looks for changes until the signal aborts. */
+  /** Looks for changes until the signal aborts. It wakes the loop, which may sleep for hours, if the wall clock has jumped. */
   follow(signal: AbortSignal): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export async function createFollower(
   let ring = () => {};
   let { cursor } = await store.changes('lineage', undefined, signal);
   let hasFailed = false;
+  const aheadMs = () => clock.now().getTime() - clock.monotonicMs();
 
   async function look(until: AbortSignal): Promise<void> {
     try {
@@ -54,9 +57,14 @@ export async function createFollower(
     },
     wake: () => ring(),
     async follow(until) {
+      let beforeMs = aheadMs();
       while (!until.aborted) {
         await clock.sleep(everyMs, until).catch(() => undefined);
-        if (!until.aborted) await look(until);
+        if (until.aborted) return;
+        const nowMs = aheadMs();
+        if (Math.abs(nowMs - beforeMs) > jumpMs) ring();
+        beforeMs = nowMs;
+        await look(until);
       }
     },
   };
