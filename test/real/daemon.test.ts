@@ -20,6 +20,8 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
     const home = await bench.home(onlyCertificate('abc'));
     const daemon = startDaemon(home);
     await daemon.saw('"certificate.deployed","certificate":"abc"');
+    // It does not wait for itself.
+    expect(daemon.said()).not.toContain('certificate.waiting');
 
     // Another certificate is declared.
     await home.configure((one) => ({

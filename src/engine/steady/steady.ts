@@ -251,7 +251,10 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   }
 
   function beginDue(): void {
-    const { jobs, questions } = due.take({ jobs: mostJobs, questions: isAsking ? 0 : mostQuestions });
+    const taken = due.take({ jobs: mostJobs, questions: isAsking ? 0 : mostQuestions });
+    // What a pass works on is set anew when that ends.
+    const isFree = (name: string) => !busy.has(name);
+    const [jobs, questions] = [taken.jobs.filter(isFree), taken.questions.filter(isFree)];
     if (jobs.length + questions.length > 0) nextPassMs = clock.monotonicMs() + gatherMs;
     if (jobs.length > 0) begin(jobs, () => work(jobs));
     if (questions.length === 0) return;
