@@ -216,7 +216,10 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
   // One request a try, which succeeds as soon as the open order is dead.
   const isExact = isOthers || error.code === 'acme/open-order';
   const { finalizedAt } = lineage.work?.order ?? {};
-  const backMs = backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
+  const backMs =
+    error.code === 'acme/clock-skew' && before?.code === error.code
+      ? longerPauseMs(before)
+      : backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
   const fetchMs = finalizedAt === undefined ? backMs : fetchPauseMs(now.getTime() - Date.parse(finalizedAt));
   const byBackoff = now.getTime() + Math.min(backMs, fetchMs);
   const isLimit = error.code === 'acme/rate-limited';
@@ -237,6 +240,12 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     account: error.code === 'acme/account-deactivated' && account !== undefined ? account : undefined,
   };
 }
+
+/** A clock that stays wrong for a day must not cause a try each minute. */
+const longestPauseMs = 10 * 60_000;
+
+const longerPauseMs = ({ at, retryAt }: Failure): number =>
+  Math.min(Math.max(2 * (Date.parse(retryAt) - Date.parse(at)), 60_000), longestPauseMs);
 
 /** Returns what to remember after a failed try of a certificate that is not due: only the CA's hold delays the next try. */
 export const failureOfForced = (failure: Failure): Failure => ({
