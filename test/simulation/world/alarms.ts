@@ -44,13 +44,13 @@ export function createAlarmChecks(
   const counts = { opened: 0, repeated: 0, resolved: 0 };
   let struckMs = Number.NEGATIVE_INFINITY;
 
-  const isClockOrStop = ({ what }: Incident) => what === 'clock' || what === 'stop';
+  const isOfProcesses = ({ what }: Incident) => what === 'clock' || what === 'stop' || what === 'disk-full';
   const isHindered = (fromMs: number): boolean =>
     struckMs >= fromMs - aftermathMs ||
     incidents.some((one) => {
       const beginMs = startMs + one.atMs;
       const endMs = beginMs + ('forMs' in one ? one.forMs : 0) + aftermathMs;
-      return isClockOrStop(one) && beginMs <= nowMs() && endMs >= fromMs;
+      return isOfProcesses(one) && beginMs <= nowMs() && endMs >= fromMs;
     });
 
   function isFailing(name: string): boolean {

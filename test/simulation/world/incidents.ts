@@ -2,6 +2,7 @@ import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { Command } from './asks.ts';
 import type { CaModel } from './ca-model/ca-model.ts';
 import { atOtherCa, directoryUrl, type Incident, otherDirectoryUrl } from './scenario.ts';
+import type { Disk } from './store.ts';
 import type { Trace } from './trace.ts';
 
 /** What an incident changes in its world. */
@@ -14,12 +15,15 @@ export interface Grips {
   readonly aheadMs: Map<string, number>;
   /** The names that the CA cannot validate. */
   readonly invalid: Set<string>;
+  readonly disk: Disk;
   readonly trace: Trace;
   /** Ends all pauses, as the owners of the accounts do once their names are well again. */
   readonly unpause: () => void;
   readonly later: (ms: number, run: () => void) => void;
   /** Tells every replica that the configuration of a certificate has changed. */
   readonly configured: (certificate: string) => void;
+  /** Wakes a replica, which sees that its clock has jumped. */
+  readonly wake: (replica: string) => void;
   /** Stops a replica in order, and starts it again after some time. */
   readonly stop: (replica: string, forMs: number) => void;
   readonly request: (command: Command) => void;
@@ -29,7 +33,7 @@ export interface Grips {
 
 /** Lets an incident begin, and end after its time. */
 export function happen(incident: Incident, grips: Grips): void {
-  const { cas, wanted, aheadMs, invalid, trace, later, configured, stop } = grips;
+  const { cas, wanted, aheadMs, invalid, disk, trace, later, configured, stop } = grips;
   trace(undefined, incident.what, JSON.stringify(incident));
   const ca = cas.get('isOther' in incident ? otherDirectoryUrl : directoryUrl)!;
   const { switches } = ca;
@@ -65,7 +69,8 @@ export function happen(incident: Incident, grips: Grips): void {
       aheadMs.set(incident.replica, incident.aheadMs);
       later(incident.forMs, () => void aheadMs.set(incident.replica, before));
       // A machine most often has a wrong clock after it was started.
-      stop(incident.replica, 60_000);
+      if (!incident.runs) stop(incident.replica, 60_000);
+      else for (const ms of [0, incident.forMs]) later(ms, () => grips.wake(incident.replica));
       break;
     }
     case 'add-name': {
@@ -96,6 +101,12 @@ export function happen(incident: Incident, grips: Grips): void {
       });
       break;
     }
+    case 'disk-full':
+      disk.isFull = true;
+      later(incident.forMs, () => {
+        disk.isFull = false;
+      });
+      break;
     case 'stop':
       stop(incident.replica, incident.forMs);
       break;

@@ -79,6 +79,7 @@ export function createPunctuality(
       case 'invalid':
         return incident.certificate === name;
       case 'clock':
+      case 'disk-full':
       case 'stop':
       case 'command':
         return true;

@@ -31,7 +31,16 @@ export type Incident = { readonly atMs: number } & (
   | ({ readonly what: 'slow-finalize'; readonly forMs: number; readonly finalizeMs: number } & AtCa)
   | { readonly what: 'lifetime'; readonly lifetimeMs: number }
   | ({ readonly what: 'revoke-all' } & AtCa)
-  | { readonly what: 'clock'; readonly replica: string; readonly aheadMs: number; readonly forMs: number }
+  /** A clock is wrong. If it `runs`, the process goes on meanwhile. */
+  | {
+      readonly what: 'clock';
+      readonly replica: string;
+      readonly aheadMs: number;
+      readonly forMs: number;
+      readonly runs?: true;
+    }
+  /** Nothing can be written to the store. */
+  | { readonly what: 'disk-full'; readonly forMs: number }
   /** The configuration changes: a certificate gets another name, or is no longer declared. */
   | { readonly what: 'add-name'; readonly certificate: string }
   | { readonly what: 'remove'; readonly certificate: string }
@@ -58,6 +67,8 @@ export interface Scenario {
   readonly askEveryMs: number;
   /** How often what is served is looked at, if it is. */
   readonly looks?: LookTimes;
+  /** How soon a process that was killed is started again, at the latest; drawn anew each time if it is not given. */
+  readonly restartMs?: number;
   /** How long things go on happening. The world then has time to come to rest. */
   readonly spanMs: number;
   readonly faults: readonly Fault[];
@@ -176,6 +187,14 @@ function drawIncidents(
   some(0.3, () => ({ what: 'stop', atMs: atMs(), replica, forMs: Math.floor(chance.between(1_000, 2 * hourMs)) }));
   if (limits.failedAuthorizations)
     some(0.7, () => ({ what: 'invalid', atMs: atMs(), forMs: 4 * forMs, certificate: chance.one(specs).name }));
+  // A sequence of its own, so that the seeds of before stay as they were.
+  const more = chance.fork('other incidents');
+  if (more() < 0.15) incidents.push({ what: 'disk-full', atMs: atMs(), forMs: Math.min(forMs, hourMs) });
+  if (more() < 0.1)
+    incidents.push({
+      ...{ what: 'clock', atMs: atMs(), forMs: Math.min(forMs, 4 * hourMs), replica, runs: true },
+      aheadMs: chance.one([-24, 24]) * hourMs,
+    });
   // An outage that long-lived certificates survive may last too long for those that become short-lived.
   const lifetimes = incidents.map((one) => ('lifetimeMs' in one ? one.lifetimeMs : lifetimeMs));
   const share = Math.min(lifetimeMs, ...lifetimes) / lifetimeMs;

@@ -9,6 +9,20 @@ const quick = [1, 8] as const;
 const failure = () =>
   fail('store/unusable', { path: 'memory', reason: 'the disk of the simulation is full', advice: '' });
 
+/** What the shared store is on. */
+export interface Disk {
+  isFull: boolean;
+}
+
+/** Returns the store on a disk that may be full. */
+export const storeOn = (disk: Disk, store: Store): Store => ({
+  ...store,
+  put: async (...args) => {
+    if (disk.isFull) throw failure();
+    return store.put(...args);
+  },
+});
+
 /** The shared store, as one process reaches it. */
 export function storeOf(
   shared: Store,

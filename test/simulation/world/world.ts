@@ -27,6 +27,7 @@ import {
   type Scenario,
   startMs,
 } from './scenario.ts';
+import { type Disk, storeOn } from './store.ts';
 import { createTimeline } from './timeline.ts';
 import { createTrace } from './trace.ts';
 
@@ -46,6 +47,8 @@ export interface Ending {
   readonly questions: number;
   /** How many of its orders replaced no certificate inside its window: all but those the CA's limits do not count. */
   readonly counted: number;
+  /** How many of its orders renewed a certificate outside its window. */
+  readonly outsideWindow: number;
   /** How many alarms were told. */
   readonly alarms: AlarmChecks['counts'];
 }
@@ -60,7 +63,11 @@ export async function runWorld(
   const sinceMs = () => timeline.nowMs - startMs;
   const tracing = createTrace(() => timeline.nowMs, options.print);
   const { trace } = tracing;
-  const shared = createMemoryStore((bytes) => bytes);
+  const disk: Disk = { isFull: false };
+  const shared = storeOn(
+    disk,
+    createMemoryStore((bytes) => bytes),
+  );
   const outside = emptyOutside(endpointsOf(scenario));
   const processes = new Map<number, Process>();
   /** The last process of each replica. */
@@ -77,6 +84,7 @@ export async function runWorld(
   let violation: Ending['violation'];
   let pids = 0;
   let counted = 0;
+  let outsideWindow = 0;
 
   const violate = (what: string) => {
     trace(undefined, 'violation', what);
@@ -177,6 +185,7 @@ export async function runWorld(
       onRequest(request) {
         if (request.kind !== 'newOrder') return;
         if (request.isExempt !== true) counted += 1;
+        if (request.isRenewal && !request.isExempt && !request.isReused) outsideWindow += 1;
         if (request.account) accounts.add(request.account);
         refusals.look(request);
       },
@@ -232,7 +241,7 @@ export async function runWorld(
     };
     const rest = own.fork('rest');
     const { process, engine, ofPeers } = begin({ name, machine: plan, own }, () =>
-      again(rest.between(2_000, rest.one([5_000, 120_000, 2 * 3_600_000]))),
+      again(rest.between(2_000, scenario.restartMs ?? rest.one([5_000, 120_000, 2 * 3_600_000]))),
     );
     newest.set(name, process);
     const stop = new AbortController();
@@ -282,7 +291,7 @@ export async function runWorld(
   const grips: Grips = {
     cas,
     wanted,
-    ...{ aheadMs, invalid },
+    ...{ aheadMs, invalid, disk },
     trace,
     unpause() {
       for (const account of accounts) for (const ca of cas.values()) ca.unpause(account);
@@ -293,6 +302,7 @@ export async function runWorld(
       generation += 1;
       tellAll(name);
     },
+    wake: (replica) => listeners.get(replica)?.(),
     request: (command) =>
       request(command, {
         ...{ timeline, trace, wanted, violate },
@@ -339,6 +349,7 @@ export async function runWorld(
     certificates: checks.made,
     questions: checks.questions,
     counted,
+    outsideWindow,
     alarms: { ...alarmChecks.counts },
   };
 }
