@@ -82,7 +82,8 @@ export function serviceProgress(
 ): Progress {
   return {
     report: (event) => {
-      const isOfLog = event.event !== 'run.started' && event.event !== 'run.planned';
+      // The command itself says how it ended.
+      const isOfLog = !['run.started', 'run.planned', 'run.finished'].includes(event.event);
       if (!isOfLog || (event.level === 'info' && moving.has(event.event) && !results.has(event.event))) return;
       const time = hasTimes ? `${event.time.slice(0, 19)}Z ` : '';
       stderr.write(`${time}${eventLine(event, style)}${adviceIn(event)}\n`);

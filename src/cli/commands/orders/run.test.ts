@@ -37,3 +37,10 @@ it('only answers challenges in the role of a responder, and knows no other role'
   expect([wrong.code, wrong.calls]).toEqual([2, []]);
   expect(wrong.stderr).toContain('--role master: expected node or responder');
 });
+
+it('tells a failure once', async () => {
+  const { code, stderr } = await commandLine({ files: { '/c.yaml': declaring('a') } }).run(
+    ...['run', '--node', 'a b', '--config', '/c.yaml', '--log-file', '/log'],
+  );
+  expect([code, stderr.split('--node a b').length - 1]).toEqual([2, 1]);
+});
