@@ -30,10 +30,17 @@ function machines() {
     const stop = new AbortController();
     const vitals = createVitals(clock);
     let cannotWrite = false;
+    let isGone = false;
     const put: typeof store.put = (...args) =>
       cannotWrite ? Promise.reject(new Error('the disk is full')) : store.put(...args);
     const engine = {
-      ...{ node, store: { ...store, put }, clock, random, reporter: { report: (event: Event) => events.push(event) } },
+      ...{
+        node,
+        store: { ...store, put, exists: async () => !isGone },
+        clock,
+        random,
+        reporter: { report: (event: Event) => events.push(event) },
+      },
       limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 0, deployDeadlineMs: 0 },
       processes: {
         ...{ self: () => self, run: () => Promise.reject(new Error('none')), end: async () => undefined },
@@ -48,6 +55,9 @@ function machines() {
       ...{ joined, staying, vitals },
       breakStore(isBroken: boolean) {
         cannotWrite = isBroken;
+      },
+      loseStore(isLost: boolean) {
+        isGone = isLost;
       },
       async stop() {
         stop.abort();
@@ -215,4 +225,18 @@ it('takes no other node for missing because its own clock jumps', async () => {
   expect(a!.missing()).toEqual([]);
   expect(events).toEqual([]);
   await Promise.all(all.map(({ stop }) => stop()));
+});
+
+it('gives no sign of life in a folder where its store is not any more', async () => {
+  const { clock, begin, replica } = machines();
+  const { joined, vitals, loseStore, stop } = begin('a');
+  await joined;
+  loseStore(true);
+  await clock.advance(2 * everyMs);
+  expect(vitals.cannotWrite).toBe('there is no store at memory');
+  expect((await replica('a'))?.running?.node?.lease?.beat).toBe(0);
+  loseStore(false);
+  await clock.advance(everyMs);
+  expect([vitals.cannotWrite, (await replica('a'))?.running?.node?.lease?.beat]).toEqual([undefined, 1]);
+  await stop();
 });
