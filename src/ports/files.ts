@@ -38,8 +38,8 @@ export interface FileStat {
 /** How to read a file. By default, the file may have been put there by another user. */
 export interface ReadOptions {
   /**
-   * The operator named this path: a symlink is followed, and the file may be a pipe (`/dev/stdin`), unless another user
-   * could replace it.
+   * The operator named this path: a symlink is followed, and it may be a pipe that is open already (`/dev/stdin`, or
+   * `<(…)` of a shell). A pipe with a name is refused, because it may never be written to.
    */
   readonly named?: true;
   /** A larger file is refused; 1 MiB by default. */

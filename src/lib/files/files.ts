@@ -4,7 +4,7 @@ import type { FileStat, Files, ReadOptions } from '../../ports/files.ts';
 import { effectiveUid } from '../trust/effective-user.ts';
 import { placeOf, type SeenFolders, untrustedOn } from '../trust/untrusted.ts';
 import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
-import { readNamed, readRegular, readTrusted } from './read-file.ts';
+import { isDescriptor, isOpen, readNamed, readRegular, readTrusted } from './read-file.ts';
 import { createWithin } from './within.ts';
 
 export { isTemporaryName, writerOf, writerText } from './durable.ts';
@@ -35,13 +35,6 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
   }
   return made;
 }
-
-/**
- * Reports whether a path is what a shell makes of `<(…)`. A named pipe, in contrast, is written again for each reader.
- */
-const isDescriptor = (path: string): boolean => /^\/(dev|proc\/self)\/fd\/\d+$/.test(path);
-/** Reports whether the path means an open descriptor, wherever the file is now. */
-const isOpen = (path: string): boolean => path === '/dev/stdin' || isDescriptor(path);
 
 /** Creates access to the real file system. */
 export function createFiles(): Files {

@@ -12,6 +12,11 @@ const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 const mib = 1024 * 1024;
 const defaultMaxBytes = mib;
 
+/** Reports whether a path is what a shell makes of `<(…)`. */
+export const isDescriptor = (path: string): boolean => /^\/(dev|proc\/self)\/fd\/\d+$/.test(path);
+/** Reports whether the path means an open descriptor, wherever the file is now. */
+export const isOpen = (path: string): boolean => path === '/dev/stdin' || isDescriptor(path);
+
 const refusal = (code: string, path: string, message: string): Error =>
   Object.assign(new Error(message), { code, path, syscall: 'open' });
 
@@ -100,15 +105,15 @@ export async function readTrusted(
 }
 
 /**
- * Reads a file that the operator named. `--config /dev/stdin` and `<(…)` are pipes on purpose. At a path that is not
- * safe, another user could put a pipe that never ends.
+ * Reads a file that the operator named. `--config /dev/stdin` and `<(…)` are open pipes on purpose. A pipe with a name
+ * is refused, because it may never be written to.
  */
 export async function readNamed(path: string, options: ReadOptions): Promise<Buffer> {
   const stats = fs.statSync(path);
   if (!stats.isFIFO() && !stats.isCharacterDevice()) return readRegular(path, options);
   const { maxBytes = defaultMaxBytes } = options;
-  if (untrustedOn(path)) throw notAFile(path, stats);
-  if (stats.isFIFO()) return readPipe(path, maxBytes);
+  if (stats.isFIFO() && isOpen(path)) return readPipe(path, maxBytes);
+  if (stats.isFIFO() || untrustedOn(path)) throw notAFile(path, stats);
   const descriptor = fs.openSync(path, O_RDONLY);
   try {
     return readOpen(path, descriptor, 0, maxBytes);
