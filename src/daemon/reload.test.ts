@@ -25,12 +25,15 @@ let declared: string[];
 let changed: string[];
 let reads: number;
 let ask: () => void;
+/** What a read waits for. */
+let answer: Promise<void>;
 let reload: Reload;
 let end: () => Promise<void>;
 
 const write = (path: string, text: string) => files.replace(path, text, { mode: 0o600 });
-const read = (): Promise<Settings> => {
+const read = async (): Promise<Settings> => {
   reads += 1;
+  await answer;
   return loadSettings({ files, env: {}, file });
 };
 /** What was reported since the last call, by level. */
@@ -43,7 +46,7 @@ beforeEach(async () => {
   clock = fakeClock();
   files = memoryFiles(clock.now);
   await files.makeFolders('/etc/certfleet.d', 0o755);
-  [events, declared, changed, reads] = [[], [], [], 0];
+  [events, declared, changed, reads, answer] = [[], [], [], 0, Promise.resolve()];
   await write(file, declaring('a'));
   reload = createReload({
     source: {
@@ -219,4 +222,27 @@ it('goes on if the secrets cannot be checked', async () => {
   await clock.advance(6_000);
   expect(declared).toEqual(['b', 'c']);
   await end();
+});
+
+it('gives up a read that hangs, tries again, and stops at once while it hangs', async () => {
+  const hung = new Promise<void>(() => {});
+  answer = hung;
+  await clock.advance(20_000);
+  await write(file, declaring('b'));
+  await clock.advance(6_000);
+  expect([reads, declared]).toEqual([1, []]);
+  await clock.advance(30_000);
+  expect(said()).toEqual([
+    `error: the configuration of before stays in use: the configuration ${file} cannot be read: it was not read within 30 seconds`,
+  ]);
+  await clock.advance(40_000);
+  expect(reload.problem()?.message).toContain('it was not read within 30 seconds');
+  answer = Promise.resolve();
+  await clock.advance(40_000);
+  expect([declared, reload.problem()]).toEqual([['b'], undefined]);
+  answer = hung;
+  ask();
+  await clock.advance(0);
+  await end();
+  expect(said().length).toBe(1);
 });

@@ -1,5 +1,6 @@
 import { configurationStamp, stampOf } from '../config/file/stamp.ts';
 import { createBell } from '../core/async/bell.ts';
+import { orAborted, untilAny } from '../core/async/on-abort.ts';
 import { asFailure, type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
@@ -13,6 +14,8 @@ import { createWatch } from './watch.ts';
 const everyMs = 5_000;
 /** How long a file must stay the same until it is read. */
 const stillMs = 1_000;
+/** How long a read may take. A file system that does not answer must not end the following of all other files. */
+const readMs = 30_000;
 
 /** Where the settings come from. */
 export interface ConfigurationSource {
@@ -75,10 +78,39 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
   let isDoubtful = false;
   let hadFile = source.stamp !== '';
   let fixed: readonly string[] = [];
+  let current = given.first;
 
   function tell(level: Event['level'], event: Event['event'], message: string, data?: Event['data']): void {
     const time = clock.now().toISOString();
     reporter.report({ v: 1, time, level, event, message, ...present({ data }) });
+  }
+
+  /** Waits for something that is read until its time is over, which fails, or the signal aborts. */
+  async function inTime<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
+    const late = new AbortController();
+    const over = new AbortController();
+    const reason = `it was not read within ${readMs / 1_000} seconds`;
+    void clock.sleep(readMs, over.signal).then(
+      () => late.abort(fail('config/unreadable', { file: source.file, reason })),
+      () => undefined,
+    );
+    try {
+      return await untilAny([signal, late.signal], (until) => orAborted(reading, until));
+    } finally {
+      over.abort();
+    }
+  }
+
+  /**
+   * Tells which secrets of the settings in use cannot be read. A module of somebody else may fail at anything, which
+   * must not end the process.
+   */
+  async function tellLacking(signal: AbortSignal): Promise<void> {
+    try {
+      for (const sentence of await inTime(given.lacking(current), signal)) tell('warn', 'log', sentence);
+    } catch (error) {
+      if (!signal.aborted) tell('warn', 'log', `could not check the secrets: ${reasonOf(error)}`);
+    }
   }
 
   async function read(): Promise<Settings> {
@@ -91,16 +123,18 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
   }
 
   /** @param isSure the file is not half-written */
-  async function readAgain(isSure: boolean): Promise<void> {
+  async function readAgain(isSure: boolean, signal: AbortSignal): Promise<void> {
     let settings: Settings;
     try {
-      settings = await read();
+      settings = await inTime(read(), signal);
     } catch (error) {
+      if (signal.aborted) return;
       return refuse(asFailure(error), isSure);
     }
     isDoubtful = false;
     [problem, told] = [undefined, undefined];
     inUse.clear();
+    current = settings;
     given.declare(settings);
     const { length } = settings.certificates;
     tell('info', 'configuration.read', `the configuration was read again: ${length} certificates`, {
@@ -112,27 +146,20 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
       tell('warn', 'log', `a changed ${names} takes effect when \`certfleet run\` is started again, not before`);
     }
     fixed = nowFixed;
-    await warnOfLacking(settings);
-  }
-
-  /** A module of somebody else may fail at anything, which must not end the process. */
-  async function warnOfLacking(settings: Settings): Promise<void> {
-    const lacking = await given
-      .lacking(settings)
-      .catch((error: unknown) => [`could not check the secrets: ${reasonOf(error)}`]);
-    for (const sentence of lacking) tell('warn', 'log', sentence);
+    await tellLacking(signal);
   }
 
   function refuse({ code, message, hint }: CertfleetError, isSure: boolean): void {
     const since = problem?.since ?? clock.now().toISOString();
-    isDoubtful = !isSure;
+    // What could not be read may be readable soon, although it looks the same.
+    isDoubtful = !isSure || code === 'config/unreadable';
     if (isSure) problem = { message, hint, since };
     if (told === message) return;
     told = message;
     tell('error', 'configuration.refused', `the configuration of before stays in use: ${message}`, { code, hint });
   }
 
-  async function followSecrets(): Promise<boolean> {
+  async function followSecrets(signal: AbortSignal): Promise<boolean> {
     const { isChanging, changed } = await secrets.look();
     for (const { key, isThere } of changed) {
       if (isThere) continue;
@@ -147,17 +174,19 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
         files: written,
       });
       given.changed(written);
+      // A file that was emptied has changed, too.
+      await tellLacking(signal);
     }
     return isChanging;
   }
 
-  async function followConfiguration(): Promise<boolean> {
+  async function followConfiguration(signal: AbortSignal): Promise<boolean> {
     const { isChanging, changed } = await ofConfiguration.look();
     if (isAsked) {
       isAsked = false;
-      await readAgain(true);
-    } else if (changed.length > 0) await readAgain(false);
-    else if (isDoubtful && !isChanging) await readAgain(true);
+      await readAgain(true, signal);
+    } else if (changed.length > 0) await readAgain(false, signal);
+    else if (isDoubtful && !isChanging) await readAgain(true, signal);
     return isChanging;
   }
 
@@ -174,13 +203,13 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
       });
       try {
         ofConfiguration.since(source.stamp, source.file, () => configurationStamp(files, source.file));
-        await warnOfLacking(given.first);
+        await tellLacking(signal);
         let isChanging = false;
         while (!signal.aborted) {
           await bell.orAfter(isChanging ? stillMs : everyMs, clock, signal);
           if (signal.aborted) break;
-          const ofFile = await followConfiguration();
-          isChanging = (await followSecrets()) || ofFile;
+          const ofFile = await followConfiguration(signal);
+          isChanging = (await followSecrets(signal)) || ofFile;
         }
       } finally {
         forget();
