@@ -163,6 +163,7 @@ export interface Done {
     | 'sweep'
     | 'run'
     | 'respond'
+    | 'respond until SIGHUP'
     | { readonly declare: readonly string[] }
   )[];
   readonly settings: Settings | undefined;
@@ -280,7 +281,7 @@ export function commandLine(given: CommandLine = {}) {
         forget();
       },
       respond: async () => {
-        calls.push('respond');
+        calls.push(handlers.get('SIGHUP')!.size > 0 ? 'respond' : 'respond until SIGHUP');
       },
       dryRun: async (request) => {
         calls.push({ dryRun: request.names });

@@ -31,8 +31,10 @@ it('reads the configuration again at SIGHUP, with its flags, and ends with 0', a
 
 it('only answers challenges in the role of a responder, and knows no other role', async () => {
   const files = { '/c.yaml': declaring('a') };
-  const done = await commandLine({ files }).run('run', '--role', 'responder', '--config', '/c.yaml');
-  expect([done.code, done.calls]).toEqual([0, ['respond']]);
+  const line = commandLine({ files });
+  const done = await line.run('run', '--role', 'responder', '--config', '/c.yaml');
+  // It reads no configuration again, but a request to do so must not end it.
+  expect([done.code, done.calls, line.listening()]).toEqual([0, ['respond'], 0]);
   const wrong = await commandLine({ files }).run('run', '--role', 'master', '--config', '/c.yaml');
   expect([wrong.code, wrong.calls]).toEqual([2, []]);
   expect(wrong.stderr).toContain('--role master: expected node or responder');

@@ -8,6 +8,18 @@ import { reportStart } from '../../output/outcomes.ts';
 
 /** `certfleet run`. */
 export const run: Run = async (session) => {
+  const { signals } = session.context;
+  // Without a handler, SIGHUP ends the process: while it waits for its name, and in a role that reads no configuration.
+  const ignore = () => {};
+  signals?.on('SIGHUP', ignore);
+  try {
+    return await keepRunning(session);
+  } finally {
+    signals?.off('SIGHUP', ignore);
+  }
+};
+
+async function keepRunning(session: Session): Promise<number> {
   const role = roleOf(session);
   const source = await sourceOf(session);
   const { storeIsDeclared } = await session.settings();
@@ -22,7 +34,7 @@ export const run: Run = async (session) => {
   if (role === 'responder') await fleet.respond({ ready }, session.signal);
   else await fleet.run({ source, ready, done: () => {} }, session.signal);
   return 0;
-};
+}
 
 function roleOf({ invocation }: Session): Role {
   const { role = 'node' } = invocation.flags;
