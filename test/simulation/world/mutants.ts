@@ -141,9 +141,9 @@ export const mutants: readonly Mutant[] = [
     seed: 1,
     name: 'a message counts as sent once it is written',
     file: 'src/engine/alarms/alarms.ts',
-    text: 'if (due.length > 0) return claimed(next, processes.self(), now);',
-    instead: `const sent = due.map((notifier) => ({ notifier, serial: next.serial, hasFailed: false }));
-      if (due.length > 0) return claimed(afterSending(next, { sent, names, now }), processes.self(), now);`,
+    text: 'return due.length > 0 ? claimed(before, processes.self(), now) : before;',
+    instead: `const sent = due.map((notifier) => ({ notifier, serial: before.serial, hasFailed: false }));
+        return due.length > 0 ? claimed(afterSending(before, { sent, names, now }), processes.self(), now) : before;`,
   },
   {
     seed: 1,
