@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from '../ca/backoff.ts';
+import { present } from '../text/present.ts';
 import {
   endOfRollback,
   renewalByLifetime,
@@ -136,6 +138,40 @@ describe('renewal by the CA’s window', () => {
     const renewal = renewalByWindow(version, past, undefined, now, 0);
     expect(renewal.at).toBe(expected);
     expect(renewalByWindow(version, past, renewal, now, 0.9).at).toBe(expected);
+  });
+
+  it.each([
+    ['40 s after the issue of one of 120 s', 0],
+    ['at the drawn instant if that is later', 0.75],
+  ])('renews a certificate that lasts for less than hours before it expires: %s', (_what, random) => {
+    const minute = 1 / 1440;
+    const whole = { ...window, start: at(0), end: at(2 * minute) };
+    const { source, at: renewAt } = renewalByWindow(versionOf(2 * minute), whole, undefined, new Date(at(0)), random);
+    expect([source, renewAt]).toEqual(['ari', at(2 * minute * Math.max(1 / 3, random))]);
+  });
+
+  it('never plans a renewal past the expiry, whatever the dates, the window and what was stored', () => {
+    const ms = fc.integer({ min: -400 * day, max: 400 * day });
+    const lifetimes = fc.integer({ min: 1_000, max: 400 * day });
+    const input = { lifetime: lifetimes, issued: ms, start: ms, end: ms, today: ms, drawn: ms, random: fc.double() };
+    const text = (value: number) => at(value / day);
+    fc.assert(
+      fc.property(fc.record(input), fc.boolean(), ({ lifetime, issued, start, end, today, drawn, random }, same) => {
+        const version = { facts: { notBefore: at(0), notAfter: text(lifetime) }, issuedAt: text(issued) };
+        const answer = { ...window, start: text(start), end: text(end) };
+        const before = same
+          ? ({ at: text(drawn), source: 'ari', window: { start: text(start), end: text(end) } } as const)
+          : undefined;
+        const share = Math.abs(random % 1) || 0;
+        const byWindow = renewalByWindow(version, answer, before, new Date(text(today)), share);
+        const imported = renewalOfImported(version.facts, {
+          renewBeforeMs: drawn,
+          ...present({ renewsByLifetime: same || undefined }),
+        });
+        for (const renewal of [renewalByLifetime(version), byWindow, imported])
+          expect(Date.parse(renewal.at)).toBeLessThanOrEqual(Date.parse(version.facts.notAfter));
+      }),
+    );
   });
 
   it('believes a window that ends late, where the instant does not lie there', () => {

@@ -35,6 +35,8 @@ export function renewalByLifetime({ facts, issuedAt }: Renewed): Renewal {
 const lastShare = 1 / 10;
 /** The shortest time between two certificates of one lineage, however often the CA's window says "now". */
 const shortestPauseMs = 3_600_000;
+/** That time for what is left of a validity: a certificate that lasts for minutes must not expire meanwhile. */
+const pauseMs = (leftMs: number): number => Math.min(leftMs / 3, shortestPauseMs);
 
 /**
  * Returns until when `renew` leaves a version alone after a rollback to it: when the newer version would have been
@@ -49,12 +51,12 @@ export function endOfRollback({ notBefore, notAfter }: Validity, newer: Renewal 
   const triesMs = Math.min((end - from) * lastShare, day);
   const planned = newer === undefined ? 0 : Date.parse(newer.at);
   const latest = Math.min(nowMs + (left * 2) / 3, end - triesMs, planned > nowMs ? planned : Number.POSITIVE_INFINITY);
-  return new Date(Math.max(latest, nowMs + Math.min(left / 3, shortestPauseMs))).toISOString();
+  return new Date(Math.max(latest, nowMs + pauseMs(left))).toISOString();
 }
 
 /**
  * Renews at a random instant of the CA's suggested window (RFC 9773 §4.2), at least an hour after the certificate was
- * issued. The instant is stored with the window and stays the same as long as the window does.
+ * issued, or a third of what it then lasted. The instant is stored with the window and stays the same as long as the window does.
  *
  * A wrong window must neither let the certificate expire nor cause an order at every pass, so an implausible window is
  * ignored and the lifetime decides.
@@ -80,7 +82,9 @@ export function renewalByWindow(
   const drawn = same ? Date.parse(before.at) : start + (end - start) * random;
   const checkAfter = new Date(now.getTime() + answer.retryAfterMs).toISOString();
   if (!canBeRight(facts, start, end, drawn)) return { ...renewalByLifetime(version), checkAfter };
-  const soonest = isFromTheFuture(issuedAt, now) ? drawn : Date.parse(issuedAt) + shortestPauseMs;
+  const endMs = Date.parse(facts.notAfter);
+  const issued = Math.min(Date.parse(issuedAt), endMs);
+  const soonest = isFromTheFuture(issuedAt, now) ? drawn : issued + pauseMs(endMs - issued);
   return {
     at: new Date(Math.max(drawn, soonest)).toISOString(),
     source: 'ari',
@@ -138,7 +142,7 @@ export function renewalOfImported(
   { renewBeforeMs, renewsByLifetime }: Pick<FoundCertificate, 'renewBeforeMs' | 'renewsByLifetime'>,
 ): Renewal {
   const byLifetime = renewalByLifetime({ facts, issuedAt: facts.notBefore });
-  const theirs = Date.parse(facts.notAfter) - (renewBeforeMs ?? usualBeforeMs);
+  const theirs = Date.parse(facts.notAfter) - Math.max(0, renewBeforeMs ?? usualBeforeMs);
   const isFirst = theirs <= Date.parse(byLifetime.at);
   const lasts = theirs > Date.parse(facts.notBefore);
   const counts = renewsByLifetime
@@ -147,12 +151,21 @@ export function renewalOfImported(
   return counts ? { ...byLifetime, at: new Date(theirs).toISOString() } : byLifetime;
 }
 
+/**
+ * Returns when a certificate is due, in ms since 1970: at its renewal time, and when it expires at the latest, whatever
+ * time is stored. Undefined if its renewal time is not known.
+ */
+export function renewMs({ renewal, current }: Pick<Lineage, 'renewal' | 'current'>): number | undefined {
+  if (renewal === undefined) return undefined;
+  return Math.min(Date.parse(renewal.at), Date.parse(current?.facts.notAfter ?? '') || Number.POSITIVE_INFINITY);
+}
+
 /** The part of the time between the renewal time and the expiry that passes before a certificate is overdue. */
 const overdueShare = 1 / 3;
 
 /** Returns the time at which a certificate is planned to be renewed, in ms since 1970. */
 export function plannedMs({ renewal, rolledBack }: Plan, current: Version): number {
-  const at = Date.parse((renewal ?? renewalByLifetime(current)).at);
+  const at = renewMs({ renewal: renewal ?? renewalByLifetime(current), current })!;
   return Math.max(at, Date.parse(rolledBack?.until ?? '') || 0);
 }
 

@@ -5,7 +5,7 @@ import type { Bucket } from '../limits/order-buckets.ts';
 import { quotaText, type RateLimit } from '../limits/rate-limits.ts';
 import { failedText, limitText, type Wait, waitOf } from '../lineage/failure.ts';
 import type { Lineage } from '../lineage/lineage.ts';
-import { shareOfLifetime } from '../lineage/renewal.ts';
+import { renewMs, shareOfLifetime } from '../lineage/renewal.ts';
 import { isStopped, revocationOf } from '../lineage/revocation.ts';
 import type { Rollover } from '../lineage/rollover.ts';
 import { isByHand } from '../spec/by-hand.ts';
@@ -146,7 +146,7 @@ function firstStep(known: Known, now: Date): Step | NextOrder {
   }
   const isDelivered = lineage?.work?.step === 'deploy';
   const due = isDelivered ? undefined : whyDue(wanted, lineage, now, { force: false });
-  const renewAt = lineage?.renewal?.at ?? now.toISOString();
+  const renewAt = new Date((lineage && renewMs(lineage)) ?? now).toISOString();
   if (isByHand(wanted)) {
     const at = due ? now.toISOString() : renewAt;
     return none('by-hand', `a person must run \`certfleet issue ${known.name}\` at a terminal`, at);

@@ -35,11 +35,10 @@ export function whyDue(
   if (unfinishedWork(lineage) && !isHeldBack(lineage, now))
     return { action: 'resume', reason: 'an earlier run was interrupted' };
   const at = lineage.renewal?.at;
-  if (at === undefined || Date.parse(at) <= now.getTime())
-    return {
-      action: 'renew',
-      reason: at === undefined ? 'its renewal time is not known' : `its renewal time was ${at}`,
-    };
+  if (at === undefined) return { action: 'renew', reason: 'its renewal time is not known' };
+  if (Date.parse(at) <= now.getTime()) return { action: 'renew', reason: `its renewal time was ${at}` };
+  const { notAfter } = lineage.current.facts;
+  if (Date.parse(notAfter) <= now.getTime()) return { action: 'renew', reason: `it expired at ${notAfter}` };
   const early = whyNow(lineage, now, nextRunMs);
   return early && { action: 'renew', reason: early.reason, early };
 }

@@ -104,7 +104,9 @@ export function idleOf(
   const { notAfter, next } = outcome;
   if (!mayRest || notAfter === undefined || next === undefined) return undefined;
   const fromMs = now.getTime();
-  const changes = [Date.parse(renewal.at), Date.parse(renewal.checkAfter), earliestReasonMs(lineage, nextRunMs)];
+  const { at, checkAfter } = renewal;
+  const times = [at, current.facts.notAfter, checkAfter].map((text) => Date.parse(text));
+  const changes = [...times, earliestReasonMs(lineage, nextRunMs)];
   const untilMs = Math.min(fromMs + longestMs, ...changes);
   if (!(untilMs > fromMs)) return undefined;
   return { fromMs, untilMs, version: current.id, fingerprint: current.facts.fingerprint, notAfter, next };

@@ -39,6 +39,20 @@ describe('planLineage', () => {
     expect(planLineage({ ...spec, profile: 'shortlived' }, lineage, now, rules).action).toBe('renew');
   });
 
+  it('renews what has expired at once, whatever renewal time is stored, after the back-off and the hold', () => {
+    const { current } = lineage;
+    const expired = { ...lineage, current: { ...current!, facts: { ...current!.facts, notAfter: now.toISOString() } } };
+    expect(planLineage(spec, expired, now, rules)).toEqual({
+      action: 'renew',
+      reason: 'it expired at 2026-03-01T00:00:00.000Z',
+    });
+    expect(planLineage(spec, expired, new Date(now.getTime() - 1_000), rules).action).toBe('none');
+    const failed: Lineage = { ...expired, failure };
+    expect(planLineage(spec, failed, now, rules)).toMatchObject({ action: 'none', wait: { why: 'back-off' } });
+    const caHold = '2026-03-01T02:00:00.000Z';
+    expect(planLineage(spec, expired, now, { ...rules, caHold })).toMatchObject({ action: 'none', wakeAt: caHold });
+  });
+
   it('leaves an order that needs a person, but delivers the current version', () => {
     const byHand = withSolver(spec, { type: 'dns01' }, 'dns', { person: 'each order' });
     const due: Lineage = { ...lineage, spec: byHand, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };

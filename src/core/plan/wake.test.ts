@@ -21,6 +21,7 @@ const stone: Tombstone = {
 };
 const work = { directory: '', startedAt: at(0), challenges: [] };
 const due = { ...idle, renewal: { at: at(-hourMs), source: 'lifetime' } } as const;
+const expiring = { ...idle.current!, facts: { ...idle.current!.facts, notAfter: at(hourMs) } };
 const sent = { version: 'v0', receipt: 1, keptAt: at(0) };
 
 describe('wakeOf', () => {
@@ -28,6 +29,11 @@ describe('wakeOf', () => {
     ['a certificate that was never issued', undefined, 0],
     ['the next question about the window', idle, 6 * hourMs],
     ['the renewal', { ...idle, renewal: { ...idle.renewal!, at: at(hourMs) } }, hourMs],
+    [
+      'the expiry, whatever renewal time is stored',
+      { ...idle, renewal: { ...idle.renewal!, checkAfter: at(3 * dayMs) }, current: expiring },
+      hourMs,
+    ],
     ['the end of the back-off', { ...due, failure: { ...failure, retryAt: at(600_000) } }, 600_000],
     [
       'the end of the CA’s hold',

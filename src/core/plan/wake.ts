@@ -82,10 +82,18 @@ function hasWork(
 
 /** Returns the times at which the passing of time alone may give a pass something to do. */
 function timesOf(lineage: Lineage, { caHold, nextRunMs }: Rules): readonly number[] {
-  const { renewal, failure, rolledBack, tombstones = [], deployments } = lineage;
+  const { current, renewal, failure, rolledBack, tombstones = [], deployments } = lineage;
   const targets = Object.values(deployments);
   const texts = [
-    ...[renewal?.at, renewal?.checkAfter, failure?.retryAt, failure?.holdUntil, rolledBack?.until, caHold],
+    ...[
+      renewal?.at,
+      current?.facts.notAfter,
+      renewal?.checkAfter,
+      failure?.retryAt,
+      failure?.holdUntil,
+      rolledBack?.until,
+      caHold,
+    ],
     ...targets.map(({ retryAt }) => retryAt),
   ];
   const kept = targets.flatMap(({ sent = [] }) => sent.flatMap(({ keptAt }) => keptAt ?? []));

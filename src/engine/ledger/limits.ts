@@ -14,6 +14,7 @@ import {
 } from '../../core/limits/order-buckets.ts';
 import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
+import { renewMs } from '../../core/lineage/renewal.ts';
 import { type Identifier, identifierSet } from '../../core/names/identifier.ts';
 import { orderFacts, versionsFor } from '../../core/plan/order-facts.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
@@ -344,7 +345,7 @@ export async function mayOverrule(
   { name, lineage, now }: Overdue,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (!lineage?.current || !lineage.renewal || Date.parse(lineage.renewal.at) > now.getTime()) return false;
+  if (!lineage?.current || (renewMs(lineage) ?? Number.POSITIVE_INFINITY) > now.getTime()) return false;
   const { document, hash } = overrulings(engine, order, name);
   const untilMs = await readTime(engine, { document, hash }, signal);
   return untilMs === undefined || untilMs <= now.getTime() || untilMs > now.getTime() + dayMs;

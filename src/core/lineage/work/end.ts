@@ -18,6 +18,7 @@ import {
   unfinishedWork,
   type Work,
 } from '../lineage.ts';
+import { renewMs } from '../renewal.ts';
 import { whyUnusable } from '../revocation.ts';
 import { afterLook, leftAgain, oneForEach } from '../tombstones.ts';
 import { closedStones, tombstonesAfter, unparked, versionsOf, withRetired } from './parts.ts';
@@ -49,7 +50,7 @@ export const closed = (facts: {
     // A run that only delivered resolves neither an order's failure nor the CA's hold.
     const renewal = facts.renewal ?? lineage.renewal;
     const now = facts.now.toISOString();
-    const isDue = !hasWanted(lineage, lineage.spec) || (renewal?.at ?? '') <= now;
+    const isDue = !hasWanted(lineage, lineage.spec) || (renewMs({ ...lineage, renewal }) ?? 0) <= facts.now.getTime();
     const stands = !isIssue && failure && (waiting || isDue || (failure.holdUntil ?? '') > now);
     return {
       ...rest,
