@@ -87,11 +87,18 @@ function declaredIn(settings: Settings): Declarations {
     if (spec) return { wanted: storedSpecOf(settings, spec), origin: 'configuration' };
     return lineage && madeOfFlags(lineage);
   };
+  // The parts of a process ask for the same document one after another.
+  let last: { readonly lineage: Lineage; readonly job: Job | undefined } | undefined;
+  const jobOf = (name: string, lineage: Lineage | undefined): Job | undefined => {
+    const found = wantedOf(name, lineage);
+    return found && { ...found, force: false, obeyBackoff: true, unattended: true };
+  };
   return {
     names: () => certificates.keys(),
-    jobOf(name, lineage): Job | undefined {
-      const found = wantedOf(name, lineage);
-      return found && { ...found, force: false, obeyBackoff: true, unattended: true };
+    jobOf(name, lineage) {
+      if (!lineage || lineage.name !== name) return jobOf(name, lineage);
+      if (last?.lineage !== lineage) last = { lineage, job: jobOf(name, lineage) };
+      return last.job;
     },
   };
 }

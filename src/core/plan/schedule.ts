@@ -111,18 +111,17 @@ export function earliestReasonMs({ current, renewal }: Lineage, nextRunMs: numbe
   return Math.min(parsed(renewal?.at) - nextRunMs, parsed(current?.facts.notAfter) - 2 * nextRunMs);
 }
 
-/** Returns the times at which {@link whyNow} may begin to have a reason. */
+/** Returns the times at which {@link whyNow} may begin to have a reason: it has none while a certificate is too young. */
 export function timesOfReasons(lineage: Lineage, nextRunMs: number | undefined): readonly number[] {
   const { current, renewal } = lineage;
   if (!current) return [];
   const oldEnoughMs = youngestMs(nextRunMs ?? 4 * hourMs);
-  return [
-    earliestReasonMs(lineage, nextRunMs),
-    ...(nextRunMs === undefined
-      ? []
-      : [Date.parse(renewal?.at ?? '') - nextRunMs, Date.parse(current.facts.notAfter) - 2 * nextRunMs]),
-    ...[current.issuedAt, current.facts.notBefore].map((at) => Date.parse(at) + oldEnoughMs),
-  ];
+  const ages = [current.issuedAt, current.facts.notBefore].map((at) => Date.parse(at) + oldEnoughMs || 0);
+  const reasons =
+    nextRunMs === undefined
+      ? [earliestReasonMs(lineage, nextRunMs)]
+      : [Date.parse(renewal?.at ?? '') - nextRunMs, Date.parse(current.facts.notAfter) - 2 * nextRunMs];
+  return reasons.flatMap((ms) => ages.map((ageMs) => Math.max(ms, ageMs)));
 }
 
 /**

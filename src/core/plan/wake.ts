@@ -62,22 +62,30 @@ export function wakeOf(
   // Whoever lives holds it; the first moment at which it may be taken from a process that does not.
   const isHeld = lineage.work?.lease !== undefined && lease !== undefined && lease.holder !== 'dead';
   const fromMs = isHeld ? nowMs + Math.max(0, lease.leaseTtlMs - lease.unchangedMs) : nowMs;
-  const later = timesOf(lineage, rules)
-    .filter((ms) => ms > fromMs)
-    .sort((a, b) => a - b);
+  const planning = { ...rules, obeyBackoff: true, force: false, unattended: true };
   const holder = lease?.holder ?? 'unknown';
-  return [fromMs, ...later].find((ms) => hasWork(wanted, lineage, { at: new Date(ms), holder, rules }));
+  const isWake = (ms: number) => hasWork(wanted, lineage, { at: new Date(ms), holder, planning });
+  if (isWake(fromMs)) return fromMs;
+  const later = new Set(timesOf(lineage, rules).filter((ms) => ms > fromMs));
+  return [...later].sort((a, b) => a - b).find(isWake);
 }
 
 /** Reports whether an unattended pass has something to do at that time, once it may take the lease. */
 function hasWork(
   wanted: StoredSpec | undefined,
   lineage: Lineage,
-  { at, holder, rules }: { readonly at: Date; readonly holder: SeenLease['holder']; readonly rules: Rules },
+  {
+    at,
+    holder,
+    planning,
+  }: {
+    readonly at: Date;
+    readonly holder: SeenLease['holder'];
+    readonly planning: Parameters<typeof planLineage>[3];
+  },
 ): boolean {
   if (leftToSweep(lineage, { now: at, holder, canDeliver: true }) !== 'nothing') return true;
-  const plan = planLineage(wanted, lineage, at, { ...rules, obeyBackoff: true, force: false, unattended: true });
-  return plan.action !== 'none';
+  return planLineage(wanted, lineage, at, planning).action !== 'none';
 }
 
 /** Returns the times at which the passing of time alone may give a pass something to do. */

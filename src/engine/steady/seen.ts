@@ -239,10 +239,10 @@ export function createSeen(
     dueOf(name) {
       const nowMs = clock.now().getTime();
       if (isAgain(name)) return nowMs;
-      const restMs = (rests.get(name)?.untilMs ?? 0) - clock.monotonicMs();
+      const rest = rests.get(name);
       const one = seen.get(name);
       const dueMs = !one ? dueWithoutDocument(name, nowMs) : isToLook(one) ? nowMs : dueOfSeen(name, one, nowMs);
-      return dueMs === undefined ? undefined : Math.max(dueMs, nowMs + restMs);
+      return dueMs === undefined || !rest ? dueMs : Math.max(dueMs, nowMs + rest.untilMs - clock.monotonicMs());
     },
     held: () => heldNames,
     declaredAnew() {

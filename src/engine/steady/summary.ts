@@ -118,13 +118,19 @@ export interface Issuers {
 export function createIssuers(): Issuers {
   const numbers = new Map<string, number>();
   const all: NamedIssuer[] = [];
+  let last: { readonly issuer: NamedIssuer; readonly number: number } | undefined;
+  const numberOf = (issuer: NamedIssuer): number => {
+    const key = JSON.stringify(issuer);
+    const known = numbers.get(key);
+    if (known !== undefined) return known;
+    numbers.set(key, all.length);
+    return all.push(issuer) - 1;
+  };
   return {
     numberOf(issuer) {
-      const key = JSON.stringify(issuer);
-      const known = numbers.get(key);
-      if (known !== undefined) return known;
-      numbers.set(key, all.length);
-      return all.push(issuer) - 1;
+      // A summary asks twice.
+      if (last?.issuer !== issuer) last = { issuer, number: numberOf(issuer) };
+      return last.number;
     },
     at: (number) => all[number]!,
   };
