@@ -211,6 +211,10 @@ export function createProcesses(clock: Clock): Processes {
       if (look(who) !== 'alive') return;
       await endGroup(who.pid, () => look(who) !== 'alive' && groupRuns(who.pid) !== true, signal);
     },
-    keepSmall: () => setFlagsFromString(`--heap-growing-percent=${heapGrowth}`),
+    keepSmall() {
+      setFlagsFromString(`--heap-growing-percent=${heapGrowth}`);
+      // The space for new objects would grow to 48 MiB. They die as soon in less.
+      setFlagsFromString('--semi-space-growth-factor=1');
+    },
   };
 }
