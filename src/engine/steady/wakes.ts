@@ -15,14 +15,26 @@ interface Wake {
   readonly atMs: number;
 }
 
+const leastToTidy = 1_000;
+
 export function createWakes(): Wakes {
   const wakes = new Map<string, Wake>();
-  // A wake that was replaced stays in the heap until its time comes.
-  const heap = createHeap<Wake>(({ atMs }) => atMs);
+  // A wake that was replaced stays in the heap until its time comes, or until most of the heap is such wakes.
+  let heap = createHeap<Wake>(({ atMs }) => atMs);
+  let size = 0;
+  function push(wake: Wake): void {
+    heap.push(wake);
+    size += 1;
+    if (size <= 2 * wakes.size + leastToTidy) return;
+    heap = createHeap(({ atMs }) => atMs);
+    for (const one of wakes.values()) heap.push(one);
+    size = wakes.size;
+  }
   const first = (): Wake | undefined => {
     for (let wake = heap.first(); wake; wake = heap.first()) {
       if (wakes.get(wake.name) === wake) return wake;
       heap.pop();
+      size -= 1;
     }
     return undefined;
   };
@@ -33,7 +45,7 @@ export function createWakes(): Wakes {
       if (atMs === undefined) return;
       const wake = { name, atMs };
       wakes.set(name, wake);
-      heap.push(wake);
+      push(wake);
     },
     firstMs: () => first()?.atMs,
     takeDue(nowMs) {
