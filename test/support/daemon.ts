@@ -11,7 +11,10 @@ export interface Daemon {
   stop(): Promise<Ran>;
 }
 
-export function startDaemon(home: Pick<Home, 'certfleet'>, options: Pick<RunOptions, 'env' | 'inside'> = {}): Daemon {
+export function startDaemon(
+  home: Pick<Home, 'certfleet'>,
+  options: Pick<RunOptions, 'env' | 'inside' | 'clock'> = {},
+): Daemon {
   let output = '';
   let from = 0;
   let stop = () => {};
