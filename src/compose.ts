@@ -71,6 +71,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
   const { signal } = new AbortController();
   const store = withoutLiterals(await openStore(settings, context, signal), world.random);
   const { storeId, isNew } = await identify(store, context, signal);
+  await store.anchor?.(storeIdKey, signal);
   if (isNew && store.location !== 'memory') await tellMade(store.location, context);
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;

@@ -126,6 +126,11 @@ export interface Store {
    */
   checkUnused?(signal: AbortSignal): Promise<void>;
   /**
+   * From now on, every call fails with `store/unusable` while this document is not there, or another one: then the store
+   * is gone, and must neither be taken for empty nor be made anew. Does nothing if the document does not exist now.
+   */
+  anchor?(key: Key, signal: AbortSignal): Promise<void>;
+  /**
    * Tests that the store works before an order: write, link, read, delete, free space. Fails with `store/unusable`.
    */
   check(signal: AbortSignal): Promise<void>;

@@ -7,6 +7,7 @@ import { toBase64url } from '../core/text/encoding.ts';
 import { defineStore, wholePath, z } from '../define.ts';
 import type { Key, SetAside, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
+import { createAnchor } from './file/anchor.ts';
 import { createChanges } from './file/changes.ts';
 import { encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
 import { type Content, type First, writeFirsts } from './file/first-revisions.ts';
@@ -71,7 +72,11 @@ export default defineStore({
 function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
   const trust = createTrust(root, files);
-  const guarded = createGuard(root, files, () => trust.folder(root));
+  const anchor = createAnchor(root, files, trust);
+  const guarded = createGuard(root, files, async () => {
+    await trust.folder(root);
+    await anchor.check();
+  });
   const { decoded, readFile, read, current, entryOf, scan, list } = createReader(root, world, trust, guarded);
   const changes = createChanges(root, world, trust, guarded, { entryOf });
   /** The deletion markers that this process made, and removes when the store is closed. */
@@ -93,11 +98,17 @@ function openFileStore(root: string, world: World): Store {
     return batches;
   }
 
+  /** Makes a folder of the store, but not the store itself if that has gone during the call. */
+  async function makeFolder(folder: string): Promise<void> {
+    await anchor.check();
+    await files.makeFolders(folder, folderMode);
+  }
+
   async function draft(place: Place, document: StoredDocument, spare?: string): Promise<string> {
     const content = encodeStored(document);
     for (let tries = 1; ; tries += 1) {
       try {
-        if (tries > 1) await files.makeFolders(place.folder, folderMode);
+        if (tries > 1) await makeFolder(place.folder);
         return await files.draft(place.folder, content, fileMode, spare);
       } catch (error) {
         // Another process has just removed the folder because it was empty.
@@ -213,7 +224,7 @@ function openFileStore(root: string, world: World): Store {
     const { folder } = contents[0]!.place;
     const names = await files.list(folder);
     // Another process may remove the new folder because it is empty. Then `draft` makes it again.
-    if (!names) await files.makeFolders(folder, folderMode).catch(unlessMissing);
+    if (!names) await makeFolder(folder).catch(unlessMissing);
     const firsts = new Map<Content, First>();
     for (const one of contents)
       if (numbersOf(one.place.stem, names ?? []).length === 0)
@@ -378,6 +389,7 @@ function openFileStore(root: string, world: World): Store {
         if (!(await mark(key, place, found))) throw conflict(key);
         if (isUsedOnce(key.kind)) markers.push([place, found.number + 1]);
       }),
+    anchor: (key, signal) => guarded(signal, () => anchor.hold(key)),
     scan,
     changes,
     list,

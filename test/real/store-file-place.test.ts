@@ -1,8 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  bytesOf,
   create,
   failureOf,
   filesWith,
@@ -106,6 +117,80 @@ describe('an unusable place', () => {
     const broken = filesWith(() => ({ link: failing('EIO', 'i/o error') }));
     expectUnusable(await failureOf(create(open(root, broken), 'b', 'two')), /i\/o error/);
     expect(namesIn(root)).toEqual(['a@1']);
+  });
+});
+
+describe('a store that goes while a process uses it', () => {
+  const id = { kind: 'meta', name: 'store' } as const;
+  async function begun(root: string) {
+    const store = open(root);
+    await store.put(id, bytesOf('the one'), { ifRevision: null, signal });
+    const revision = await create(store, 'a', 'one');
+    await store.anchor!(id, signal);
+    return { store, revision };
+  }
+
+  const empty = /it is gone/;
+  it.each<[what: string, reason: RegExp, go: (root: string) => unknown]>([
+    ['leaves nothing', empty, () => undefined],
+    ['leaves an empty mount point', empty, (root) => mkdirSync(root)],
+    ['leaves folders of its kinds', empty, (root) => mkdirSync(join(root, 'meta'), { recursive: true })],
+    [
+      'makes room for another one',
+      /another store is in its place/,
+      (root) => open(root).put(id, bytesOf('another'), { ifRevision: null, signal }),
+    ],
+  ])('that %s is unusable, and not made anew, until it is back', async (_what, reason, go) => {
+    const root = newPath();
+    const { store, revision } = await begun(root);
+    const { cursor } = await store.changes('lineage', undefined, signal);
+    renameSync(root, `${root}.away`);
+    await go(root);
+    const left = existsSync(root) && readdirSync(root, { recursive: true });
+    const calls = [
+      ...[create(store, 'b', 'two'), create(store, 'a', 'again'), write(store, 'two', revision)],
+      ...[store.get(key('a'), signal), scanAll(store), store.list('lineage', signal)],
+      ...[store.changes('lineage', cursor, signal), store.exists(signal), store.check(signal), store.tidy(signal)],
+      store.delete(key('a'), { ifRevision: revision, signal }),
+    ];
+    for (const error of await Promise.all(calls.map(failureOf))) expectUnusable(error, reason);
+    expect(existsSync(root) && readdirSync(root, { recursive: true })).toEqual(left);
+
+    rmSync(root, { recursive: true, force: true });
+    renameSync(`${root}.away`, root);
+    expect(textOf(await store.get(key('a'), signal))).toBe('one');
+    await write(store, 'two', revision);
+    expect((await store.changes('lineage', cursor, signal)).entries).toMatchObject([{ key: key('a') }]);
+  });
+
+  it('is not made anew by a write that has begun before', async () => {
+    const root = newPath();
+    const holding = filesWith((files) => ({
+      async makeFolders(path, mode) {
+        expect(existsSync(root)).toBe(true);
+        return files.makeFolders(path, mode);
+      },
+      async list(path) {
+        if (path.includes('/token/') && existsSync(root)) renameSync(root, `${root}.away`);
+        return files.list(path);
+      },
+    }));
+    await begun(root);
+    const store = open(root, holding);
+    await store.anchor!(id, signal);
+    const put = store.put({ kind: 'token', name: 'x' }, bytesOf('x'), { ifRevision: null, signal });
+    expectUnusable(await failureOf(put), empty);
+    expect(existsSync(root)).toBe(false);
+  });
+
+  it('may come back as a copy, as from a backup', async () => {
+    const root = newPath();
+    const { store } = await begun(root);
+    cpSync(root, `${root}.copy`, { recursive: true });
+    rmSync(root, { recursive: true });
+    expectUnusable(await failureOf(store.get(key('a'), signal)), empty);
+    renameSync(`${root}.copy`, root);
+    expect(textOf(await store.get(key('a'), signal))).toBe('one');
   });
 });
 

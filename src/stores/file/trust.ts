@@ -10,6 +10,8 @@ import { untrusted } from './unusable.ts';
 export interface Trust {
   /** Fails with `store/untrusted`. Checks the store's folder and each folder in it once. */
   folder(path: string): Promise<void>;
+  /** Lets each folder be checked again. */
+  forget(): void;
   /** The options for reading a document. */
   readonly file: ReadOptions;
 }
@@ -38,5 +40,5 @@ export function createTrust(root: string, files: Files): Trust {
     if (parent === undefined ? await files.stat(path) : trusted.has(parent)) trusted.add(path);
   }
 
-  return { folder, file: { trusted: refuse } };
+  return { folder, forget: () => trusted.clear(), file: { trusted: refuse } };
 }
