@@ -151,11 +151,11 @@ it.each<[what: string, key: string, bad: Act, good: Act]>([
     ({ remove }) => remove(),
   ],
   [
-    'a store that cannot be written for two minutes',
+    'a store that cannot be written for a minute',
     'store here',
     async ({ vitals, seconds }) => {
       vitals.store('write', 'the disk is full');
-      await seconds(120);
+      await seconds(50);
     },
     ({ vitals }) => vitals.store('write', undefined),
   ],

@@ -38,7 +38,7 @@ export interface AlarmWatch extends AlarmSigns {
 
 export interface AlarmSurroundings {
   readonly declared: () => Declarations;
-  readonly vitals: Pick<VitalsLog, 'readyAt' | 'cannotRead' | 'cannotWrite' | 'alarmed'>;
+  readonly vitals: Pick<VitalsLog, 'readyAt' | 'cannotRead' | 'cannotWrite' | 'storeFailsSinceMs' | 'alarmed'>;
   readonly peers: Pick<Peers, 'isMine' | 'known' | 'missing'>;
   /** How often it looks at what time alone brings. */
   readonly lookEveryMs: number;
@@ -64,7 +64,7 @@ const minuteMs = 60_000;
 /** What changes within this time is told together. */
 const gatherMs = 10_000;
 /** How long the store must fail. A network file system may be away for a moment. */
-const storeFailsMs = 2 * minuteMs;
+const storeFailsMs = minuteMs;
 /** How often it reads what other processes may have changed. */
 const readEveryMs = 60 * minuteMs;
 
@@ -89,7 +89,6 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
   let ownOpen = 0;
   let wasMine = false;
   let readMs = Number.NEGATIVE_INFINITY;
-  let storeFailsSinceMs: number | undefined;
   let complained: string | undefined;
 
   const connect = connections.open();
@@ -133,9 +132,8 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
   /** One look at what this process alone knows: that it cannot use the store. */
   async function lookAtStore(signal: AbortSignal): Promise<void> {
     const why = vitals.cannotWrite ?? vitals.cannotRead;
-    const nowMs = clock.monotonicMs();
-    storeFailsSinceMs = why === undefined ? undefined : (storeFailsSinceMs ?? nowMs);
-    const hasLasted = storeFailsSinceMs !== undefined && nowMs - storeFailsSinceMs >= storeFailsMs;
+    const sinceMs = vitals.storeFailsSinceMs;
+    const hasLasted = sinceMs !== undefined && clock.monotonicMs() - sinceMs >= storeFailsMs;
     // Between the two, it can tell neither that it is bad nor that it is good.
     if (why !== undefined && !hasLasted) return;
     const advice = { code: 'store/unusable', hint: 'Run `certfleet doctor` there, and see its log.' };

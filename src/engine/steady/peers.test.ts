@@ -31,12 +31,14 @@ function machines() {
     const vitals = createVitals(clock);
     let cannotWrite = false;
     let isGone = false;
+    let isFull = false;
+    const check = () => (isFull ? Promise.reject(new Error('16 MiB are needed')) : Promise.resolve());
     const put: typeof store.put = (...args) =>
       cannotWrite ? Promise.reject(new Error('the disk is full')) : store.put(...args);
     const engine = {
       ...{
         node,
-        store: { ...store, put, exists: async () => !isGone },
+        store: { ...store, put, check, exists: async () => !isGone },
         clock,
         random,
         reporter: { report: (event: Event) => events.push(event) },
@@ -58,6 +60,9 @@ function machines() {
       },
       loseStore(isLost: boolean) {
         isGone = isLost;
+      },
+      fillStore(full: boolean) {
+        isFull = full;
       },
       async stop() {
         stop.abort();
@@ -154,6 +159,26 @@ it('keeps its name while it cannot write, unless another process takes it', asyn
   await clock.advance(everyMs);
   await expect(first.staying).rejects.toMatchObject({ code: 'store/node-lost' });
   await second.stop();
+});
+
+it('takes no sign of life for a proof that a full store has room for an order', async () => {
+  const { clock, begin, replica } = machines();
+  const one = begin('web-1');
+  await one.joined;
+  one.fillStore(true);
+  await clock.advance(3 * everyMs);
+  // Nothing is due.
+  expect(one.vitals.cannotWrite).toBeUndefined();
+  one.vitals.store('write', 'a pass could not begin');
+  for (let beat = 0; beat < 5; beat += 1) {
+    await clock.advance(everyMs);
+    expect(one.vitals.cannotWrite).toContain('16 MiB are needed');
+  }
+  expect((await replica('web-1'))?.running?.node).toMatchObject({ lease: { beat: 8 } });
+  one.fillStore(false);
+  await clock.advance(everyMs);
+  expect(one.vitals.cannotWrite).toBeUndefined();
+  await one.stop();
 });
 
 it('agrees with the others on who takes care of something, and notices who comes and goes', async () => {

@@ -46,7 +46,7 @@ export interface Joining {
   /** How often the process gives a sign of life. */
   readonly everyMs: number;
   /** Told whether the store can be written: an idle process writes nothing but its signs of life. */
-  readonly vitals: Pick<VitalsLog, 'store'>;
+  readonly vitals: Pick<VitalsLog, 'store' | 'cannotWrite'>;
 }
 
 type Ports = Pick<EngineProcess, 'node' | 'store' | 'clock' | 'random' | 'processes' | 'limits' | 'reporter'>;
@@ -115,6 +115,16 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
     await lookAfterMissing(engine, own, isLive, until);
   }
 
+  /** Returns why the store, although it takes a sign of life, still cannot take an order. */
+  async function whyNoOrder(until: AbortSignal): Promise<string | undefined> {
+    // The sign of life has overwritten an earlier one, which needs no room on the disk.
+    if (vitals.cannotWrite === undefined) return undefined;
+    return engine.store.check(until).then(
+      () => undefined,
+      (error: unknown) => asFailure(error).message,
+    );
+  }
+
   async function leave(): Promise<void> {
     const deadline = clock.deadline(engine.limits.shutdownBudgetMs);
     const change = (before: Parameters<typeof givenBack>[0] | undefined) =>
@@ -143,7 +153,7 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
         try {
           await beat(until);
           hasFailed = false;
-          vitals.store('write', undefined);
+          vitals.store('write', await whyNoOrder(until));
         } catch (error) {
           if (isFailure(error, 'store/node-lost')) throw error;
           if (until.aborted) break;

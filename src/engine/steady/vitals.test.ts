@@ -21,26 +21,36 @@ it('knows by when the loop turns again, and how late it was', async () => {
   expect([vitals.lateMs, vitals.counts.turns]).toEqual([0, 3]);
 });
 
-it('counts what passes end with, and takes a write of the store for failed until one succeeds', () => {
-  const vitals = createVitals(fakeClock());
+it('counts what passes end with, and takes a write of the store for failed until one succeeds', async () => {
+  const clock = fakeClock();
+  const vitals = createVitals(clock);
   const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
   const failed = (error = full): Outcome => ({ certificate: 'a', result: 'failed', message: error.message, error });
+  const lost = fail('store/lineage-missing', { name: 'c' });
   const unchanged: Outcome = { certificate: 'b', result: 'unchanged', message: '' };
   const renewed: Outcome = { certificate: 'a', result: 'renewed', notAfter: '', message: '' };
 
   vitals.passEnded([failed(), renewed]);
   expect(vitals.cannotWrite).toContain('no space left on the disk');
-  vitals.passEnded([unchanged]);
+  const sinceMs = clock.monotonicMs();
+  await clock.advance(60_000);
+  vitals.store('read', 'it is gone');
+  vitals.store('read', undefined);
+  vitals.passEnded([unchanged, failed(lost)]);
   expect(vitals.cannotWrite).toContain('no space left on the disk');
+  expect(vitals.storeFailsSinceMs).toBe(sinceMs);
   vitals.passEnded([renewed, renewed]);
-  expect(vitals.cannotWrite).toBeUndefined();
-  expect(vitals.counts).toEqual({ turns: 0, passes: 3, windows: 0, storeFailures: 1 });
+  expect([vitals.cannotWrite, vitals.storeFailsSinceMs]).toEqual([undefined, undefined]);
+  expect(vitals.counts).toEqual({ turns: 0, passes: 3, windows: 0, storeFailures: 2 });
   expect([[...vitals.outcomes], [...vitals.errors]]).toEqual([
     [
-      ['failed', 1],
+      ['failed', 2],
       ['renewed', 3],
       ['unchanged', 1],
     ],
-    [['store/unusable', 1]],
+    [
+      ['store/unusable', 1],
+      ['store/lineage-missing', 1],
+    ],
   ]);
 });

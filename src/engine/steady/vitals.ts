@@ -15,6 +15,8 @@ export interface Vitals {
   /** What the store failed at when this process last tried, in words for the log. */
   readonly cannotRead: string | undefined;
   readonly cannotWrite: string | undefined;
+  /** Since when the store has failed at one of them. Monotonic, in ms. */
+  readonly storeFailsSinceMs: number | undefined;
   readonly counts: Readonly<Counts>;
   /** How many alarms are open of which this process takes care; undefined before its first look. */
   readonly openAlarms: number | undefined;
@@ -70,6 +72,7 @@ export function createVitals(clock: Clock): VitalsLog {
   const outcomes = new Map<Outcome['result'], number>();
   const errors = new Map<string, number>();
   const failures: { read: string | undefined; write: string | undefined } = { read: undefined, write: undefined };
+  let storeFailsSinceMs: number | undefined;
   let readyAt: string | undefined;
   let tellReady = () => {};
   const whenReady = new Promise<void>((resolve) => {
@@ -84,6 +87,8 @@ export function createVitals(clock: Clock): VitalsLog {
   const store: VitalsLog['store'] = (use, failure) => {
     if (failure !== undefined) counts.storeFailures++;
     failures[use] = failure;
+    const fails = (failures.read ?? failures.write) !== undefined;
+    storeFailsSinceMs = fails ? (storeFailsSinceMs ?? clock.monotonicMs()) : undefined;
   };
 
   return {
@@ -102,6 +107,9 @@ export function createVitals(clock: Clock): VitalsLog {
     },
     get cannotWrite() {
       return failures.write;
+    },
+    get storeFailsSinceMs() {
+      return storeFailsSinceMs;
     },
     counts,
     get openAlarms() {
@@ -144,9 +152,12 @@ export function createVitals(clock: Clock): VitalsLog {
         errors.set(code, (errors.get(code) ?? 0) + 1);
       }
       const unusable = ended.find((one) => one.result === 'failed' && isFailure(one.error, 'store/unusable'));
-      // A pass that changed nothing proves nothing.
+      // Only what a pass has brought to an end proves that the store has room for it.
+      const hasStored = ended.some(
+        ({ result }) => result === 'issued' || result === 'renewed' || result === 'deployed',
+      );
       if (unusable) store('write', unusable.message);
-      else if (ended.some(({ result }) => result !== 'unchanged')) store('write', undefined);
+      else if (hasStored) store('write', undefined);
     },
     store,
   };

@@ -75,7 +75,7 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
   const over = new AbortController();
   // It joins beside its work, so that this changes nothing for what else happens. The store may fail meanwhile.
   const stay = async () => {
-    const joining = { vitals: createVitals(engine.clock), everyMs: beatEveryMs, configuration: () => '' };
+    const joining = { vitals, everyMs: beatEveryMs, configuration: () => '' };
     while (!over.signal.aborted)
       try {
         peers ??= await joinPeers(world.ofPeers, { ...joining, role: 'node' }, over.signal);
