@@ -30,7 +30,6 @@ function machines() {
     const stop = new AbortController();
     const vitals = createVitals(clock);
     let cannotWrite = false;
-    let isGone = false;
     let isFull = false;
     const check = () => (isFull ? Promise.reject(new Error('16 MiB are needed')) : Promise.resolve());
     const put: typeof store.put = (...args) =>
@@ -38,7 +37,7 @@ function machines() {
     const engine = {
       ...{
         node,
-        store: { ...store, put, check, exists: async () => !isGone },
+        store: { ...store, put, check },
         clock,
         random,
         reporter: { report: (event: Event) => events.push(event) },
@@ -57,9 +56,6 @@ function machines() {
       ...{ joined, staying, vitals },
       breakStore(isBroken: boolean) {
         cannotWrite = isBroken;
-      },
-      loseStore(isLost: boolean) {
-        isGone = isLost;
       },
       fillStore(full: boolean) {
         isFull = full;
@@ -250,18 +246,4 @@ it('takes no other node for missing because its own clock jumps', async () => {
   expect(a!.missing()).toEqual([]);
   expect(events).toEqual([]);
   await Promise.all(all.map(({ stop }) => stop()));
-});
-
-it('gives no sign of life in a folder where its store is not any more', async () => {
-  const { clock, begin, replica } = machines();
-  const { joined, vitals, loseStore, stop } = begin('a');
-  await joined;
-  loseStore(true);
-  await clock.advance(2 * everyMs);
-  expect(vitals.cannotWrite).toBe('there is no store at memory');
-  expect((await replica('a'))?.running?.node?.lease?.beat).toBe(0);
-  loseStore(false);
-  await clock.advance(everyMs);
-  expect([vitals.cannotWrite, (await replica('a'))?.running?.node?.lease?.beat]).toEqual([undefined, 1]);
-  await stop();
 });

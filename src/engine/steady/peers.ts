@@ -93,8 +93,6 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
 
   /** Gives a sign of life, and looks for those of the others. */
   async function beat(until: AbortSignal): Promise<void> {
-    // A sign of life must not begin a new store where the folder of this one is not mounted any more.
-    if (!(await engine.store.exists(until))) throw fail('store/absent', { path: engine.store.location });
     const next = nextBeat(claim, { now: clock.now(), configuration: configuration() });
     await changeReplica(
       engine,
