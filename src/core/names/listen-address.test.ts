@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatListenAddress, localAddresses, parseListenAddress } from './listen-address.ts';
+import { formatListenAddress, isListenPlace, localAddresses, parseListenAddress } from './listen-address.ts';
 
 test.each([
   ['0.0.0.0:80', '0.0.0.0', 80],
@@ -61,4 +61,15 @@ test('reaches a wildcard address by loopback', () => {
   expect(localAddresses('0.0.0.0')).toEqual(['127.0.0.1']);
   expect(localAddresses('::')).toEqual(['127.0.0.1', '::1']);
   expect(localAddresses('10.0.0.5')).toEqual(['10.0.0.5']);
+});
+
+test.each<[string, boolean]>([
+  ['127.0.0.1:9110', true],
+  ['unix:/run/certfleet.sock', true],
+  ['unix:relative.sock', false],
+  [`unix:/${'a'.repeat(106)}`, true],
+  [`unix:/${'a'.repeat(107)}`, false],
+  [`unix:/${'ä'.repeat(54)}`, false],
+])('knows whether `listen` may be %s', (text, expected) => {
+  expect(isListenPlace(text)).toBe(expected);
 });

@@ -7,10 +7,13 @@ export interface ListenAddress {
 
 /** Reports whether `listen` may have this value: an address with a port, or `unix:/path`. */
 export const isListenPlace = (text: string): boolean =>
-  /^unix:\/./.test(text) || parseListenAddress(text) !== undefined;
+  (/^unix:\/./.test(text) && new TextEncoder().encode(text).length - 'unix:'.length <= maxPathBytes) ||
+  parseListenAddress(text) !== undefined;
 
-export const listenPlaceRule =
-  'must be an IP address with a port, like 127.0.0.1:9110, or a Unix socket, like unix:/run/certfleet.sock';
+/** The limit of Linux, beyond which a path would be cut. */
+const maxPathBytes = 107;
+
+export const listenPlaceRule = `must be an IP address with a port, like 127.0.0.1:9110, or a Unix socket with a path of at most ${maxPathBytes} bytes, like unix:/run/certfleet.sock`;
 
 const shape = /^(?:(?<v4>\d{1,3}(?:\.\d{1,3}){3})|\[(?<v6>[0-9A-Fa-f:.]{2,45})\])?:?(?<port>\d{1,5})$/;
 
