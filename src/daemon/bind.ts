@@ -24,7 +24,7 @@ export async function bind(
       ? await bindSocket(server, socketPath(address), world, signal)
       : await listenGuarded(server, parseListenAddress(address)!); // checked by the schema
   } catch (error) {
-    throw fail('config/cannot-listen', { address, reason: await whyNot(error, address) }, { cause: error });
+    throw fail('config/cannot-listen', { address, reason: await whyNot(error, address, world) }, { cause: error });
   }
 }
 
@@ -52,7 +52,13 @@ async function bindSocket(
 
 const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 
-async function whyNot(error: unknown, address: string): Promise<string> {
+async function whyNot(error: unknown, address: string, { files }: Pick<World, 'files'>): Promise<string> {
+  if (isSocket(address)) {
+    const path = socketPath(address);
+    const folder = path.slice(0, path.lastIndexOf('/')) || '/';
+    // Node says that it may not listen there.
+    if (!(await files.stat(folder).catch(() => undefined))) return `there is no folder ${folder}`;
+  }
   if (!isTaken(error)) return reasonOf(error);
   if (isSocket(address)) return 'it is in use';
   const holder = await findPortHolder(parseListenAddress(address)!);

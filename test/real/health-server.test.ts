@@ -189,6 +189,9 @@ it('names certificates at a Unix socket, also where a dead process left one', as
   });
   await close();
   expect(existsSync(path)).toBe(false);
+  await expect(open({ address: `unix:${path}/none/health.sock` })).rejects.toMatchObject({
+    message: expect.stringContaining(`there is no folder ${path}/none`),
+  });
   await writeFile(path, 'a file of someone');
   await expect(open({ address: `unix:${path}` })).rejects.toMatchObject({ code: 'config/cannot-listen' });
 });
