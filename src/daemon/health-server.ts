@@ -1,8 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Composed } from '../compose.ts';
+import type { Environment } from '../config/options/secret-references.ts';
+import { listenOf } from '../config/settings/defaults.ts';
 import { reasonOf } from '../core/errors/errors.ts';
 import type { Secret } from '../core/errors/secret.ts';
 import type { ListenSettings, Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import type { Vitals } from '../engine/steady/vitals.ts';
 import { type GuardedServerOptions, type Listening, pathIn, type ServerAnswer } from '../lib/http/guarded-server.ts';
 import type { World } from '../ports/world.ts';
@@ -21,6 +24,12 @@ export interface HealthServerOptions {
   readonly node: string;
 }
 
+/**
+ * Returns where a responder answers: where the variable says. `listen` in the configuration is for the `certfleet run`
+ * that takes care of the certificates, beside which a responder may run.
+ */
+export const placeOfResponder = (env: Environment): Pick<Settings, 'listen'> => present({ listen: listenOf(env) });
+
 /** How often it looks whether the settings have changed. */
 const everyMs = 5_000;
 /** A token that was read is read again after this time, because its file may have changed. */
@@ -31,14 +40,21 @@ const limits = { headerBytes: 8_192, headersMs: 5_000, requestMs: 10_000, keepAl
 /**
  * Answers `/healthz`, `/readyz` and `/metrics` where `listen` says, until the signal aborts. Fails with
  * `config/cannot-listen`, or if the token cannot be read at the beginning; later, the place of before stays in use.
+ *
+ * @param begun called once it listens, or need not
  */
-export async function serveHealth(options: HealthServerOptions, signal: AbortSignal): Promise<void> {
+export async function serveHealth(
+  options: HealthServerOptions,
+  signal: AbortSignal,
+  begun: () => void = () => {},
+): Promise<void> {
   const { world } = options;
   const { clock, log } = world;
   let metrics: Promise<Metrics> | undefined;
   let used = options.settings().listen;
   let server = await (used && (await prepare(used)))?.();
   let complaint = '';
+  begun();
 
   /** Reads what listening at a place needs. Returns a function that listens there. */
   async function prepare(at: ListenSettings): Promise<() => Promise<Listening>> {
@@ -137,5 +153,6 @@ const refused: ServerAnswer = { status: 401, body: 'wrong token\n', headers: { '
 
 const ofHealth = (health: Health, what: 'isAlive' | 'isReady'): ServerAnswer => {
   const body = health.problems.length === 0 ? 'ok' : health.problems.join('\n');
-  return { status: health[what] ? 200 : 503, body: `${body}\n` };
+  // `certfleet health` knows by the header that no other server answers.
+  return { status: health[what] ? 200 : 503, body: `${body}\n`, headers: { server: 'certfleet' } };
 };

@@ -2,7 +2,7 @@ import { onAbort } from '../core/async/on-abort.ts';
 import { fail } from '../core/errors/errors.ts';
 import { partsOf } from '../core/spec/spec-parts.ts';
 import { healthOf } from '../daemon/health.ts';
-import { serveHealth } from '../daemon/health-server.ts';
+import { placeOfResponder, serveHealth } from '../daemon/health-server.ts';
 import { tellSystemd } from '../daemon/systemd.ts';
 import { inPass, report } from '../engine/engine.ts';
 import { joinPeers } from '../engine/steady/peers.ts';
@@ -33,6 +33,7 @@ export async function respond(
   const peers = await joinPeers(process, { role: 'responder', vitals, everyMs, configuration }, signal);
   const health = () => healthOf(vitals, clock.monotonicMs(), signal.aborted);
   const edges = { ...fleet, vitals, health, node, reporter, stopping: signal };
+  const ownPlace = { ...edges, settings: () => placeOfResponder(fleet.env) };
 
   /** It has no loop, but its event loop turns. */
   async function turn(over: AbortSignal): Promise<void> {
@@ -48,7 +49,7 @@ export async function respond(
       [
         ...responders.map((one) => one.serve),
         (over) => peers.stay(over),
-        (over) => serveHealth(edges, over),
+        (over) => serveHealth(ownPlace, over),
         (over) => tellSystemd(edges, over),
         turn,
       ],

@@ -55,6 +55,10 @@ export async function run(
     if (known?.settings !== settings) known = { settings, declared: declaredIn(settings) };
     return known.declared;
   };
+  let begun = () => {};
+  const listening = new Promise<void>((done) => {
+    begun = done;
+  });
   const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
   const alarms = createAlarmWatch(process, {
     ...{ declared, vitals, peers, lookEveryMs: 30_000 },
@@ -70,12 +74,12 @@ export async function run(
       (over) => peers.stay(over),
       (over) => reload.follow(over),
       (over) => watch.look(over),
-      (over) => serveHealth(edges, over),
+      (over) => serveHealth(edges, over, begun),
       (over) => alarms.run(over),
       (over) => sendHeartbeats(edges, over),
       (over) => tellSystemd(edges, over),
     ],
-    (until) => keepRunning({ ...loop, ready, done, note: watch.note }, until),
+    (until) => keepRunning({ ...loop, ready: () => void listening.then(ready), done, note: watch.note }, until),
     signal,
   );
 }

@@ -103,6 +103,8 @@ describeWith(['nginx', 'pebble', 'nsenter', machines], 'three nodes that keep ru
       config,
       JSON.stringify({
         ...{ leaseTtl, store: { type: 'file', path: store } },
+        // For `certfleet run`; the responder beside it leaves it alone.
+        listen: `unix:${join(folder, node)}.sock`,
         issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true } },
         solvers: { web: { type: 'http01-responder', listen: `127.0.0.1:${pebble.httpPort}` } },
         deployers: {

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
 import { type Bench, documents, type Home, outcomesOf, readLineage, startBench } from '../support/e2e.ts';
@@ -85,9 +87,19 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run, at SIGTERM'
     await until(() => daemon.count('"acme/directory-unreachable"') > 0, { what: 'it says that the CA is away' });
     const health = await home.certfleet(['health', '--ready']);
     expect([health.status, health.stdout]).toEqual([0, 'ok\n']);
+    // Any server may answer with 200.
+    const foreign = createServer((_, response) => void response.end('ok'));
+    await new Promise<void>((done) => foreign.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void foreign.close());
+    const place = `127.0.0.1:${(foreign.address() as AddressInfo).port}`;
+    const env = { CERTFLEET_LISTEN: place };
+    const asked = await home.certfleet(['health', '--role', 'responder'], { env });
+    expect([asked.status, asked.stdout]).toEqual([4, '']);
+    expect(asked.stderr).toContain(`what answers at ${place} is not`);
     // Two of the same place.
     const second = await home.certfleet(['run', '--node', 'other']);
     expect(second.status).toBe(2);
+    expect(second.stderr).not.toContain('from now on');
     expect(second.stderr).toMatch(
       new RegExp(
         `^certfleet: .*127\\.0\\.0\\.1:${port} cannot be used: the port is in use by \\S+ \\(pid \\d+\\)`,

@@ -92,7 +92,10 @@ export const commands: readonly Command[] = [
     summary: 'ask `certfleet run` how it is, for the health check of a container',
     description:
       'Asks it where `listen` says (or the variable CERTFLEET_LISTEN): whether its loop turns and the store can be read. Exits with 4 if not, or if it does not answer.',
-    flags: [{ flags: '--ready', description: 'ask whether it takes care of the certificates, which needs more' }],
+    flags: [
+      { flags: '--ready', description: 'ask whether it takes care of the certificates, which needs more' },
+      { flags: '--role <role>', description: 'responder: ask the responder, where CERTFLEET_LISTEN says' },
+    ],
     examples: [{ line: 'certfleet health', why: 'in a container, without curl' }],
     load: async () => (await import('./look/health.ts')).health,
   },

@@ -80,7 +80,7 @@ function nodeOf(env: Environment): string | undefined {
 }
 
 /** Returns where to listen. An image sets it, so that its health check works. Fails with `config/invalid`. */
-function listenOf(env: Environment): Settings['listen'] {
+export function listenOf(env: Environment): Settings['listen'] {
   const address = env['CERTFLEET_LISTEN'] || undefined;
   if (address === undefined || isListenPlace(address)) return address === undefined ? undefined : { address };
   throw fail('config/invalid', { file: 'the environment', problem: `CERTFLEET_LISTEN: ${listenPlaceRule}` });

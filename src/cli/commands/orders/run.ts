@@ -1,9 +1,8 @@
 import { configurationStamp } from '../../../config/file/stamp.ts';
-import { fail } from '../../../core/errors/errors.ts';
-import { type Role, roles } from '../../../core/node/running.ts';
 import type { ConfigurationSource } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { configurationPath } from '../../flags/configuration-path.ts';
+import { roleOf } from '../../flags/role.ts';
 import { reportStart } from '../../output/outcomes.ts';
 
 /** `certfleet run`. */
@@ -34,13 +33,6 @@ async function keepRunning(session: Session): Promise<number> {
   if (role === 'responder') await fleet.respond({ ready }, session.signal);
   else await fleet.run({ source, ready, done: () => {} }, session.signal);
   return 0;
-}
-
-function roleOf({ invocation }: Session): Role {
-  const { role = 'node' } = invocation.flags;
-  const found = roles.find((one) => one === role);
-  if (!found) throw fail('usage/invalid-value', { typed: `--role ${role}`, form: roles.join(' or ') });
-  return found;
 }
 
 async function sourceOf(session: Session): Promise<ConfigurationSource> {
