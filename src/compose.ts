@@ -3,13 +3,13 @@ import { type ComposeContext, secretsFrom, unknownType } from './compose/context
 import { keepCredentials, keptCredentials } from './compose/credentials.ts';
 import { digestOf } from './compose/digest.ts';
 import { withoutLiterals } from './compose/literals.ts';
-import { readOwnSecret } from './compose/own-secrets.ts';
 import { passingVolume } from './compose/passing-volume.ts';
 import type { ServingResponder } from './compose/responders.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
 import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { resolveOptions } from './config/options/options.ts';
+import { openOwnSecret } from './config/options/own-secret.ts';
 import type { Environment } from './config/options/secret-references.ts';
 import type { Problem } from './config/problems.ts';
 import { adapterEntry } from './config/registry/registry.ts';
@@ -41,7 +41,7 @@ export interface Composed {
   onFile(note: (file: string) => Promise<void>): void;
   /** Lets connections that are made from now on read the files with roots to trust again. */
   readRootsAgain(): void;
-  /** Returns what keeps the secrets of declared adapters from being read. */
+  /** Returns what keeps the secrets of the settings from being read. */
   secretProblems(settings: Settings): Promise<readonly Problem[]>;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
@@ -80,6 +80,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
   let note = async (_file: string): Promise<void> => undefined;
   let rootsRead = 0;
   const onFile = (file: string) => note(file);
+  const opening = { ...secretsFrom(context.env), files: world.files, onFile };
   const connections = createConnections({
     ...context,
     node,
@@ -125,18 +126,15 @@ export async function compose(first: Settings, context: ComposeContext): Promise
       rootsRead += 1;
     },
     secretProblems: async (of) =>
-      (await import('./config/adapters/secret-problems.ts')).secretProblems(of, registry, {
-        ...secretsFrom(context.env),
-        files: world.files,
-        onFile,
-      }),
+      (await import('./config/adapters/secret-problems.ts')).secretProblems(of, registry, opening),
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     keptEnvironment: (name) => keptCredentials(store, name),
     dns01: connections.dns01,
     forwardRule: connections.forwardRule,
-    readSecret: (option, value) => readOwnSecret(option, value, context),
+    readSecret: (option, value) =>
+      openOwnSecret(option, value, { ...opening, warn: (message) => world.log.warn(message) }),
     respondersOf: connections.responders.of,
     withTraits: async (kind, adapter) =>
       (await import('./config/adapters/engine-traits.ts')).withTraits(kind, adapter, registry),

@@ -83,7 +83,7 @@ it('uses a changed configuration within seconds, and looks without reading it as
   expect([reads, declared]).toEqual([0, []]);
   await write(file, declaring('b'));
   await clock.advance(6_000);
-  expect([reads, declared, said()]).toEqual([1, ['b'], ['info: the configuration was read again: 1 certificates']]);
+  expect([reads, declared, said()]).toEqual([1, ['b'], ['info: the configuration was read again: 1 certificate']]);
   await write(file, declaring('c', { node: 'other', leaseTtl: '30s' }));
   await clock.advance(6_000);
   expect([declared.at(-1), said().slice(1)]).toEqual([
@@ -110,7 +110,7 @@ it('waits until a file that is written in several steps is complete', async () =
   expect([reads, declared, said(), reload.problem()]).toEqual([
     1,
     ['b'],
-    ['info: the configuration was read again: 1 certificates'],
+    ['info: the configuration was read again: 1 certificate'],
     undefined,
   ]);
   await end();

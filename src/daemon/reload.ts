@@ -137,7 +137,8 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
     current = settings;
     given.declare(settings);
     const { length } = settings.certificates;
-    tell('info', 'configuration.read', `the configuration was read again: ${length} certificates`, {
+    const certificates = length === 1 ? '1 certificate' : `${length} certificates`;
+    tell('info', 'configuration.read', `the configuration was read again: ${certificates}`, {
       certificates: length,
     });
     const nowFixed = fixedChanges(given.first, settings);

@@ -169,7 +169,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run, while its f
 
     // What is no longer declared is not renewed any more.
     await rm(added);
-    await daemon.saw('the configuration was read again: 1 certificates');
+    await daemon.saw('the configuration was read again: 1 certificate');
     expect(await daemon.stop()).toMatchObject({ status: 0, stderr: '' });
   });
 

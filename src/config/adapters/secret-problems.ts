@@ -2,6 +2,7 @@ import { CertfleetError } from '../../core/errors/errors.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';
 import { resolveExternalAccount } from '../options/external-account.ts';
 import { resolveOptions } from '../options/options.ts';
+import { openOwnSecret } from '../options/own-secret.ts';
 import type { ResolveContext } from '../options/secret-references.ts';
 import type { Problem } from '../problems.ts';
 import { type AdapterKind, adapterEntry, type Registry } from '../registry/registry.ts';
@@ -22,7 +23,8 @@ export async function secretProblems(
       await open();
     } catch (error) {
       if (!(error instanceof CertfleetError)) throw error;
-      found.push({ path, message: `${error.message}. ${error.hint}`, error });
+      const { message } = error.code === 'config/own-secret' && error.cause instanceof Error ? error.cause : error;
+      found.push({ path, message: `${message}. ${error.hint}`, error });
     }
   };
   const open = async (kind: AdapterKind, path: readonly string[], options: AdapterSettings) => {
@@ -47,5 +49,10 @@ export async function secretProblems(
     await open('deployer', ['deployers', name], deployer.settings);
   for (const [name, notifier] of Object.entries(settings.alarms))
     await open('notifier', ['alarms', name], notifier.settings);
+  for (const [path, value] of [
+    [['listen', 'token'], settings.listen?.token],
+    [['heartbeat'], settings.heartbeat?.url],
+  ] as const)
+    if (value !== undefined) await report(path, () => openOwnSecret(path.join('.'), value, context));
   return found;
 }

@@ -284,8 +284,29 @@ it.each<Row>([
     argv: check,
     files: { '/c.yaml': 'certificates: []\n' },
     stdout: '/c.yaml is valid: 0 certificates, 0 issuers.\n',
-    warns: ['It declares no certificate. `certfleet issue -d NAME '],
+    warns: ['take care of those that `certfleet issue -d NAME'],
     never: ['missing certificates'],
+  },
+  {
+    what: 'counts what tells of alarms, and says where it listens',
+    argv: check,
+    files: {
+      '/c.yaml':
+        'alarms: { ops: { type: slack, url: "file:/hook" } }\nlisten: { address: "127.0.0.1:9110", token: "env:TOKEN" }\n',
+      '/hook': 'https://hooks.slack.com/services/T1/B1/x',
+    },
+    env: { TOKEN: 'open' },
+    stdout: '/c.yaml is valid: 0 certificates, 0 issuers, alarms to 1 service, `listen` at 127.0.0.1:9110.\n',
+  },
+  {
+    what: 'names the secrets of certfleet itself that cannot be read, with their lines',
+    argv: check,
+    files: { '/c.yaml': 'heartbeat: "file:/none"\nlisten: { address: "127.0.0.1:9110", token: "env:NOPE" }\n' },
+    code: 2,
+    says: [
+      /^\/c\.yaml:1: the secret file \/none cannot be read: no such file\. Write `file:\/path`/m,
+      /^\/c\.yaml:2: the configuration is missing the environment variable NOPE\. Write `file:\/path`/m,
+    ],
   },
   { what: 'says that there is no file', argv: 'config check', says: ['There is no configuration'] },
   {

@@ -61,12 +61,17 @@ export const checkConfig: Run = async (session) => {
   }
   const more = texts.filter((one) => one.file !== file).length;
   const all = more === 0 ? `${file} is` : `${file} with ${count(more, 'file')} in ${dropInFolder(file)} is`;
-  session.print(
-    `${all} valid: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
-  );
+  const alarms = Object.keys(settings.alarms).length;
+  const parts = [
+    count(settings.certificates.length, 'certificate'),
+    count(Object.keys(settings.issuers).length, 'issuer'),
+    ...(alarms > 0 ? [`alarms to ${count(alarms, 'service')}`] : []),
+    ...(settings.listen ? [`\`listen\` at ${settings.listen.address}`] : []),
+  ];
+  session.print(`${all} valid: ${parts.join(', ')}.`);
   session.note(
     settings.certificates.length === 0
-      ? 'It declares no certificate. `certfleet issue -d NAME` gets one by flags.'
+      ? 'It declares no certificate: `certfleet run` and `certfleet renew` take care of those that `certfleet issue -d NAME` got.'
       : 'Next: `certfleet issue` gets the missing certificates; `certfleet status` shows all.',
   );
   return 0;

@@ -50,6 +50,12 @@ export const configuration = {
     retry: 'never',
     hint: '`certfleet config check` lists every problem with its line number.',
   },
+  'config/own-secret': {
+    message: '`{option}` in the configuration cannot be used: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Write `file:/path` (a file with mode 0600, which this user can read), or `env:` with the variable that has the value.',
+  },
   'config/credential-missing': {
     message: '{what} is missing {credential}',
     blame: 'config',
