@@ -91,7 +91,7 @@ function startedBy({ trigger, forced, node }: RunEntry): string {
 function continuedText({ startedAt, step, cutOff }: NonNullable<RunEntry['continued']>, now: Date): string {
   const at = `at: ${stepWords[step] ?? step}`;
   return cutOff === undefined
-    ? `with the run of ${dateText(startedAt, now)}, which ended early (${at})`
+    ? `with the run of ${dateText(startedAt, now)}, which stopped ${at}`
     : `with the run of ${dateText(startedAt, now)}, which was interrupted (process ${cutOff}, ${at})`;
 }
 
