@@ -14,6 +14,7 @@ import { one } from './bench/one.ts';
 import { plan } from './bench/plan.ts';
 import { renew } from './bench/renew.ts';
 import { renewImported } from './bench/renew-imported.ts';
+import { renewals } from './bench/renewals.ts';
 import { type Rig, startRig } from './bench/rig.ts';
 import { script } from './bench/script.ts';
 import { start } from './bench/start.ts';
@@ -23,7 +24,7 @@ import { start } from './bench/start.ts';
 //
 //   npm run bench                             every row
 //   npm run bench -- one dns                  some: start, one, hundred, script, encrypted, distance, dns, renew,
-//                                             plan, import, imported, calls, run
+//                                             plan, import, imported, calls, run, renewals
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
@@ -40,6 +41,7 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   imported: renewImported,
   calls: apiCalls,
   run: daemon,
+  renewals,
 };
 
 const { values, positionals: wanted } = parseArgs({

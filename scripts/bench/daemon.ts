@@ -51,11 +51,8 @@ export async function daemon(rig: Rig): Promise<void> {
 
 async function watchIdle(folder: string): Promise<Idle> {
   const started = performance.now();
-  const child = spawn(node, [cli, 'run', '--json', '--config', `${folder}/certfleet.yaml`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = await startDaemon(folder);
   try {
-    await saysReady(child);
     const readySeconds = (performance.now() - started) / 1_000;
     // The first whole pass ends once it takes no more CPU.
     for (let before = -1, now = cpuOf(child); now - before > 0.1; before = now, now = cpuOf(child)) await sleep(3_000);
@@ -63,7 +60,7 @@ async function watchIdle(folder: string): Promise<Idle> {
     await sleep(idleSeconds * 1_000);
     return {
       readySeconds,
-      peakMib: Number(/VmHWM:\s+(\d+)/.exec(procFile(child, 'status'))![1]) / 1_024,
+      peakMib: memoryOf(child, 'VmHWM'),
       idleCpu: ((cpuOf(child) - cpu) / idleSeconds) * 100,
     };
   } finally {
@@ -71,6 +68,19 @@ async function watchIdle(folder: string): Promise<Idle> {
     if (child.exitCode === null && child.kill('SIGTERM')) await ended;
   }
 }
+
+/** Starts `certfleet run`, and waits until it is ready. */
+export async function startDaemon(folder: string): Promise<ChildProcess> {
+  const child = spawn(node, [cli, 'run', '--json', '--config', `${folder}/certfleet.yaml`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  await saysReady(child);
+  return child;
+}
+
+/** Resident memory in MiB. */
+export const memoryOf = (child: ChildProcess, what: 'VmHWM' | 'VmRSS'): number =>
+  Number(new RegExp(`${what}:\\s+(\\d+)`).exec(procFile(child, 'status'))![1]) / 1_024;
 
 function saysReady(child: ChildProcess): Promise<void> {
   let output = '';
