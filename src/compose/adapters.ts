@@ -27,7 +27,7 @@ import type { World } from '../ports/world.ts';
 import { pki } from '../x509/pki.ts';
 import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
 import { digestOf } from './digest.ts';
-import type { Prepared } from './pool.ts';
+import type { Connected, Prepared } from './pool.ts';
 
 /** Returns the mark on a store's objects at a balancer (`core/request-path/own-mark.ts`). */
 export const ownerOf = (storeId: string): string =>
@@ -75,7 +75,7 @@ export interface PreparedAdapter<T> extends Prepared<T> {
 function prepared<T>(
   { world, roots }: ConnectContext,
   resolved: readonly ResolvedOptions<unknown>[],
-  connect: (world: World) => { readonly value: T; close?(signal: AbortSignal | undefined): Promise<void> },
+  connect: (world: World) => Pick<Connected<T>, 'value' | 'keepMs'> & Partial<Pick<Connected<T>, 'close'>>,
 ): PreparedAdapter<T> {
   const credentials = resolved.map((one) => one.credentials).join('');
   return {
@@ -88,9 +88,9 @@ function prepared<T>(
         clients.push(client);
         return client;
       };
-      const { value, close } = connect({ ...world, http });
+      const { close, ...connected } = connect({ ...world, http });
       return {
-        value,
+        ...connected,
         async close(signal) {
           await close?.(signal);
           await Promise.all(clients.map((client) => client.close()));
@@ -255,17 +255,24 @@ async function zoneHolderOf(
   };
 }
 
+/**
+ * How long a process keeps the port of a responder after its last order: the next order often follows, and may need what
+ * a balancer's health check has found. A process of another store waits longer for the port.
+ */
+const keepPortMs = 10_000;
+
 /** Prepares a solver with its options for a connection. */
 export async function prepareSolver(context: SolverParts, part: OwnedSolver): Promise<PreparedAdapter<Solver>> {
   const { store, storeId, responders } = context;
   const { name, settings } = part.solver;
-  const closing = (value: Solver) => ({
-    value,
-    close: async (signal: AbortSignal | undefined) => value.close?.(signal),
-  });
   const entry = adapterEntry(registry, 'solver', settings.type);
   if (!entry) throw unknownType('solver', settings.type);
   const definition = await entry.load();
+  const closing = (value: Solver) => ({
+    value,
+    ...present({ keepMs: definition.listensFor && keepPortMs }),
+    close: async (signal: AbortSignal | undefined) => value.close?.(signal),
+  });
   if (definition.through === 'balancer') {
     const [{ createForwardRule }, { resolved, connectIn }] = await Promise.all([
       import('../engine/solvers/http01-forward-rule.ts'),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../core/spec/spec.ts';
 import type { PartSpec } from '../core/spec/spec-parts.ts';
@@ -171,6 +172,34 @@ describe('connections', () => {
     expect(since()).toEqual(['close 1', 'close the store', 'close the world']);
   });
 
+  it('to a responder give its port back ten seconds after the last pass that used it, and take it for the next', async () => {
+    const { clock, connections } = bench();
+    const port = await freePort();
+    const solver = { name: 'web', settings: { type: 'http01-responder', listen: `127.0.0.1:${port}` } };
+    const pass = async () => {
+      const open = connections.open();
+      await (await open.solver({ ...partWith(), solver })).prepare?.('abc', part.identifiers, signal);
+      return open;
+    };
+    const [first, second] = [await pass(), await pass()];
+    first.end();
+    await clock.advance(60_000);
+    expect(await listens(port), 'a pass still uses it').toBe(true);
+    second.end();
+    await settled();
+    await clock.advance(9_000);
+    (await pass()).end();
+    await settled();
+    await clock.advance(9_999);
+    expect(await listens(port)).toBe(true);
+    await clock.advance(1);
+    await expect.poll(() => listens(port)).toBe(false);
+    (await pass()).end();
+    expect(await listens(port)).toBe(true);
+    await connections.close();
+    expect(await listens(port)).toBe(false);
+  });
+
   it('that could not be made are tried again in the same pass', async () => {
     const { connections, change } = bench();
     change('');
@@ -186,3 +215,21 @@ describe('connections', () => {
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 10; turn += 1) await new Promise((next) => setImmediate(next));
 }
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((answer) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      answer(true);
+    });
+    socket.on('error', () => answer(false));
+  });
+
+/** A port that nobody has. */
+const freePort = (): Promise<number> =>
+  new Promise((found) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => found(port));
+    });
+  });

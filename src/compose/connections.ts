@@ -71,11 +71,10 @@ export interface ComposedConnections extends ConnectionPool {
  */
 export function createConnections(context: ConnectContext): ComposedConnections {
   const { world, store, storeId, env } = context;
-  const nowMs = () => world.clock.monotonicMs();
-  const solvers = createPool<Solver>(nowMs);
-  const deployers = createPool<Deployer>(nowMs);
-  const balancers = createPool<Balancer>(nowMs);
-  const notifiers = createPool<Notifier>(nowMs);
+  const solvers = createPool<Solver>(world.clock);
+  const deployers = createPool<Deployer>(world.clock);
+  const balancers = createPool<Balancer>(world.clock);
+  const notifiers = createPool<Notifier>(world.clock);
   const issuers = new Map<string, Issuer>();
   const pace = createRequestPace(world.clock);
   const zones = createBoundedMap<Zones>(mostResolverLists);

@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import { fakeClock } from '../testing/fake-clock.ts';
 import { createPool } from './pool.ts';
 
 /** A pool, and what happened to its connections. */
 function bench() {
-  let [nowMs, hold] = [0, false];
+  const clock = fakeClock();
+  let hold = false;
   const happened: string[] = [];
-  const pool = createPool<string>(() => nowMs);
-  const use = (stamp: string, place = 'p') =>
+  const pool = createPool<string>(clock);
+  const use = (stamp: string, place = 'p', more: { readonly keepMs?: number } = {}) =>
     pool.use(place, {
       stamp,
       connect() {
         happened.push(`connect ${stamp}`);
         return {
+          ...more,
           value: stamp,
           async close(signal) {
             if (hold && signal && !signal.aborted)
@@ -21,7 +24,7 @@ function bench() {
         };
       },
     });
-  return { pool, happened, use, wait: (ms: number) => (nowMs += ms), stay: () => (hold = true) };
+  return { pool, happened, use, wait: clock.advance, stay: () => (hold = true) };
 }
 
 describe('a pool of connections', () => {
@@ -74,10 +77,29 @@ describe('a pool of connections', () => {
     const { pool, happened, use, wait } = bench();
     use('used');
     use('old', 'old').end();
-    wait(60_000);
+    await wait(60_000);
     use('new', 'new').end();
     await pool.closeUnused(60_000);
     expect(happened.filter((one) => one.startsWith('close'))).toEqual(['close old']);
+  });
+
+  it('closes one that others need soon after its last user, and connects it again for the next', async () => {
+    const { pool, happened, use, wait } = bench();
+    const port = () => use('port', 'port', { keepMs: 10_000 });
+    use('other', 'other').end();
+    const [one, other] = [port(), port()];
+    one.end();
+    await wait(20_000);
+    other.end();
+    await wait(9_000);
+    port().end();
+    await wait(9_999);
+    expect(happened, 'the wait begins anew with each user').toEqual(['connect other', 'connect port']);
+    await wait(1);
+    expect(happened.at(-1)).toBe('close port');
+    port().end();
+    await pool.close(undefined);
+    expect(happened.slice(3)).toEqual(['connect port', 'close other', 'close port']);
   });
 
   it('lets what is being closed wait for others, until the process must end', async () => {

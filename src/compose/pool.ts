@@ -1,4 +1,5 @@
 import { onAbort } from '../core/async/on-abort.ts';
+import type { Clock } from '../ports/clock.ts';
 
 /** Settings with their secrets read: everything that a connection needs. */
 export interface Prepared<T> {
@@ -9,6 +10,8 @@ export interface Prepared<T> {
 
 export interface Connected<T> {
   readonly value: T;
+  /** How long it is kept without a user, in ms, if it has something that others need, like a port. */
+  readonly keepMs?: number;
   /** Releases ports, processes and sockets. With a signal, it may first wait for other processes that rely on them. */
   close(signal: AbortSignal | undefined): Promise<void>;
 }
@@ -40,8 +43,7 @@ interface Entry<T> {
   unusedSinceMs: number;
 }
 
-/** @param nowMs a monotonic clock */
-export function createPool<T>(nowMs: () => number): Pool<T> {
+export function createPool<T>(clock: Pick<Clock, 'monotonicMs' | 'sleep'>): Pool<T> {
   const all = new Map<string, Entry<T>>();
   /** The connection that the next user of each place gets. */
   const latest = new Map<string, Entry<T>>();
@@ -56,6 +58,14 @@ export function createPool<T>(nowMs: () => number): Pool<T> {
     closing.add(closed);
     void closed.then(() => closing.delete(closed));
   };
+  /** Ends the waits of {@link closeSoon}. */
+  const over = new AbortController();
+  const closeSoon = async (entry: Entry<T>, keepMs: number): Promise<void> => {
+    await clock.sleep(keepMs, over.signal);
+    if (all.get(entry.key) === entry && isUnused(entry, keepMs)) closeOne(entry, hurry.signal);
+  };
+  const isUnused = (entry: Entry<T>, forMs: number): boolean =>
+    entry.users === 0 && clock.monotonicMs() - entry.unusedSinceMs >= forMs;
   const allClosed = () => Promise.all(closing);
 
   return {
@@ -74,17 +84,20 @@ export function createPool<T>(nowMs: () => number): Pool<T> {
           if (isOver) return;
           isOver = true;
           entry.users -= 1;
-          entry.unusedSinceMs = nowMs();
-          if (entry.users === 0 && latest.get(place) !== entry && all.has(key)) closeOne(entry, hurry.signal);
+          entry.unusedSinceMs = clock.monotonicMs();
+          if (entry.users > 0 || all.get(key) !== entry) return;
+          const { keepMs } = entry.connected;
+          if (latest.get(place) !== entry) closeOne(entry, hurry.signal);
+          else if (keepMs !== undefined) closeSoon(entry, keepMs).catch(() => {}); // everything is closed now
         },
       };
     },
     async closeUnused(forMs, signal = hurry.signal) {
-      for (const entry of [...all.values()])
-        if (entry.users === 0 && nowMs() - entry.unusedSinceMs >= forMs) closeOne(entry, signal);
+      for (const entry of [...all.values()]) if (isUnused(entry, forMs)) closeOne(entry, signal);
       await allClosed();
     },
     async close(signal) {
+      over.abort();
       const forget = signal ? onAbort(signal, () => hurry.abort(signal.reason)) : () => {};
       if (!signal || signal.aborted) hurry.abort(signal?.reason);
       for (const entry of [...all.values()]) closeOne(entry, signal);

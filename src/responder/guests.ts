@@ -61,7 +61,7 @@ export function createGuests(find: (token: string) => Promise<string | undefined
   };
 }
 
-// How long a finished process stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
+// How long a responder that is done stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
 // queue. A limit is needed because a killed process leaves its token.
 const stayMs = 30_000;
 // How long to wait in silence. After that, a person wonders why the program does not exit.
@@ -81,7 +81,7 @@ export async function stayForGuests(
     await guests.gone(quiet.signal);
     if (guests.count === 0 || deadline.signal.aborted) return;
     log.info(
-      `still answering challenges for another certfleet process on ${address}; exiting within ${stayMs / 1000} s`,
+      `still answering challenges for another certfleet process on ${address}; leaving its port within ${stayMs / 1000} s`,
     );
     await guests.gone(deadline.signal);
   } finally {

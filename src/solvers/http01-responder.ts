@@ -12,11 +12,11 @@ export default defineSolver({
   answers: ['http-01'],
   listensFor: 'http-01',
   notes: [
-    'Listens while an order needs it; all orders of a process share the server. Behind a load balancer, run it on every',
-    'node: with `shared`, any node that the request reaches answers from the store. If another certfleet process of the',
-    'same store has the port, that process answers. It exits only when this one is done (or after 30 s), and this one',
-    'then takes over the port. If a process of another store, or a stopped one, has the port, certfleet waits for up to',
-    'a minute.',
+    'Listens while an order needs it, and in `certfleet run` for ten seconds more; all orders of a process share the',
+    'server. Behind a load balancer, run it on every node: with `shared`, any node that the request reaches answers from',
+    'the store. If another certfleet process of the same store has the port, that process answers. It exits only when',
+    'this one is done (or after 30 s), and this one then takes over the port. If a process of another store, or a stopped',
+    'one, has the port, certfleet waits for up to a minute.',
     '',
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE. `0.0.0.0` is IPv4 only; `[::]:80` (or just `80`) listens on',
     'both families. Any user of the machine may take a port from 1024 on while no order needs it, and get certificates for',
@@ -57,7 +57,7 @@ export default defineSolver({
       answers: ['http-01'],
       readyBudgetMs: responder.patienceMs,
       noticedMs,
-      // There is nothing to withdraw, because the socket closes with the process.
+      // There is nothing to withdraw, because the socket closes with the solver.
       prepare: async (_lineage, _identifiers, signal) => ({ probe: await responder.probe(signal) }),
       describePath: async (_identifier, signal) => {
         const probe = await responder.probe(signal);

@@ -13,8 +13,8 @@ export default defineSolver({
   listensFor: 'tls-alpn-01',
   notes: [
     'Answers on port 443, with a certificate made for each challenge, so port 80 may stay closed. It listens while an order',
-    'needs it, and answers only the protocol `acme-tls/1`. If a proxy has port 443, let it pass on the connections',
-    'of `acme-tls/1` without ending TLS, and listen on another port; see the',
+    'needs it, and in `certfleet run` for ten seconds more, and answers only the protocol `acme-tls/1`. If a proxy has port',
+    '443, let it pass on the connections of `acme-tls/1` without ending TLS, and listen on another port; see the',
     '[guide](../guides/answer-on-port-443.md).',
     '',
     'All orders of a process share the server. With `shared`, any node that the connection reaches answers from the store.',
