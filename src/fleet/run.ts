@@ -1,6 +1,7 @@
 import type { Composed } from '../compose.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import { usualLookTimes } from '../core/node/look-times.ts';
+import { atOnceMs } from '../core/plan/schedule.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import { healthOf } from '../daemon/health.ts';
@@ -95,7 +96,7 @@ function declaredIn(settings: Settings): Declarations {
   let last: { readonly lineage: Lineage; readonly job: Job | undefined } | undefined;
   const jobOf = (name: string, lineage: Lineage | undefined): Job | undefined => {
     const found = wantedOf(name, lineage);
-    return found && { ...found, force: false, obeyBackoff: true, unattended: true };
+    return found && { ...found, force: false, obeyBackoff: true, unattended: true, nextRunMs: atOnceMs };
   };
   return {
     names: () => certificates.keys(),

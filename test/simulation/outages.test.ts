@@ -12,6 +12,9 @@ const seeds = [3 * firstSeed, 3 * firstSeed + 1];
 const lifetimeMs = 160 * hourMs;
 const names = ['c0', 'c1', 'c2', 'c3', 'c4'];
 
+/** One process, with a clock that is right. */
+const onTime = [{ name: 'r1', host: 'r1', aheadMs: 0, startsAtMs: 0 }];
+
 /** Something that the process did, or that it asked for. Times are since the beginning of the world, in ms. */
 interface Line {
   readonly atMs: number;
@@ -115,6 +118,14 @@ it.each([
   expect(bought).toBe(calls(lines, 'certificate.issued').length);
 });
 
+it.each(seeds)('certificates are renewed in windows of half an hour (seed %i)', async (seed) => {
+  const short: Incident = { what: 'short-windows', atMs: 0, windowMs: 30 * minuteMs };
+  const { lines, outsideWindow } = await lived(seed, { incidents: [short], replicas: onTime, askEveryMs: 1 });
+  const renewed = calls(lines, 'outcome').filter(({ about }) => / renewed: /.test(about));
+  expect(renewed.length).toBeGreaterThanOrEqual(names.length);
+  expect(outsideWindow).toBe(0);
+});
+
 it('six-day certificates are renewed in the window of the CA, through 20 kills', async () => {
   const calls = [
     '',
@@ -132,8 +143,12 @@ it('six-day certificates are renewed in the window of the CA, through 20 kills',
       ...{ atMs: Math.floor(((at + chance()) / 20) * 9 * dayMs), forMs: 0, replica: 'r1' },
       ...{ call: chance.one(calls), what: chance.one(['kill-before', 'kill-after'] as const) },
     }));
-    const replicas = [{ name: 'r1', host: 'r1', aheadMs: 0, startsAtMs: 0 }];
-    const { lines, outsideWindow } = await lived(seed, { faults, replicas, askEveryMs: 1, restartMs: minuteMs });
+    const { lines, outsideWindow } = await lived(seed, {
+      faults,
+      replicas: onTime,
+      askEveryMs: 1,
+      restartMs: minuteMs,
+    });
     killed += lines.filter(({ what }) => what === 'killed').length;
     expect(outsideWindow, `seed ${seed}`).toBe(0);
   }

@@ -5,7 +5,7 @@ import { renewalByLifetime, renewalByWindow } from '../lineage/renewal.ts';
 import { testLineage, testSpec, withSolver } from '../lineage/test-lineages.ts';
 import type { AdapterTraits } from '../spec/spec.ts';
 import { planLineage } from './plan.ts';
-import { holds, lifetimeMsOf, longestIntervalMs, tooSlow, whyEarly } from './schedule.ts';
+import { atOnceMs, holds, lifetimeMsOf, longestIntervalMs, tooSlow, whyEarly } from './schedule.ts';
 import { describeLineage } from './status.ts';
 
 const [hour, day] = [3_600_000, 86_400_000];
@@ -27,7 +27,7 @@ function issuedFor(days: number, renewal: Partial<Lineage['renewal']> = {}, onDa
   };
 }
 
-describe('without --next-run, the next run is an hour away', () => {
+describe('within the CA’s window', () => {
   const minutes = (count: number) => new Date(start + 3 * day + count * 60_000);
   /** A window and a time in it, in minutes from now. */
   const renewal = (from: number, drawn: number, to: number) => ({
@@ -36,7 +36,8 @@ describe('without --next-run, the next run is an hour away', () => {
     window: { start: minutes(from).toISOString(), end: minutes(to).toISOString() },
     checkAfter: at(4),
   });
-  const plan = (lineage: Lineage) => planLineage(testSpec, lineage, minutes(0), rules).action;
+  const plan = (lineage: Lineage, nextRunMs?: number) =>
+    planLineage(testSpec, lineage, minutes(0), { ...rules, nextRunMs }).action;
   it.each([
     ['a window that will be over by then', renewal(-120, 20, 60), 'renew'],
     ['one that ends a few minutes later, since timers are late', renewal(-120, 20, 64), 'renew'],
@@ -44,8 +45,19 @@ describe('without --next-run, the next run is an hour away', () => {
     ['one that the next run is in', renewal(-120, 20, 72), 'none'],
     ['a time that was put off to an hour after the issue', renewal(-120, 50, 40), 'none'],
     ['no window', { ...renewal(-120, 20, 60), window: undefined }, 'none'],
-  ])('%s', (_what, now, expected) => {
+  ])('without --next-run, the next run is an hour away: %s', (_what, now, expected) => {
     expect(plan(issuedFor(160 / 24, now as Partial<Lineage['renewal']>))).toBe(expected);
+  });
+
+  it.each([
+    ['waits for its instant', renewal(-120, 20, 60), 'none'],
+    ['renews at its instant', renewal(-120, 0, 60), 'renew'],
+    ['leaves an order its time before the end', renewal(-120, 10, 14), 'renew'],
+    ['waits until a short window has begun', renewal(1, 5, 20), 'none'],
+    ['renews in the first half of a short window', renewal(-5, 4, 5), 'renew'],
+    ['waits for an instant after the window, an hour after the issue', renewal(-120, 50, -10), 'none'],
+  ])('a process that keeps running %s', (_what, now, expected) => {
+    expect(plan(issuedFor(160 / 24, now), atOnceMs)).toBe(expected);
   });
 
   it('but a certificate that is younger than an hour waits', () => {

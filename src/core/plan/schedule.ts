@@ -1,5 +1,5 @@
 import { type CertfleetError, fail } from '../errors/errors.ts';
-import type { Lineage } from '../lineage/lineage.ts';
+import type { Lineage, Renewal } from '../lineage/lineage.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
 import { spanText } from '../text/span.ts';
 
@@ -82,32 +82,46 @@ export function whyEarly({ current, renewal }: Lineage, now: Date, nextRunMs: nu
   return { reason: `${reason}; ${counted}`, outside: { start, end } };
 }
 
+/** The interval of a process that keeps running: it renews at any instant, so nothing has to be early for its sake. */
+export const atOnceMs = 0;
+
 /** The longest interval between hourly runs: timers and the runs themselves are a few minutes late. */
 const hourlyMs = 65 * 60_000;
+/** How long before the end of a window a process that keeps running renews at the latest: an order takes minutes. */
+const orderMs = 15 * 60_000;
+
+/** Reports whether only the CA's window can be a reason. */
+const isByWindow = (nextRunMs: number | undefined): nextRunMs is undefined | typeof atOnceMs =>
+  nextRunMs === undefined || nextRunMs === atOnceMs;
+
+/** Returns when to renew at the latest, so that the order comes before the end of the CA's window. */
+function lastMsOf({ start, end }: NonNullable<Renewal['window']>, nextRunMs: number | undefined): number {
+  const endMs = Date.parse(end);
+  return endMs - (nextRunMs === atOnceMs ? Math.min(orderMs, (endMs - Date.parse(start)) / 2) : hourlyMs);
+}
 
 /**
  * Returns why a run must not leave a renewal to the next one: with `--next-run` as in {@link whyEarly}, else because
  * the CA's window will be over an hour later. The renewal windows of Let's Encrypt's six-day certificates are about
  * three hours long, and only renewals inside them are exempt from the rate limits. If no run falls into a window, the
- * run before it renews.
+ * run before it renews. A process that keeps running only leaves an order the time that it takes.
  */
 export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefined): Early | undefined {
-  if (nextRunMs !== undefined) return whyEarly(lineage, now, nextRunMs);
+  if (!isByWindow(nextRunMs)) return whyEarly(lineage, now, nextRunMs);
   const { current, renewal } = lineage;
   if (!current || !renewal?.window) return undefined;
   const { at, window } = renewal;
-  const end = Date.parse(window.end);
   // The renewal time is after the window if the certificate is less than an hour old.
-  if (Date.parse(at) >= end || end > now.getTime() + hourlyMs || isTooYoung(current, now, 4 * hourMs)) return undefined;
-  return {
-    reason: `it is due at ${at}, and the CA’s window ends at ${window.end}, before the next run an hour from now`,
-  };
+  if (Date.parse(at) >= Date.parse(window.end) || lastMsOf(window, nextRunMs) > now.getTime()) return undefined;
+  if (isTooYoung(current, now, 4 * hourMs)) return undefined;
+  const ends = `it is due at ${at}, and the CA’s window ends at ${window.end}`;
+  return { reason: nextRunMs === atOnceMs ? ends : `${ends}, before the next run an hour from now` };
 }
 
 /** Returns the first time at which {@link whyNow} may have a reason. */
 export function earliestReasonMs({ current, renewal }: Lineage, nextRunMs: number | undefined): number {
   const parsed = (time: string | undefined) => (time === undefined ? Number.POSITIVE_INFINITY : Date.parse(time));
-  if (nextRunMs === undefined) return parsed(renewal?.window?.end) - hourlyMs;
+  if (isByWindow(nextRunMs)) return renewal?.window ? lastMsOf(renewal.window, nextRunMs) : Number.POSITIVE_INFINITY;
   return Math.min(parsed(renewal?.at) - nextRunMs, parsed(current?.facts.notAfter) - 2 * nextRunMs);
 }
 
@@ -115,12 +129,11 @@ export function earliestReasonMs({ current, renewal }: Lineage, nextRunMs: numbe
 export function timesOfReasons(lineage: Lineage, nextRunMs: number | undefined): readonly number[] {
   const { current, renewal } = lineage;
   if (!current) return [];
-  const oldEnoughMs = youngestMs(nextRunMs ?? 4 * hourMs);
+  const oldEnoughMs = youngestMs(isByWindow(nextRunMs) ? 4 * hourMs : nextRunMs);
   const ages = [current.issuedAt, current.facts.notBefore].map((at) => Date.parse(at) + oldEnoughMs || 0);
-  const reasons =
-    nextRunMs === undefined
-      ? [earliestReasonMs(lineage, nextRunMs)]
-      : [Date.parse(renewal?.at ?? '') - nextRunMs, Date.parse(current.facts.notAfter) - 2 * nextRunMs];
+  const reasons = isByWindow(nextRunMs)
+    ? [earliestReasonMs(lineage, nextRunMs)]
+    : [Date.parse(renewal?.at ?? '') - nextRunMs, Date.parse(current.facts.notAfter) - 2 * nextRunMs];
   return reasons.flatMap((ms) => ages.map((ageMs) => Math.max(ms, ageMs)));
 }
 

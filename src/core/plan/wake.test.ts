@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Deployment, Lineage, Tombstone } from '../lineage/lineage.ts';
 import { testLineage, testSpec } from '../lineage/test-lineages.ts';
 import { planLineage } from './plan.ts';
+import { atOnceMs } from './schedule.ts';
 import { leftToSweep, type SeenLease, wakeOf } from './wake.ts';
 
 const hourMs = 3_600_000;
@@ -133,7 +134,8 @@ it('has nothing to do before its time, and something at it', () => {
   for (let seed = 1; seed <= 3_000; seed += 1) {
     const chance = chanceOf(seed);
     const lineage = anyLineage(chance);
-    const nextRunMs = chance() < 0.3 ? Math.floor(chance() * 10 * dayMs) : undefined;
+    const [kind, share] = [chance(), chance()];
+    const nextRunMs = kind < 0.3 ? Math.floor(share * 10 * dayMs) : kind < 0.6 ? atOnceMs : undefined;
     const seen: SeenLease = {
       holder: (['alive', 'dead', 'unknown'] as const)[Math.floor(chance() * 3)]!,
       unchangedMs: Math.floor(chance() * 90_000),

@@ -39,7 +39,7 @@ export interface Job extends Means {
   readonly drifted?: readonly string[] | undefined;
   /** Deliver to these targets only: a sweep leaves another node's targets alone. */
   readonly only?: readonly string[];
-  /** The interval until the next run. */
+  /** The interval until the next run; `atOnceMs` for a process that keeps running. */
   readonly nextRunMs?: number | undefined;
   /** No person is present to add records by hand. */
   readonly unattended?: boolean | undefined;
@@ -130,12 +130,7 @@ const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
 export function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy, nextRunMs }: Job): boolean {
   if (redeploy) return false; // the other process may not have delivered to every target
   if (!sameSpec(spec, wanted) && !(origin === 'configuration' && sameResult(spec, wanted))) return false;
-  return (
-    (!force && nextRunMs === undefined) ||
-    last?.result === 'issued' ||
-    last?.result === 'renewed' ||
-    last?.result === 'failed'
-  );
+  return (!force && !nextRunMs) || last?.result === 'issued' || last?.result === 'renewed' || last?.result === 'failed';
 }
 
 /** Reports whether a successful turn has not yet done what the job asks for. */

@@ -266,7 +266,7 @@ export function createSeen(
       const isRetry = isAgain(name);
       again.delete(name);
       if (!job) return undefined;
-      const rules = { obeyBackoff: true, force: false, node };
+      const rules = { obeyBackoff: true, force: false, node, nextRunMs: job.nextRunMs };
       const { action, pending } = planLineage(job.wanted, lineage, clock.now(), rules);
       // A target's pause does not know of secrets; that of the certificate ends only if its own have changed.
       if (isRetry) return pending ? { ...job, obeyBackoff: false } : job;

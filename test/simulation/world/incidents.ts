@@ -58,6 +58,9 @@ export function happen(incident: Incident, grips: Grips): void {
         switches.finalizeMs = 0;
       });
       break;
+    case 'short-windows':
+      for (const one of cas.values()) one.switches.windowMs = incident.windowMs;
+      break;
     case 'lifetime':
       for (const one of cas.values()) one.switches.validityMs.set('classic', incident.lifetimeMs);
       break;

@@ -1,6 +1,7 @@
 import { isFailure } from '../../../src/core/errors/errors.ts';
 import type { LookTimes } from '../../../src/core/node/look-times.ts';
 import type { Outcome } from '../../../src/core/plan/outcome.ts';
+import { atOnceMs } from '../../../src/core/plan/schedule.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../../src/engine/engine.ts';
 import { createAlarmWatch } from '../../../src/engine/steady/alarm-watch.ts';
@@ -49,7 +50,8 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
     names: () => wanted().keys(),
     jobOf(name) {
       const spec = wanted().get(name);
-      return spec && { wanted: spec, origin: 'configuration', force: false, obeyBackoff: true, unattended: true };
+      const usual = { origin: 'configuration', force: false, obeyBackoff: true, unattended: true } as const;
+      return spec && { wanted: spec, ...usual, nextRunMs: atOnceMs };
     },
   });
   let [generation, declarations] = [world.generation(), declaredNow()];

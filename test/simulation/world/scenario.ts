@@ -30,6 +30,7 @@ export type Incident = { readonly atMs: number } & (
   | ({ readonly what: 'busy'; readonly forMs: number; readonly retryAfterSeconds: number | undefined } & AtCa)
   | ({ readonly what: 'slow-finalize'; readonly forMs: number; readonly finalizeMs: number } & AtCa)
   | { readonly what: 'lifetime'; readonly lifetimeMs: number }
+  | { readonly what: 'short-windows'; readonly windowMs: number }
   | ({ readonly what: 'revoke-all' } & AtCa)
   /** A clock is wrong. If it `runs`, the process goes on meanwhile. */
   | {

@@ -20,7 +20,8 @@ export function windowOf(ca: Ca, certificate: StoredCertificate): { readonly sta
   const { issuedMs, notAfterMs } = certificate;
   const validityMs = notAfterMs + 1000 - issuedMs;
   const idealMs = notAfterMs - validityMs / (validityMs < shortMs ? 2 : 3);
-  return { startMs: wholeSeconds(idealMs - validityMs / 100), endMs: wholeSeconds(idealMs + validityMs / 100) };
+  const halfMs = (ca.switches.windowMs ?? validityMs / 50) / 2;
+  return { startMs: wholeSeconds(idealMs - halfMs), endMs: wholeSeconds(idealMs + halfMs) };
 }
 
 /** Returns the certificate with an ARI id. Refuses one of another CA, and one that does not exist. */

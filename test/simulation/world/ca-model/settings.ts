@@ -108,6 +108,8 @@ export interface Switches {
   readonly validityMs: Map<string, number>;
   /** Profiles that the CA no longer offers. */
   readonly withdrawn: Set<string>;
+  /** How long the suggested windows are; undefined: a fiftieth of the lifetime, as Boulder's. */
+  windowMs: number | undefined;
   /** Replaces the suggested window of certificates, where it returns one. */
   window: (certificate: {
     readonly serial: string;
@@ -122,5 +124,6 @@ export const allWell = ({ limits }: CaSettings): Switches => ({
   limits,
   validityMs: new Map(),
   withdrawn: new Set(),
+  windowMs: undefined,
   window: () => undefined,
 });
