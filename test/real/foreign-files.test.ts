@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -18,6 +19,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createLiveFolder } from '../../src/clients/folders/live-folder.ts';
+import { loadSettings } from '../../src/config/file/load.ts';
 import { createFiles } from '../../src/lib/files/files.ts';
 import { type LogFile, openLogFile } from '../../src/lib/files/log-file.ts';
 import { createHttp } from '../../src/lib/http/http.ts';
@@ -301,6 +303,78 @@ describe('an output folder with pipes in it', () => {
     const reason = `${live} is a pipe, socket or device that certfleet did not make`;
     expect(await folder.look(version)).toEqual({ state: 'absent', detail: reason });
     await expect(folder.use('www', version.id)).rejects.toThrow(reason);
+  });
+});
+
+describe.skipIf(!isRoot)('the configuration at its default place', () => {
+  /** Makes the folder of the configuration, and returns it. */
+  function made(): string {
+    const folder = join(newPath('root'), 'etc/certfleet');
+    mkdirSync(join(folder, 'certfleet.d'), { recursive: true });
+    write(join(folder, 'certfleet.yaml'), 'leaseTtl: 30s\n');
+    write(join(folder, 'certfleet.d/x.yaml'), '{}\n');
+    return folder;
+  }
+  const load = (folder: string) =>
+    loadSettings({ files: real, env: { CERTFLEET_ROOT: join(folder, '../..') } }).then(({ leaseTtlMs }) => leaseTtlMs);
+  const foreignLink = (target: string, path: string) => {
+    symlinkSync(target, path);
+    lchownSync(path, stranger, stranger);
+  };
+  /** Makes of a folder what a mounted ConfigMap is. */
+  function mount(folder: string, name: string): void {
+    mkdirSync(join(folder, '..2026'));
+    renameSync(join(folder, name), join(folder, '..2026', name));
+    symlinkSync('..2026', join(folder, '..data'));
+    symlinkSync(`..data/${name}`, join(folder, name));
+    chmodSync(folder, 0o777);
+  }
+
+  it.each<readonly [string, (folder: string) => void, RegExp]>([
+    ['a folder that every user can write', (at) => chmodSync(at, 0o777), /certfleet, which .* changed by every user/],
+    ['such a folder beside it', (at) => chmodSync(join(at, 'certfleet.d'), 0o777), /certfleet\.d, which .* every user/],
+    ['a folder beside it of another user', (at) => chownSync(join(at, 'certfleet.d'), stranger, 0), /\.d belongs to/],
+    [
+      'a link of another user to a file of root',
+      (at) => {
+        chmodSync(join(at, 'certfleet.d'), 0o1777);
+        foreignLink('x.yaml', join(at, 'certfleet.d/y.yaml'));
+      },
+      /y\.yaml belongs to user 65534/,
+    ],
+    [
+      'a file that another user put into a mounted ConfigMap',
+      (at) => {
+        mount(join(at, 'certfleet.d'), 'x.yaml');
+        foreignLink('..data/x.yaml', join(at, 'certfleet.d/y.yaml'));
+      },
+      /y\.yaml belongs to another user/,
+    ],
+    [
+      'a folder of another user beside a mounted ConfigMap',
+      (at) => {
+        mount(at, 'certfleet.yaml');
+        chownSync(join(at, 'certfleet.d'), stranger, stranger);
+      },
+      /certfleet\.d belongs to another user/,
+    ],
+  ])('is refused: %s', async (_what, change, reason) => {
+    const folder = made();
+    change(folder);
+    await expect(load(folder)).rejects.toMatchObject({
+      code: 'config/untrusted',
+      message: expect.stringMatching(reason),
+    });
+  });
+
+  it.each<readonly [string, (folder: string) => void]>([
+    ['folders of root', () => {}],
+    ['mounted ConfigMaps', (at) => [mount(at, 'certfleet.yaml'), mount(join(at, 'certfleet.d'), 'x.yaml')]],
+    ['a sticky folder', (at) => chmodSync(join(at, 'certfleet.d'), 0o1777)],
+  ])('is read from %s', async (_what, change) => {
+    const folder = made();
+    change(folder);
+    expect(await load(folder)).toBe(30_000);
   });
 });
 

@@ -11,7 +11,8 @@ import { zonesElsewhere } from '../adapters/referred-adapters.ts';
 import { configurationJsonSchema } from './json-schema.ts';
 import { checkConfiguration, loadSettings } from './load.ts';
 
-const noFiles = { read: async () => undefined, stat: async () => undefined, list: async () => undefined };
+const nothing = async () => undefined;
+const noFiles = { read: nothing, stat: nothing, list: nothing, untrusted: nothing, user: () => 0 };
 const load = (text: string, env = {}) => loadSettings({ file: 'certfleet.yaml', text, files: noFiles, env });
 const problemsIn = async (text: string) => {
   const { problems } = await checkConfiguration({ file: 'certfleet.yaml', text, files: noFiles, env: {} });

@@ -11,13 +11,14 @@ import type { Registry } from '../registry/registry.ts';
 import { defaultPaths, defaultSettings } from '../settings/defaults.ts';
 import { dropInFiles, dropInFolder } from './drop-ins.ts';
 import type { PartProblem } from './merged.ts';
+import { untrustedAt } from './trust.ts';
 
 export interface LoadRequest {
   /** The file. By default, the file of {@link defaultPaths} if it exists, or else the default settings. */
   readonly file?: string;
   /** The file's text, if it was already read. */
   readonly text?: string;
-  readonly files: Pick<Files, 'read' | 'stat' | 'list'>;
+  readonly files: Pick<Files, 'read' | 'stat' | 'list' | 'untrusted' | 'user'>;
   /** The environment, which may contain omitted options. */
   readonly env: Environment;
   readonly registry?: Registry;
@@ -117,9 +118,8 @@ const maxFileBytes = 16 * 1024 * 1024;
 
 /**
  * The error for a file that others can change. As in ssh, a file that the operator names is trusted (one that is
- * mounted into a container has the owner that it has outside), while the default file must have a safe owner and mode.
- * Its folders are not checked: a ConfigMap is mounted with mode 0777, and another user cannot create a file that
- * belongs to root.
+ * mounted into a container has the owner that it has outside), while the default file must have a safe owner and mode,
+ * like the files beside it, and the folders and links that lead to them.
  */
 const untrusted = (found: Untrusted): Error =>
   fail('config/untrusted', { file: found.path, reason: found.reason, remedy: remedyOf(found) });
@@ -154,6 +154,8 @@ async function listed(files: LoadRequest['files'], path: string): Promise<readon
 /** Returns the text of a file, or undefined if there is none. */
 async function readOne({ file, files }: LoadRequest, path: string): Promise<string | undefined> {
   try {
+    const found = file === undefined && (await files.stat(path)) ? await untrustedAt(files, path) : undefined;
+    if (found) throw untrusted(found);
     const bytes = await files.read(path, {
       named: true,
       maxBytes: maxFileBytes,
