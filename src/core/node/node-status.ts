@@ -25,6 +25,8 @@ export interface NodeStatus {
   readonly everyMs?: number;
   /** What keeps running there: `certfleet run`, with its role. */
   readonly running?: readonly RunningThere[];
+  /** What kept running there and has ended, unless a run that began later has taken over. */
+  readonly stopped?: Stopped;
   /** It has not run since three of its usual intervals, or what kept running there gives no sign of life. */
   readonly missingSince?: string;
   /** What is missing there: `renew` by a schedule, or the role of what kept running. */
@@ -37,6 +39,13 @@ export interface NodeStatus {
   readonly lacks: readonly NodeLack[];
   /** How much more it lacks. */
   readonly more?: number;
+}
+
+/** A process that kept running on a node, and was stopped or died. */
+export interface Stopped {
+  readonly role: Role;
+  /** Its last sign of life. RFC 3339. */
+  readonly since: string;
 }
 
 /** A process that keeps running on a node. */
@@ -89,12 +98,14 @@ export function describeNode(
   const { runs, version, more } = document;
   const absence = absenceOf(replica, now);
   const running = runningOf(document).filter(({ role, lease }) => absence?.what !== role && !isDead(lease.holder));
+  const stopped = absence ? undefined : stoppedOf(document, running);
   return {
     ...{ node, version },
     ...present({
       lastRun: runs.at(-1),
       everyMs: usualIntervalMs(document),
       running: running.length > 0 ? running.map(({ lease: _own, ...shown }) => shown) : undefined,
+      stopped,
       missingSince: absence?.since,
       missing: absence?.what,
       lastSeen: absence?.lastSeen,
@@ -102,6 +113,20 @@ export function describeNode(
     }),
     ...{ lacks, ...present({ more }) },
   };
+}
+
+/** Returns what has ended. A run that began later, as by a schedule, has taken over. */
+function stoppedOf(
+  { runs, running = {} }: ReplicaDocument,
+  live: readonly { readonly role: Role }[],
+): Stopped | undefined {
+  const lastRunMs = Date.parse(runs.at(-1) ?? '') || 0;
+  const ended = roles.flatMap((role): readonly Stopped[] => {
+    const { at: since } = running[role] ?? {};
+    const isOver = since !== undefined && !live.some((one) => one.role === role);
+    return isOver && Date.parse(since) >= lastRunMs ? [{ role, since }] : [];
+  });
+  return ended[0];
 }
 
 function runningOf({ running = {} }: ReplicaDocument): readonly (RunningThere & { readonly lease: Lease })[] {

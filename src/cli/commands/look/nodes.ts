@@ -25,7 +25,10 @@ export function nodesText(
   nodes: readonly NodeStatus[],
   { now, width }: { readonly now: Date; readonly width: number },
 ): { readonly table: string; readonly remarks: readonly string[] } | undefined {
-  const remarks = nodes.flatMap((node) => [...missingText(node, now), ...machinesText(node), ...lacksText(node, now)]);
+  const remarks = nodes.flatMap((node) => [
+    ...[...missingText(node, now), ...stoppedText(node, now)],
+    ...[...machinesText(node), ...lacksText(node, now)],
+  ]);
   if (nodes.length < 2 && remarks.length === 0 && nodes.every(({ running }) => !running)) return undefined;
   const rows = nodes.map((node) => [
     node.node,
@@ -41,11 +44,14 @@ export function nodesText(
 export const isSteady = ({ missingSince, running = [] }: NodeStatus): boolean =>
   missingSince === undefined && running.some(({ role }) => role === 'node');
 
-function stateText({ missingSince, running = [] }: NodeStatus, now: Date): string {
+function stateText(status: NodeStatus, now: Date): string {
+  const { missingSince, running = [], stopped } = status;
   if (missingSince !== undefined) return 'missing';
   const main = running.find(({ role }) => role === 'node');
   if (main) return `running since ${dateText(main.since, now)}`;
-  return running[0] ? `responder since ${dateText(running[0].since, now)}` : 'well';
+  if (running[0]) return `responder since ${dateText(running[0].since, now)}`;
+  if (stopped) return `stopped since ${dateText(stopped.since, now)}`;
+  return lacksNumber(status) > 0 ? 'behind' : 'well';
 }
 
 const lacksNumber = ({ lacks, more = 0 }: NodeStatus): number =>
@@ -55,17 +61,30 @@ function missingText(status: NodeStatus, now: Date): readonly string[] {
   const { node, missing, missingSince, lastRun, lastSeen, everyMs } = status;
   if (missingSince === undefined) return [];
   const usual = everyMs === undefined ? '' : `; it usually runs every ${spanText(everyMs)}`;
-  const command = { renew: 'certfleet renew', node: 'certfleet run', responder: 'certfleet run --role responder' };
-  const what = command[missing ?? 'renew'];
+  const what = commands[missing ?? 'renew'];
   const why =
     missing === 'renew' || missing === undefined
       ? `its last run began on ${dateText(lastRun ?? missingSince, now)}${usual}`
       : `\`${what}\` gave its last sign of life there on ${dateText(lastSeen ?? missingSince, now)}`;
-  return [
-    `The node ${node} is missing: ${why}.`,
-    `  Start \`${what}\` there again or, if the node is gone for good, run \`certfleet node forget ${node}\`.`,
-  ];
+  return [`The node ${node} is missing: ${why}.`, againText(node, what)];
 }
+
+const stoppedText = ({ node, stopped }: NodeStatus, now: Date): readonly string[] =>
+  stopped
+    ? [
+        `\`${commands[stopped.role]}\` has not run on the node ${node} since ${dateText(stopped.since, now)}.`,
+        againText(node, commands[stopped.role]),
+      ]
+    : [];
+
+const againText = (node: string, command: string): string =>
+  `  Start \`${command}\` there again or, if the node is gone for good, run \`certfleet node forget ${node}\`.`;
+
+const commands = {
+  renew: 'certfleet renew',
+  node: 'certfleet run',
+  responder: 'certfleet run --role responder',
+} as const;
 
 const machinesText = ({ node, severalMachines }: NodeStatus): readonly string[] =>
   severalMachines
@@ -76,7 +95,7 @@ const machinesText = ({ node, severalMachines }: NodeStatus): readonly string[] 
     : [];
 
 /** Describes what a node lacks, with one line for each reason. */
-function lacksText({ node, lacks, more = 0, running }: NodeStatus, now: Date): readonly string[] {
+function lacksText({ node, lacks, more = 0, running, stopped, missing }: NodeStatus, now: Date): readonly string[] {
   const reasons = new Map<string, { readonly names: Set<string>; readonly targets: Set<string>; since: string }>();
   for (const { certificate, target, since, message = '' } of lacks) {
     const known = reasons.get(message) ?? { names: new Set(), targets: new Set(), since };
@@ -88,9 +107,9 @@ function lacksText({ node, lacks, more = 0, running }: NodeStatus, now: Date): r
   const lines = [...reasons].map(([message, { names, targets, since }]) => {
     const what = `The node ${node} lacks ${shortList([...names])} (${shortList([...targets])}) since ${dateText(since, now)}`;
     if (message !== '') return `${what}: ${message}`;
-    return running
-      ? `${what}: it has not delivered it yet.`
-      : `${what}: it has not run \`certfleet renew\` since then.`;
+    if (running) return `${what}: it has not delivered it yet.`;
+    const isSchedule = !stopped && (missing === undefined || missing === 'renew');
+    return `${what}: \`${isSchedule ? commands.renew : commands.node}\` has not run there since then.`;
   });
   return more === 0 ? lines : [...lines, `The node ${node} lacks ${more} more.`];
 }

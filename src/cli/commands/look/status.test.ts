@@ -395,9 +395,9 @@ describe('status', () => {
       says: [
         /^NODE +STATE +LAST RUN +EVERY +LACKS$/m,
         /^a +well +2026-11-24 09:00 UTC +12 hours +nothing$/m,
-        /^b +well +2026-11-24 09:00 UTC +12 hours +2$/m,
+        /^b +behind +2026-11-24 09:00 UTC +12 hours +2$/m,
         /^c +missing +2026-11-20 09:00 UTC +12 hours +2$/m,
-        'The node b lacks abc (files) since 2026-11-24 08:00 UTC: it has not run `certfleet renew` since then.\n',
+        'The node b lacks abc (files) since 2026-11-24 08:00 UTC: `certfleet renew` has not run there since then.\n',
         'The node b lacks xyz (files) since 2026-11-24 08:00 UTC: disk full\n',
         'The node c is missing: its last run began on 2026-11-20 09:00 UTC; it usually runs every 12 hours.\n',
         '`certfleet node forget c`',
@@ -422,6 +422,20 @@ describe('status', () => {
         /^c +missing /m,
         'The node c is missing: `certfleet run` gave its last sign of life there on 2026-11-24 08:00 UTC.\n',
         'Start `certfleet run` there again',
+      ],
+    },
+    {
+      what: 'says since when what kept running has stopped, and what is lacking there',
+      argv: 'status',
+      fleet: {
+        status: [valid],
+        nodes: [node('a', { stopped: { role: 'node', since: '2026-11-24T08:30:00Z' }, lacks: [lack] })],
+      },
+      says: [
+        /^a +stopped since 2026-11-24 08:30 UTC +2026-11-24 09:00 UTC +12 hours +1$/m,
+        '`certfleet run` has not run on the node a since 2026-11-24 08:30 UTC.\n  Start `certfleet run` there again or, if',
+        'The node a lacks abc (files) since 2026-11-24 08:00 UTC: `certfleet run` has not run there since then.',
+        'Next: `certfleet renew` renews abc around',
       ],
     },
     {
