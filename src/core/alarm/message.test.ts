@@ -60,6 +60,15 @@ certfleet on web-1, 2026-11-29 10:00 UTC`,
     expect(text).toContain('Still: 40 × it expires soon\na, b, c, d, e and 35 more\n');
   });
 
+  it('has one form of times, also in sentences', () => {
+    const opened = [
+      alarm({ message: 'it expires at 2026-11-29T10:47:31.000Z', hint: 'Wait until 2026-11-30T00:00:00Z.' }),
+    ];
+    const { text } = messageOf(news({ opened }), wide);
+    expect(text).toContain('it expires at 2026-11-29 10:47 UTC\nWhat to do: Wait until 2026-11-30 00:00 UTC.\n');
+    expect(text).not.toMatch(/\dT\d/);
+  });
+
   it('leaves out the hint of what is resolved', () => {
     const { text } = messageOf(news({ resolved: [alarm()] }), wide);
     expect(text).not.toContain('What to do');

@@ -104,9 +104,9 @@ function aboutOf({ certificate, node, kind }: Alarm): string {
 
 function paragraphOf(alarm: Alarm, change: AlarmChange): string {
   const { message, hint, since, code, url } = alarm;
-  const lines = [`${heads[change]}: ${aboutOf(alarm)}`, remoteText(message, longestSentence)];
+  const lines = [`${heads[change]}: ${aboutOf(alarm)}`, sentence(message)];
   if (change !== 'resolved') {
-    if (hint !== '') lines.push(`What to do: ${remoteText(hint, longestSentence)}`);
+    if (hint !== '') lines.push(`What to do: ${sentence(hint)}`);
     if (url !== undefined) lines.push(`Page: ${remoteText(url, longestSentence)}`);
   }
   const explained = code === undefined || change === 'resolved' ? '' : `; certfleet explain ${remoteText(code, 60)}`;
@@ -121,6 +121,10 @@ function moreText({ kind, change, count, certificates }: MoreAlarms): string {
 }
 
 const leftOut = (count: number): string => `${count} more did not fit here; certfleet status shows all certificates.`;
+
+/** A sentence with its times in the form of the message. */
+const sentence = (text: string): string =>
+  remoteText(text.replaceAll(/\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g, timeText), longestSentence);
 
 /** `2026-11-29 10:00 UTC`, or the text itself if it is no time. */
 const timeText = (at: string): string => {
