@@ -111,6 +111,8 @@ export interface Session {
   world(): Promise<World>;
   /** Names the store, as --store does, before the settings are loaded. */
   useStore(folder: string): void;
+  /** Takes the defaults in place of the configuration, with --store applied. */
+  useDefaults(): void;
   /** Returns the configuration with --store applied. */
   settings(): Promise<Settings>;
   /** Reads the configuration again. Fails like {@link settings}, and changes nothing. */

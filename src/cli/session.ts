@@ -1,5 +1,6 @@
 import { loadSettings } from '../config/file/load.ts';
 import { isKeyReference } from '../config/options/store-key.ts';
+import { defaultSettings } from '../config/settings/defaults.ts';
 import { fail } from '../core/errors/errors.ts';
 import { isNodeName, nodeNameRule } from '../core/names/node-name.ts';
 import type { Event } from '../core/plan/event.ts';
@@ -140,6 +141,9 @@ export function openSession(
     useStore: (store) => {
       Object.assign(session, { invocation: { ...invocation, flags: { ...invocation.flags, store } } });
     },
+    useDefaults: () => {
+      settings = (async () => withFlags(defaultSettings(context.env), session))();
+    },
     settings: () => {
       settings ??= readSettings(session).then((read) => {
         loadedSettings = read;
@@ -227,10 +231,11 @@ async function makeWorld(context: CliContext, log: Log, person: Person | undefin
   return create({ env: context.env, log, person });
 }
 
-async function readSettings(session: Session): Promise<Settings> {
-  const { context, invocation } = session;
+const readSettings = async (session: Session): Promise<Settings> =>
+  withFlags(await loadSettings(await configurationRequest(session)), session);
+
+function withFlags(loaded: Settings, { context, invocation }: Session): Settings {
   const { store, storeKey, node } = invocation.flags;
-  const loaded = await loadSettings(await configurationRequest(session));
   const keyed = storeKey === undefined ? loaded : { ...loaded, storeKeys: storeKeysOf(storeKey, context.env) };
   const settings = typeof node === 'string' ? { ...keyed, node: checkedNode(node) } : keyed;
   if (typeof store !== 'string') return settings;

@@ -24,3 +24,15 @@ it.each<[string, readonly Fields[], RegExp]>([
   expect(done.stdout).toMatch(expected);
   expect(done.code).toBe(0);
 });
+
+it.each([
+  ['', 'These are the alarms of the default store.'],
+  [' --store /other', ''],
+])('lists the alarms of a store although the configuration is broken: alarms%s', async (flags, says) => {
+  const files = { '/broken.yaml': 'certificate: []\n' };
+  const line = commandLine({ fleet: { status: [valid], alarms: [alarm] }, files });
+  const done = await line.run('alarms', '--config', '/broken.yaml', ...flags.split(' ').filter(Boolean));
+  expect([done.code, done.stdout]).toEqual([0, expect.stringContaining('abc has failed 3 times: no answer')]);
+  expect(done.stderr).toContain('/broken.yaml:1');
+  expect(done.stderr).toContain(says);
+});

@@ -1,13 +1,13 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
-import type { OpenAlarms } from '../../../fleet.ts';
-import type { Run } from '../../context.ts';
-import { dateText } from '../../output/text.ts';
+import { CertfleetError, isFailure } from '../../../core/errors/errors.ts';
+import type { Fleet, OpenAlarms } from '../../../fleet.ts';
+import type { Run, Session } from '../../context.ts';
+import { dateText, withDates } from '../../output/text.ts';
 import { openAny } from '../challenges/trial.ts';
 
 /** `certfleet alarms`, and `certfleet alarms list`. */
 export const listAlarms: Run = async (session) => {
-  const fleet = await session.fleet({ makeStore: false });
-  const { open, more } = await fleet.alarms(session.signal);
+  const { open, more } = await (await fleetOfAlarms(session)).alarms(session.signal);
   for (const alarm of open) session.printJson({ object: 'alarm', ...alarm });
   if (session.json) return 0;
   if (open.length === 0) {
@@ -19,13 +19,30 @@ export const listAlarms: Run = async (session) => {
   }
   const now = await session.now();
   for (const { message, hint, since, toldAt, kind } of open) {
-    session.print(`${withLetters(message)}`);
+    session.print(withDates(withLetters(message), now));
     const told = `${kind}, since ${dateText(since, now)}, last told on ${dateText(toldAt, now)}`;
-    session.print(`  ${hint === '' ? '' : `${hint}\n  `}(${told})`);
+    session.print(`  ${hint === '' ? '' : `${withDates(hint, now)}\n  `}(${told})`);
   }
   if (more > 0) session.print(`There are ${more} more.`);
   return 0;
 };
+
+/** Opens the store. A broken configuration is when alarms matter, so the store is then that of --store or the default. */
+async function fleetOfAlarms(session: Session): Promise<Fleet> {
+  try {
+    return await session.fleet({ makeStore: false });
+  } catch (error) {
+    if (!isFailure(error, 'config/invalid', 'config/unreadable')) throw error;
+    session.useDefaults();
+    const fleet = await session.fleet({ makeStore: false }).catch(() => undefined);
+    const hint = `${error.hint} With \`--store\`, \`certfleet alarms\` lists the alarms of a store without the configuration.`;
+    if (!fleet) throw new CertfleetError(error.code, error.message, hint, { cause: error });
+    session.complain(error.message);
+    if (session.invocation.flags['store'] === undefined)
+      session.complain('These are the alarms of the default store. `--store` names another one.');
+    return fleet;
+  }
+}
 
 /** Mentions open alarms below the status of certificates. */
 export const openAlarmsText = ({ open, more }: OpenAlarms): string | undefined => {
