@@ -42,7 +42,7 @@ export const configuration = {
     message: '`certfleet run` answers no health checks here, because `listen` is not set',
     blame: 'config',
     retry: 'never',
-    hint: 'Set `listen` in certfleet.yaml, such as `listen: 127.0.0.1:9110`, and start `certfleet run` again.',
+    hint: 'Set `listen` in certfleet.yaml, such as `listen: 127.0.0.1:9110`, and start `certfleet run` again. For a responder, set the variable CERTFLEET_LISTEN instead.',
   },
   'config/invalid': {
     message: '{file}: {problem}',
