@@ -9,13 +9,15 @@ import { measure, printNote, printRow } from './measure.ts';
 import { cloneOurs } from './renew.ts';
 import { certfleet, configure, type Rig } from './rig.ts';
 
-const certificates = 250;
+const rounds = 5;
 /** The first renewals load code, and fill what is bounded. */
-const warmUp = 0.4;
+const warmUp = 2;
+/** A round takes a minute at least, because a certificate rests for that long after its renewal. */
+const longestRoundMs = 10 * 60_000;
 
 /** `certfleet run` that renews again and again: whether its memory grows. */
 export async function renewals(rig: Rig): Promise<void> {
-  const rounds = Math.max(4, Math.round(rig.count(5_000) / certificates));
+  const certificates = Math.ceil(rig.count(5_000) / rounds);
   const model = await configure(rig, 'renewals-model', [
     { name: 'model', identifiers: ['model.example.test'], solver: 'webroot' },
   ]);
@@ -37,7 +39,9 @@ export async function renewals(rig: Rig): Promise<void> {
           const due = { ...lineage, renewal: { ...lineage.renewal, at: new Date().toISOString() } };
           await store.put(key, encodeDocument(due), { ifRevision: revision, signal });
         }
+      const endMs = Date.now() + longestRoundMs;
       while (before.size > 0) {
+        if (Date.now() > endMs) throw new Error(`${before.size} of ${certificates} certificates were not renewed`);
         await sleep(1_000);
         for (const [name, id] of before) {
           const entry = await store.get({ kind: 'lineage', name }, signal);
@@ -55,7 +59,7 @@ export async function renewals(rig: Rig): Promise<void> {
     await world.close();
   }
   printNote(seen.map(({ renewals: n, mib }) => `${n}: ${mib.toFixed(0)} MiB`).join(', '));
-  const counted = seen.slice(Math.floor(seen.length * warmUp));
+  const counted = seen.slice(warmUp);
   const slope = slopeOf(counted.map(({ renewals: n, mib }) => [n / 1_000, mib] as const));
   printRow({
     what: `run, ${seen.at(-1)!.renewals} renewals in a row: memory that 1,000 more take, in MiB`,
