@@ -6,9 +6,11 @@ import {
   endOfRollback,
   renewalByLifetime,
   renewalByWindow,
+  renewalMs,
   renewalOfImported,
   renewalWithoutAnswer,
 } from './renewal.ts';
+import { testLineage } from './test-lineages.ts';
 
 const day = 86_400_000;
 const facts = (days: number) => ({
@@ -215,5 +217,25 @@ describe('back-off', () => {
   ])('after %i failures with %s ms left it is %i ms', (failures, left, expected) => {
     expect(backoffMs(failures, left, 'later')).toBe(expected);
     expect(backoffMs(failures, left, 'never')).toBe(24 * 3_600_000);
+  });
+});
+
+describe('the renewal time on a clock that is ahead of the CA’s', () => {
+  const minute = 1 / 1440;
+  const short = { facts: facts(2 / 24), issuedAt: at(0) };
+  const inWindow = (days: number) => ({ at: at(days), source: 'ari', window: { start: at(0), end: at(61) } }) as const;
+  it.each([
+    ['is later', versionOf(90), inWindow(60), 20, 60 + 20 * minute],
+    ['is earlier if the clock is behind', versionOf(90), inWindow(60), -20, 60 - 20 * minute],
+    ['is the same if the clock is right', versionOf(90), inWindow(60), 0, 60],
+    ['is the same without a window', versionOf(90), { at: at(60), source: 'lifetime' } as const, 20, 60],
+    ['is the same after the window', versionOf(90), inWindow(62), -20, 62],
+    ['leaves the last tenth for failed tries', short, inWindow(100 * minute), 60, 108 * minute],
+    ['does not come sooner after the issue than the shortest pause', short, inWindow(50 * minute), -60, 40 * minute],
+    ['is not put off by that pause', short, inWindow(30 * minute), -60, 30 * minute],
+  ])('%s', (_what, version, renewal, minutes, expected) => {
+    const current = { ...testLineage.current, ...version, facts: { ...testLineage.current.facts, ...version.facts } };
+    const ms = renewalMs({ renewal, current }, minutes * 60_000)!;
+    expect(Math.abs(ms - Date.parse(at(expected)))).toBeLessThan(2);
   });
 });

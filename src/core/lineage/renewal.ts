@@ -160,6 +160,29 @@ export function renewMs({ renewal, current }: Pick<Lineage, 'renewal' | 'current
   return Math.min(Date.parse(renewal.at), Date.parse(current?.facts.notAfter ?? '') || Number.POSITIVE_INFINITY);
 }
 
+/**
+ * Returns a time of the CA's window on this machine's clock. Not later than in the last tenth of the lifetime, and not
+ * earlier than the pause after an issue, unless the time itself is.
+ *
+ * @param shiftMs how far this machine's clock is ahead of the CA's
+ */
+export function shifted(ms: number, { facts, issuedAt }: Renewed, shiftMs: number): number {
+  if (shiftMs === 0) return ms;
+  const [from, end] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
+  const issued = Math.min(Date.parse(issuedAt), end);
+  const bound = shiftMs > 0 ? end - (end - from) * lastShare : issued + pauseMs(end - issued);
+  return shiftMs > 0 ? Math.max(ms, Math.min(ms + shiftMs, bound)) : Math.min(ms, Math.max(ms + shiftMs, bound));
+}
+
+/** Returns the renewal time on this machine's clock, in ms since 1970. Only an instant in the CA's window is shifted. */
+export function renewalMs({ renewal, current }: Pick<Lineage, 'renewal' | 'current'>, shiftMs = 0): number | undefined {
+  if (!renewal) return undefined;
+  const { at, window } = renewal;
+  const ms = Date.parse(at);
+  const isInside = window !== undefined && ms >= Date.parse(window.start) && ms < Date.parse(window.end);
+  return current && isInside ? shifted(ms, current, shiftMs) : ms;
+}
+
 /** The part of the time between the renewal time and the expiry that passes before a certificate is overdue. */
 const overdueShare = 1 / 3;
 

@@ -1,5 +1,6 @@
 import { hasWanted } from '../lineage/differences.ts';
 import { type Failure, type Lineage, unfinishedWork } from '../lineage/lineage.ts';
+import { renewalMs } from '../lineage/renewal.ts';
 import { isHeldBack, revocationOf } from '../lineage/revocation.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { type Early, whyNow } from './schedule.ts';
@@ -19,7 +20,16 @@ export function whyDue(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
   now: Date,
-  { force, nextRunMs }: { readonly force: boolean; readonly nextRunMs?: number | undefined },
+  {
+    force,
+    nextRunMs,
+    shiftMs,
+  }: {
+    readonly force: boolean;
+    readonly nextRunMs?: number | undefined;
+    /** How far this machine's clock is ahead of the CA's, if that is known. */
+    readonly shiftMs?: number | undefined;
+  },
 ): Due | undefined {
   if (lineage?.work?.step === 'deploy') return { action: 'resume', reason: 'its deployment was interrupted' };
   if (!lineage?.current) {
@@ -36,10 +46,10 @@ export function whyDue(
     return { action: 'resume', reason: 'an earlier run was interrupted' };
   const at = lineage.renewal?.at;
   if (at === undefined) return { action: 'renew', reason: 'its renewal time is not known' };
-  if (Date.parse(at) <= now.getTime()) return { action: 'renew', reason: `its renewal time was ${at}` };
+  if (renewalMs(lineage, shiftMs)! <= now.getTime()) return { action: 'renew', reason: `its renewal time was ${at}` };
   const { notAfter } = lineage.current.facts;
   if (Date.parse(notAfter) <= now.getTime()) return { action: 'renew', reason: `it expired at ${notAfter}` };
-  const early = whyNow(lineage, now, nextRunMs);
+  const early = whyNow(lineage, now, { nextRunMs, shiftMs });
   return early && { action: 'renew', reason: early.reason, early };
 }
 
@@ -50,11 +60,11 @@ export function whyDue(
 export const isRetried = (
   wanted: StoredSpec,
   lineage: Lineage | undefined,
-  { retryAt }: Pick<Failure, 'retryAt'>,
+  { retryAt, shiftMs }: Pick<Failure, 'retryAt'> & { readonly shiftMs?: number | undefined },
   now: Date,
 ): boolean => {
   const at = Math.max(Date.parse(retryAt) || 0, now.getTime());
-  return whyDue(wanted, lineage, new Date(at), { force: false }) !== undefined;
+  return whyDue(wanted, lineage, new Date(at), { force: false, shiftMs }) !== undefined;
 };
 
 /**

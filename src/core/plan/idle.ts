@@ -106,7 +106,7 @@ export function idleOf(
   const fromMs = now.getTime();
   const { at, checkAfter } = renewal;
   const times = [at, current.facts.notAfter, checkAfter].map((text) => Date.parse(text));
-  const changes = [...times, earliestReasonMs(lineage, nextRunMs)];
+  const changes = [...times, earliestReasonMs(lineage, { nextRunMs })];
   const untilMs = Math.min(fromMs + longestMs, ...changes);
   if (!(untilMs > fromMs)) return undefined;
   return { fromMs, untilMs, version: current.id, fingerprint: current.facts.fingerprint, notAfter, next };

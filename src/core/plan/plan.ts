@@ -57,6 +57,8 @@ export function planLineage(
     readonly limit?: LimitWait;
     /** The interval until the next run. What cannot wait for that run is renewed now. */
     readonly nextRunMs?: number | undefined;
+    /** How far this machine's clock is ahead of the CA's, if that is known: the CA's window is by its clock. */
+    readonly shiftMs?: number | undefined;
     /** No person is present to add records by hand. */
     readonly unattended?: boolean | undefined;
     /** This node. It leaves the targets of other nodes to them. */

@@ -1,5 +1,6 @@
 import { type CertfleetError, fail } from '../errors/errors.ts';
 import type { Lineage, Renewal } from '../lineage/lineage.ts';
+import { shifted } from '../lineage/renewal.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
 import { spanText } from '../text/span.ts';
 
@@ -90,6 +91,12 @@ const hourlyMs = 65 * 60_000;
 /** How long before the end of a window a process that keeps running renews at the latest: an order takes minutes. */
 const orderMs = 15 * 60_000;
 
+interface Interval {
+  readonly nextRunMs: number | undefined;
+  /** How far this machine's clock is ahead of the CA's. */
+  readonly shiftMs?: number | undefined;
+}
+
 /** Reports whether only the CA's window can be a reason. */
 const isByWindow = (nextRunMs: number | undefined): nextRunMs is undefined | typeof atOnceMs =>
   nextRunMs === undefined || nextRunMs === atOnceMs;
@@ -106,33 +113,38 @@ function lastMsOf({ start, end }: NonNullable<Renewal['window']>, nextRunMs: num
  * three hours long, and only renewals inside them are exempt from the rate limits. If no run falls into a window, the
  * run before it renews. A process that keeps running only leaves an order the time that it takes.
  */
-export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefined): Early | undefined {
+export function whyNow(lineage: Lineage, now: Date, { nextRunMs, shiftMs = 0 }: Interval): Early | undefined {
   if (!isByWindow(nextRunMs)) return whyEarly(lineage, now, nextRunMs);
   const { current, renewal } = lineage;
   if (!current || !renewal?.window) return undefined;
   const { at, window } = renewal;
   // The renewal time is after the window if the certificate is less than an hour old.
-  if (Date.parse(at) >= Date.parse(window.end) || lastMsOf(window, nextRunMs) > now.getTime()) return undefined;
+  if (Date.parse(at) >= Date.parse(window.end)) return undefined;
+  if (shifted(lastMsOf(window, nextRunMs), current, shiftMs) > now.getTime()) return undefined;
   if (isTooYoung(current, now, 4 * hourMs)) return undefined;
   const ends = `it is due at ${at}, and the CA’s window ends at ${window.end}`;
   return { reason: nextRunMs === atOnceMs ? ends : `${ends}, before the next run an hour from now` };
 }
 
 /** Returns the first time at which {@link whyNow} may have a reason. */
-export function earliestReasonMs({ current, renewal }: Lineage, nextRunMs: number | undefined): number {
+export function earliestReasonMs({ current, renewal }: Lineage, { nextRunMs, shiftMs = 0 }: Interval): number {
   const parsed = (time: string | undefined) => (time === undefined ? Number.POSITIVE_INFINITY : Date.parse(time));
-  if (isByWindow(nextRunMs)) return renewal?.window ? lastMsOf(renewal.window, nextRunMs) : Number.POSITIVE_INFINITY;
+  if (isByWindow(nextRunMs)) {
+    const lastMs = renewal?.window ? lastMsOf(renewal.window, nextRunMs) : Number.POSITIVE_INFINITY;
+    return current && Number.isFinite(lastMs) ? shifted(lastMs, current, shiftMs) : lastMs;
+  }
   return Math.min(parsed(renewal?.at) - nextRunMs, parsed(current?.facts.notAfter) - 2 * nextRunMs);
 }
 
 /** Returns the times at which {@link whyNow} may begin to have a reason: it has none while a certificate is too young. */
-export function timesOfReasons(lineage: Lineage, nextRunMs: number | undefined): readonly number[] {
+export function timesOfReasons(lineage: Lineage, interval: Interval): readonly number[] {
+  const { nextRunMs } = interval;
   const { current, renewal } = lineage;
   if (!current) return [];
   const oldEnoughMs = youngestMs(isByWindow(nextRunMs) ? 4 * hourMs : nextRunMs);
   const ages = [current.issuedAt, current.facts.notBefore].map((at) => Date.parse(at) + oldEnoughMs || 0);
   const reasons = isByWindow(nextRunMs)
-    ? [earliestReasonMs(lineage, nextRunMs)]
+    ? [earliestReasonMs(lineage, interval)]
     : [Date.parse(renewal?.at ?? '') - nextRunMs, Date.parse(current.facts.notAfter) - 2 * nextRunMs];
   return reasons.flatMap((ms) => ages.map((ageMs) => Math.max(ms, ageMs)));
 }

@@ -136,6 +136,7 @@ it('has nothing to do before its time, and something at it', () => {
     const lineage = anyLineage(chance);
     const [kind, share] = [chance(), chance()];
     const nextRunMs = kind < 0.3 ? Math.floor(share * 10 * dayMs) : kind < 0.6 ? atOnceMs : undefined;
+    const shiftMs = chance() < 0.5 ? Math.floor((chance() - 0.5) * 180) * 60_000 : undefined;
     const seen: SeenLease = {
       holder: (['alive', 'dead', 'unknown'] as const)[Math.floor(chance() * 3)]!,
       unchangedMs: Math.floor(chance() * 90_000),
@@ -146,12 +147,12 @@ it('has nothing to do before its time, and something at it', () => {
       const now = new Date(ms);
       const isHeld = lineage.work?.lease && seen.holder !== 'dead';
       if (isHeld && seen.unchangedMs + ms - nowMs < seen.leaseTtlMs) return true;
-      const plan = planLineage(testSpec, lineage, now, { obeyBackoff: true, force: false, nextRunMs });
+      const plan = planLineage(testSpec, lineage, now, { obeyBackoff: true, force: false, nextRunMs, shiftMs });
       return (
         plan.action === 'none' && leftToSweep(lineage, { now, holder: seen.holder, canDeliver: true }) === 'nothing'
       );
     };
-    const wake = wakeOf(testSpec, lineage, { now: new Date(nowMs), lease: seen, nextRunMs });
+    const wake = wakeOf(testSpec, lineage, { now: new Date(nowMs), lease: seen, nextRunMs, shiftMs });
     const endMs = wake ?? nowMs + 200 * dayMs;
     if (wake === undefined) never += 1;
     else expect(isIdle(wake), `seed ${seed}: something at ${new Date(wake).toISOString()}`).toBe(false);

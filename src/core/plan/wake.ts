@@ -1,5 +1,6 @@
 import { hasSuperseded } from '../lineage/deployments.ts';
 import { type Lineage, unfinishedWork } from '../lineage/lineage.ts';
+import { renewalMs } from '../lineage/renewal.ts';
 import { dueAt, isDue, owesCleanup } from '../lineage/tombstones.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { planLineage } from './plan.ts';
@@ -15,7 +16,10 @@ export interface SeenLease {
 }
 
 /** What the plan of an unattended pass depends on, besides spec, lineage and time. */
-type Rules = Pick<Parameters<typeof planLineage>[3], 'credentials' | 'caHold' | 'rollover' | 'nextRunMs' | 'node'>;
+type Rules = Pick<
+  Parameters<typeof planLineage>[3],
+  'credentials' | 'caHold' | 'rollover' | 'nextRunMs' | 'shiftMs' | 'node'
+>;
 
 /**
  * Reports what a sweep has to do for a lineage. `doubtful` means only if the holder of its lease is frozen or gone.
@@ -89,19 +93,11 @@ function hasWork(
 }
 
 /** Returns the times at which the passing of time alone may give a pass something to do. */
-function timesOf(lineage: Lineage, { caHold, nextRunMs }: Rules): readonly number[] {
+function timesOf(lineage: Lineage, { caHold, nextRunMs, shiftMs }: Rules): readonly number[] {
   const { current, renewal, failure, rolledBack, tombstones = [], deployments } = lineage;
   const targets = Object.values(deployments);
   const texts = [
-    ...[
-      renewal?.at,
-      current?.facts.notAfter,
-      renewal?.checkAfter,
-      failure?.retryAt,
-      failure?.holdUntil,
-      rolledBack?.until,
-      caHold,
-    ],
+    ...[current?.facts.notAfter, renewal?.checkAfter, failure?.retryAt, failure?.holdUntil, rolledBack?.until, caHold],
     ...targets.map(({ retryAt }) => retryAt),
   ];
   const kept = targets.flatMap(({ sent = [] }) => sent.flatMap(({ keptAt }) => keptAt ?? []));
@@ -109,7 +105,8 @@ function timesOf(lineage: Lineage, { caHold, nextRunMs }: Rules): readonly numbe
     ...texts.flatMap((text) => (text === undefined ? [] : Date.parse(text))),
     ...kept.map((at) => Date.parse(at) + dayMs),
     ...tombstones.map(dueAt),
-    ...timesOfReasons(lineage, nextRunMs),
+    renewalMs(lineage, shiftMs) ?? Number.NaN,
+    ...timesOfReasons(lineage, { nextRunMs, shiftMs }),
   ];
   return times.filter(Number.isFinite).map(Math.ceil);
 }

@@ -1,8 +1,8 @@
-import { longestSkewMs } from '../../core/ca/clock-skew.ts';
+import { isOtherSkew, longestSkewMs } from '../../core/ca/clock-skew.ts';
 import { knownIssuerAt } from '../../core/ca/known-issuers.ts';
 import { adviceFor, problemType } from '../../core/ca/problem-advice.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
-import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
+import type { IssuerSettings, NamedIssuer, StoredSpec } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import { spanText } from '../../core/text/span.ts';
 import type { Directory, Issuer } from '../../ports/issuer.ts';
@@ -22,10 +22,26 @@ export async function askDirectory(
     },
   );
   const { clockSkewMs = 0 } = directory;
-  engine.memory.skews.set(issuer.directoryUrl, clockSkewMs);
+  noteSkew(engine, issuer.directoryUrl, clockSkewMs);
   if (Math.abs(clockSkewMs) > longestSkewMs)
     throw fail('acme/clock-skew', { url: issuer.directoryUrl, span: spanText(Math.abs(clockSkewMs)) });
   return directory;
+}
+
+/** How long to wait for the clock of a CA. */
+const clockPatienceMs = 5_000;
+
+/** Asks a CA what time it is. Never fails: whoever orders reports a CA that does not answer. */
+export async function askClock(engine: Engine, { name, settings }: NamedIssuer, signal: AbortSignal): Promise<void> {
+  const deadline = engine.clock.deadline(clockPatienceMs, signal);
+  const asker = { engine, issuer: engine.connect.issuer(name, settings), signal: deadline.signal };
+  await askDirectory(asker).catch(() => undefined);
+  deadline.done();
+}
+
+/** Takes note of how far this machine's clock is ahead of a CA's. */
+export function noteSkew({ memory }: Pick<Engine, 'memory'>, directory: string, skewMs: number): void {
+  if (isOtherSkew(skewMs, memory.skews.get(directory))) memory.skews.set(directory, skewMs);
 }
 
 /** Fails if the CA lists its profiles, but not this one (draft-ietf-acme-profiles). */

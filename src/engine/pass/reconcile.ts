@@ -20,7 +20,7 @@ import { holdOf } from '../ledger/ca-hold.ts';
 import { afterRun, settleRuns, withRefusedHooks } from '../path/hooks.ts';
 import { issue } from '../path/issue.ts';
 import { newVisit } from '../path/visit.ts';
-import { type Job, replacingCurrent, withHooksOfBefore } from '../run/job.ts';
+import { atCa, type Job, replacingCurrent, withHooksOfBefore } from '../run/job.ts';
 import { lineageNamed, lineageOf } from '../run/stored-lineage.ts';
 import { together } from '../run/wait.ts';
 import { warnOfEnding } from './ending-records.ts';
@@ -363,7 +363,7 @@ function outcomeWithoutWork(
   if (!found || !job) return undefined;
   // Changed credentials may clear a failure, and the lease's holder may be dead: both require a closer look.
   if (found.failure || found.work?.lease) return undefined;
-  const today = withHooksOfBefore(job, found);
+  const today = atCa(engine, withHooksOfBefore(job, found));
   const plan = planLineage(today.wanted, found, engine.clock.now(), { ...today, node: engine.node });
   return plan.action === 'none' ? outcomeOfPlan(today, found, plan) : undefined;
 }
@@ -371,7 +371,7 @@ function outcomeWithoutWork(
 /** Reports whether a certificate is to be ordered or delivered, as far as can be told before a closer look. */
 function isToDo(engine: Engine, job: Job, found: Lineage | CertfleetError | undefined): boolean {
   if (!found || found instanceof Error) return !found;
-  const today = withHooksOfBefore(job, found);
+  const today = atCa(engine, withHooksOfBefore(job, found));
   const { action } = planLineage(today.wanted, found, engine.clock.now(), { ...today, node: engine.node });
   return action !== 'none' && action !== 'ask';
 }

@@ -22,8 +22,8 @@ import {
   readLimits,
   settleTime,
 } from '../ledger/limits.ts';
-import { askDirectory } from '../looks/ca.ts';
-import type { Job } from '../run/job.ts';
+import { askClock } from '../looks/ca.ts';
+import { atCa, type Job } from '../run/job.ts';
 
 /** A certificate that a pass may order. */
 export interface Candidate {
@@ -42,6 +42,8 @@ export async function giveTickets(
 ): Promise<void> {
   const first = await foretell(engine, candidates, signal);
   const isNew = await learnClocks(engine, candidates, signal);
+  // By the CA's clock, some may not be due.
+  if (isNew) for (const { job } of candidates) engine.pass.limits.tickets.delete(job.wanted.name);
   const orders = isNew ? await foretell(engine, candidates, signal) : first;
   for (const { name, order, isReady } of orders) {
     const by = engine.pass.limits.tickets.get(name)?.by;
@@ -50,29 +52,20 @@ export async function giveTickets(
   }
 }
 
-/** How long a pass waits for the clock of a CA before it begins. */
-const clockPatienceMs = 5_000;
-
 /**
- * Asks the CAs for which certificates wait what time it is: in a new process, that is not known yet, and the tokens come
- * by their clocks. Reports whether there were any.
+ * Asks the CAs for which certificates wait, or whose windows have begun, what time it is: in a new process, that is not
+ * known yet, and tokens and windows come by their clocks. Reports whether there were any.
  */
 async function learnClocks(engine: Engine, candidates: readonly Candidate[], signal: AbortSignal): Promise<boolean> {
-  const { memory, pass, connect, clock } = engine;
+  const { memory, pass } = engine;
   const unknown = new Map<string, IssuerSettings>();
-  for (const { job } of candidates) {
+  for (const { job, lineage } of candidates) {
     const { name, settings } = job.wanted.issuer;
-    const waits = pass.limits.tickets.get(job.wanted.name)?.by !== undefined;
-    if (waits && !memory.skews.has(settings.directory)) unknown.set(name, settings);
+    const ticket = pass.limits.tickets.get(job.wanted.name);
+    const needsClock = ticket !== undefined && (ticket.by !== undefined || lineage?.renewal?.window !== undefined);
+    if (needsClock && !memory.skews.has(settings.directory)) unknown.set(name, settings);
   }
-  const learn = async ([name, settings]: readonly [string, IssuerSettings]) => {
-    const deadline = clock.deadline(clockPatienceMs, signal);
-    const asker = { engine, issuer: connect.issuer(name, settings), signal: deadline.signal };
-    // If it does not answer, the certificates that need not wait report it.
-    await askDirectory(asker).catch(() => undefined);
-    deadline.done();
-  };
-  await Promise.all([...unknown].map(learn));
+  await Promise.all([...unknown].map(([name, settings]) => askClock(engine, { name, settings }, signal)));
   signal.throwIfAborted();
   return unknown.size > 0;
 }
@@ -85,7 +78,8 @@ export async function foretell(
 ): Promise<readonly Foretold[]> {
   const orders: Foretold[] = [];
   const now = engine.clock.now();
-  const due = candidates.filter(
+  const known = candidates.map(({ job, lineage }) => ({ job: atCa(engine, job), lineage }));
+  const due = known.filter(
     ({ job, lineage }) => lineage?.work?.step !== 'deploy' && whyDue(job.wanted, lineage, now, job) !== undefined,
   );
   const urlOf = onceForEach(

@@ -19,7 +19,7 @@ import { readAccount, rolloverOf } from '../ledger/account.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { checkChange } from '../looks/changed-settings.ts';
 import { noteOutcome } from '../memory/hooks-of-pass.ts';
-import { answers, forestalled, isHalfDone, type Job, refuseOthers, withNewSettings } from '../run/job.ts';
+import { answers, atCa, forestalled, isHalfDone, type Job, refuseOthers, withNewSettings } from '../run/job.ts';
 import type { Run } from '../run/run.ts';
 import { together } from '../run/wait.ts';
 import { type AskFirst, type AskWindow, decide } from './decision.ts';
@@ -88,7 +88,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const { node } = engine;
   const limit = await limitFor(engine, visit, { lineage, now: claim.now }, signal);
   const known = { lineage, isChecked: visit.isChecked === true, caHold, rollover, isDown, limit, node, now: claim.now };
-  const decision = decide(job, known);
+  const decision = decide(atCa(engine, job), known);
   if (decision.action === 'ask-window') return askWindow(engine, visit, { seen, decision, caHold }, signal);
   if (decision.action === 'take-lease') {
     const beginning = { ...decision.job, aim: decision.aim, newId: newVersionId(engine.random, claim.now) };

@@ -13,7 +13,7 @@ import {
   readLimits,
   refusalOf,
 } from '../ledger/limits.ts';
-import { jobOfToday } from '../run/job.ts';
+import { atCa, jobOfToday } from '../run/job.ts';
 import type { Visit } from './visit.ts';
 
 /** How long a certificate waits for its token within a pass, without a lane. It waits longer for the next pass. */
@@ -29,7 +29,7 @@ export async function limitFor(
   { lineage, now }: { readonly lineage: Lineage | undefined; readonly now: Date },
   signal: AbortSignal,
 ): Promise<LimitWait | undefined> {
-  const job = jobOfToday(visit.job, lineage);
+  const job = jobOfToday(atCa(engine, visit.job), lineage);
   if (!job || limitsOfIssuer(job.wanted.issuer.settings).length === 0) return undefined;
   const { work } = lineage ?? {};
   const sendsNoOrder = work?.step === 'deploy' || work?.order?.url !== undefined;

@@ -1,6 +1,8 @@
+import { shiftMsOf } from '../../core/ca/clock-skew.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Means } from '../../core/lineage/failure.ts';
 import { isOnlyOwing, type Lineage } from '../../core/lineage/lineage.ts';
+import { renewalMs } from '../../core/lineage/renewal.ts';
 import { type Identifier, sameIdentifiers } from '../../core/names/identifier.ts';
 import { isStagingName } from '../../core/names/identifiers.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
@@ -10,6 +12,7 @@ import { type RunHooks, withHooks } from '../../core/spec/hooks.ts';
 import { sameLimits, sameResult, sameSpec } from '../../core/spec/same-spec.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
+import type { Engine } from '../engine.ts';
 
 /** What a pass should do for one certificate. */
 export interface Job extends Means {
@@ -41,6 +44,8 @@ export interface Job extends Means {
   readonly only?: readonly string[];
   /** The interval until the next run; `atOnceMs` for a process that keeps running. */
   readonly nextRunMs?: number | undefined;
+  /** How far this machine's clock is ahead of the CA's, if that is known (`atCa`). */
+  readonly shiftMs?: number | undefined;
   /** No person is present to add records by hand. */
   readonly unattended?: boolean | undefined;
   /** The hooks of this run, in place of the certificate's own (`renew --deploy-hook`). */
@@ -54,6 +59,12 @@ export interface Job extends Means {
   /** Stores the secrets from flags and environment for later runs. */
   readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
 }
+
+/** Returns the job with what is known of the CA's clock. */
+export const atCa = ({ memory }: Pick<Engine, 'memory'>, job: Job): Job => {
+  const shiftMs = shiftMsOf(memory.skews.get(job.wanted.issuer.settings.directory));
+  return shiftMs === 0 && !job.shiftMs ? job : { ...job, shiftMs };
+};
 
 /** Returns the job with the currently stored settings, or undefined if the certificate was deleted. */
 export function jobOfToday(given: Job, lineage: Lineage | undefined): Job | undefined {
@@ -135,7 +146,7 @@ export function answers({ spec, last }: Lineage, { wanted, origin, force, redepl
 
 /** Reports whether a successful turn has not yet done what the job asks for. */
 export function isHalfDone(
-  { force, nextRunMs }: Job,
+  { force, nextRunMs, shiftMs }: Job,
   turn: {
     readonly found: Lineage | undefined;
     readonly now: Lineage;
@@ -146,9 +157,10 @@ export function isHalfDone(
   const { found, now, outcome, at } = turn;
   if (outcome.result === 'failed') return false;
   // The CA's renewal window turned out to be in the past: renew now (RFC 9773 §4.2).
-  const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= at.getTime();
+  const isPast = outcome.next !== undefined && Date.parse(outcome.next) <= at.getTime();
+  const isDue = isPast && (renewalMs(now, shiftMs) ?? 0) <= at.getTime();
   // The renewal may also have turned out to be unable to wait for the next run.
-  const isEarly = whyNow(now, at, nextRunMs) !== undefined;
+  const isEarly = whyNow(now, at, { nextRunMs, shiftMs }) !== undefined;
   if (outcome.result === 'unchanged' && (isDue || isEarly)) return true;
   // This turn only finished an interrupted deployment, but `force` asks for a new certificate.
   return force && now.current?.id === found?.current?.id;

@@ -2,13 +2,14 @@ import { longestRetryAfterMs } from '../../core/ca/retry-after.ts';
 import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
 import { isToComeMs } from '../../core/lineage/stored-time.ts';
 import { planLineage } from '../../core/plan/plan.ts';
+import type { NamedIssuer } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
 import type { Entry } from '../../ports/store.ts';
 import type { EngineProcess } from '../engine.ts';
 import type { CaHold } from '../ledger/ca-hold.ts';
 import { whatIsLeft } from '../pass/sweep.ts';
 import type { SeenCertificate } from '../path/window.ts';
-import type { Job } from '../run/job.ts';
+import { atCa, type Job } from '../run/job.ts';
 import { createIssuers, hashOf, longestMs, questionIn, type Summary, stateOf, summaryOf } from './summary.ts';
 import type { KnownCertificate } from './vitals.ts';
 
@@ -52,6 +53,8 @@ export interface SeenLineages {
   notAfterMs(name: string): number;
   /** The directories of the CAs of all that was seen. */
   readonly directories: ReadonlySet<string>;
+  /** The CAs that have suggested windows, by directory. */
+  readonly cas: ReadonlyMap<string, NamedIssuer>;
   /** Describes these certificates, stored or not. */
   known(names: Iterable<string>): Iterable<KnownCertificate>;
   /** Takes note of a document, and returns it; undefined if it does not exist. Fails with `store/corrupt`. */
@@ -119,6 +122,7 @@ export function createSeen(
   const again = new Set<string>();
   const isAgain = (name: string): boolean => again.has(name) && seen.get(name)?.summary.hasFailed === true;
   const directories = new Set<string>();
+  const cas = new Map<string, NamedIssuer>();
   const heldNames = new Set<string>();
 
   const laterMs = (askedMs: number, askAtMs: number, nowMs: number): number => {
@@ -166,6 +170,7 @@ export function createSeen(
     current: (name) => seen.get(name)?.summary.current,
     notAfterMs: (name) => seen.get(name)?.summary.notAfterMs ?? Number.NaN,
     directories,
+    cas,
     *known(names) {
       for (const name of names) yield describe(name);
     },
@@ -177,7 +182,8 @@ export function createSeen(
       const before = seen.get(name);
       const monotonicMs = clock.monotonicMs();
       const now = clock.now();
-      const job = declared().jobOf(name, lineage);
+      const given = declared().jobOf(name, lineage);
+      const job = given && atCa(engine, given);
       const checkMs = Date.parse(lineage.renewal?.checkAfter ?? '');
       const isAsked = before !== undefined && !Object.is(before.summary.checkMs, checkMs);
       const askedMs = isAsked ? monotonicMs : (before?.askedMs ?? Number.NEGATIVE_INFINITY);
@@ -193,6 +199,7 @@ export function createSeen(
         issuers,
       });
       if (summary.directory !== '') directories.add(summary.directory);
+      if (job && lineage.renewal?.window) cas.set(summary.directory, job.wanted.issuer);
       if (summary.isHeld) heldNames.add(name);
       else heldNames.delete(name);
       // Another process may have changed what the last try met.
@@ -266,7 +273,13 @@ export function createSeen(
       const isRetry = isAgain(name);
       again.delete(name);
       if (!job) return undefined;
-      const rules = { obeyBackoff: true, force: false, node, nextRunMs: job.nextRunMs };
+      const rules = {
+        obeyBackoff: true,
+        force: false,
+        node,
+        nextRunMs: job.nextRunMs,
+        shiftMs: atCa(engine, job).shiftMs,
+      };
       const { action, pending } = planLineage(job.wanted, lineage, clock.now(), rules);
       // A target's pause does not know of secrets; that of the certificate ends only if its own have changed.
       if (isRetry) return pending ? { ...job, obeyBackoff: false } : job;

@@ -1,9 +1,11 @@
 import { createBell } from '../../core/async/bell.ts';
+import { shiftMsOf } from '../../core/ca/clock-skew.ts';
 import { asFailure, isFailure } from '../../core/errors/errors.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { type Engine, inPass } from '../engine.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
+import { askClock } from '../looks/ca.ts';
 import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
@@ -62,6 +64,9 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   let declared: Declarations | undefined;
   /** Why the last turn failed. */
   let complaint: string | undefined;
+  /** The CAs that were asked for their time, and how far this clock is ahead of theirs, by directory URL. */
+  const clocksAsked = new Set<string>();
+  const shifts = new Map<string, number>();
   /** How far the wall clock was ahead of the monotonic one. */
   let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
 
@@ -102,10 +107,29 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   async function followClock(): Promise<void> {
     const aheadMs = clock.now().getTime() - clock.monotonicMs();
     if (Math.abs(aheadMs - clockAheadMs) > 1_000) {
+      engine.memory.skews.clear();
+      clocksAsked.clear();
       await scan();
       schedule(everything());
     }
     clockAheadMs = aheadMs;
+  }
+
+  /** Finds out how far this clock is from those of the CAs, and works out anew when to renew in their windows. */
+  async function followCas(): Promise<void> {
+    let isNews = false;
+    for (const [directory, issuer] of seen.cas) {
+      const skewMs = engine.memory.skews.get(directory);
+      if (skewMs === undefined && !clocksAsked.has(directory)) {
+        clocksAsked.add(directory);
+        void begin([], () => withPass((pass) => askClock(pass, issuer, signal)));
+      }
+      isNews ||= shiftMsOf(skewMs) !== (shifts.get(directory) ?? 0);
+      shifts.set(directory, shiftMsOf(skewMs));
+    }
+    if (!isNews) return;
+    await scan();
+    schedule(everything());
   }
 
   /** Looks again at what is declared in another way. */
@@ -236,6 +260,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   async function turn(): Promise<number> {
     await followClock();
     await readHolds();
+    await followCas();
     followDeclarations();
     // One document that the store cannot read does not stop the work on others.
     const failure = await lookAtChanged().catch((error: unknown) => ({ error }));

@@ -72,7 +72,7 @@ export function summaryOf(
   const question = job && questionOf(job, lineage);
   const neverAsks = current !== undefined && current.facts.ariId === undefined;
   const asked = question || neverAsks ? withCheck(lineage, now.getTime() + longestMs) : withCheck(lineage, laterMs);
-  const rules = { now, node, ...present({ lease, nextRunMs: job?.nextRunMs }) };
+  const rules = { now, node, ...present({ lease, nextRunMs: job?.nextRunMs, shiftMs: job?.shiftMs }) };
   const freeMs = wakeOf(wanted, asked, rules);
   const caHold = endOfCaHold(hold, lineage, now);
   const dueMs = caHold === undefined ? freeMs : wakeOf(wanted, asked, { ...rules, caHold });

@@ -95,7 +95,7 @@ export function liveYears(specs: readonly StoredSpec[], { days, seed = 1 }: { da
 
   function sleep(certificate: Certificate): void {
     const { renewal } = certificate.lineage!;
-    const times = [Date.parse(renewal!.at), earliestReasonMs(certificate.lineage!, undefined)];
+    const times = [Date.parse(renewal!.at), earliestReasonMs(certificate.lineage!, { nextRunMs: undefined })];
     wakeAt(certificate, Math.min(...times.filter((ms) => ms > nowMs)));
   }
 

@@ -88,6 +88,8 @@ export const failed = (facts: {
   readonly now: Date;
   /** The interval until the next run. What could not wait for that run was due. */
   readonly nextRunMs?: number | undefined;
+  /** How far this machine's clock is ahead of the CA's, if that is known. */
+  readonly shiftMs?: number | undefined;
 }): Transition =>
   whileHeld('failed', (began) => {
     const { error, now } = facts;
@@ -99,7 +101,9 @@ export const failed = (facts: {
     const failure = isForced ? failureOfForced(counted) : counted;
     const back = isToFetch ? undefined : settingsAfterFailure(lineage, failure, now);
     const resumable = workAfterFailure(lineage.work, error, facts.asked);
-    const isGivenUp = !isToFetch && (back !== undefined || isForced || !isToRetry(lineage, failure, now));
+    const isGivenUp =
+      !isToFetch &&
+      (back !== undefined || isForced || !isToRetry(lineage, { ...failure, shiftMs: facts.shiftMs }, now));
     const work = isGivenUp ? undefined : resumable;
     const stones = tombstonesAfter(lineage, facts.left, now);
     const { work: over, failure: _before, credentials, ...rest } = lineage;
@@ -163,6 +167,8 @@ export const waited = (facts: {
   readonly now: Date;
   /** The interval until the next run. What could not wait for that run was due. */
   readonly nextRunMs?: number | undefined;
+  /** How far this machine's clock is ahead of the CA's, if that is known. */
+  readonly shiftMs?: number | undefined;
 }): Transition =>
   whileHeld('waited', (lineage) => {
     const { work, ...rest } = lineage;
@@ -208,11 +214,14 @@ function withFinalized(
 /** Reports whether the certificate was not due by itself, so that only a person asked for a new one. */
 const wasOnlyForced = (
   { work, ...lineage }: Held,
-  { now, nextRunMs }: { readonly now: Date; readonly nextRunMs?: number | undefined },
-): boolean => work.step !== 'deploy' && whyDue(lineage.spec, lineage, now, { force: false, nextRunMs }) === undefined;
+  {
+    now,
+    ...facts
+  }: { readonly now: Date; readonly nextRunMs?: number | undefined; readonly shiftMs?: number | undefined },
+): boolean => work.step !== 'deploy' && whyDue(lineage.spec, lineage, now, { ...facts, force: false }) === undefined;
 
 /** Reports whether `renew` tries again before the renewal time, or no renewal time exists. */
-const isToRetry = ({ work, ...lineage }: Held, failure: Failure, now: Date): boolean =>
+const isToRetry = ({ work, ...lineage }: Held, failure: Parameters<typeof isRetried>[2], now: Date): boolean =>
   work.step === 'deploy' || isRetried(lineage.spec, lineage, failure, now);
 
 /** Returns the work to resume after a failure, or undefined if newOrder was never sent. */

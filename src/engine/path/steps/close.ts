@@ -69,7 +69,7 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   const now = engine.clock.now();
   const { before } = holding.work;
   const { asked, mayBeIssued } = learned;
-  const end = failed({ error, asked, mayBeIssued, left, now, nextRunMs: job.nextRunMs });
+  const end = failed({ error, asked, mayBeIssued, left, now, nextRunMs: job.nextRunMs, shiftMs: job.shiftMs });
   await closeInTime(run, end, after(holding.lineage, end) === undefined);
   const { lineage } = holding;
   const { current } = lineage;
@@ -86,7 +86,8 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   if (!failure) return outcome;
   const next = nextTry(wanted, lineage, failure);
   const isForced = lineage.failure?.forced === true;
-  if (current && (isForced || !isRetried(wanted, lineage, failure, now))) return { ...outcome, next, notDue: true };
+  if (current && (isForced || !isRetried(wanted, lineage, { ...failure, shiftMs: job.shiftMs }, now)))
+    return { ...outcome, next, notDue: true };
   return { ...outcome, next: current && Date.parse(next) < now.getTime() ? now.toISOString() : next };
 }
 
@@ -101,7 +102,7 @@ export function closeStopped(run: Run, left: readonly Tombstone[]): Promise<void
  * is one afterwards.
  */
 export async function closeWaiting(run: Run, left: readonly Tombstone[]): Promise<Lineage | undefined> {
-  const end = waited({ left, now: run.engine.clock.now(), nextRunMs: run.job.nextRunMs });
+  const end = waited({ left, now: run.engine.clock.now(), nextRunMs: run.job.nextRunMs, shiftMs: run.job.shiftMs });
   const isForgotten = after(run.holding.lineage, end) === undefined;
   await closeInTime(run, end, isForgotten);
   return isForgotten ? undefined : run.holding.lineage;

@@ -8,9 +8,11 @@ import { isHeldBack } from '../../../core/lineage/revocation.ts';
 import { isToCome } from '../../../core/lineage/stored-time.ts';
 import type { NamedIssuer, StoredSpec } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
+import type { Issuer } from '../../../ports/issuer.ts';
 import { report } from '../../engine.ts';
 import { type CaHold, endOfCaHold } from '../../ledger/ca-hold.ts';
-import { ask } from '../../run/ask.ts';
+import { noteSkew } from '../../looks/ca.ts';
+import { type Asker, ask } from '../../run/ask.ts';
 import type { Run } from '../../run/run.ts';
 
 /** A certificate whose window is asked for. */
@@ -78,6 +80,7 @@ export async function askForWindow(asked: Asked): Promise<Renewal | undefined> {
     const issuer = engine.connect.issuer(named.name, named.settings);
     const asker = { engine, issuer, signal: deadline.signal };
     const answer = await ask(asker, () => issuer.renewalInfo(ariId, deadline.signal), { budgetMs: askMs });
+    await noteClock(asker);
     if (!answer) return renewalWithoutAnswer(current, renewalByLifetime(current), now);
     const renewal = renewalByWindow(current, answer, before, clock.now(), engine.random.number());
     if (renewal.source === 'lifetime') {
@@ -98,6 +101,12 @@ export async function askForWindow(asked: Asked): Promise<Renewal | undefined> {
   } finally {
     deadline.done();
   }
+}
+
+/** Takes note of the CA's clock: the window that it has answered is by that. */
+async function noteClock({ engine, issuer, signal }: Asker & { readonly issuer: Issuer }): Promise<void> {
+  const { clockSkewMs } = await issuer.directory(signal).catch(() => ({ clockSkewMs: undefined }));
+  if (clockSkewMs !== undefined) noteSkew(engine, issuer.directoryUrl, clockSkewMs);
 }
 
 /**
