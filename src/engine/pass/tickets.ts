@@ -62,13 +62,17 @@ async function learnClocks(engine: Engine, candidates: readonly Candidate[], sig
   for (const { job, lineage } of candidates) {
     const { name, settings } = job.wanted.issuer;
     const ticket = pass.limits.tickets.get(job.wanted.name);
-    const needsClock = ticket !== undefined && (ticket.by !== undefined || lineage?.renewal?.window !== undefined);
+    const needsClock = ticket !== undefined && (ticket.by !== undefined || isUntriedInWindow(lineage));
     if (needsClock && !memory.skews.has(settings.directory)) unknown.set(name, settings);
   }
   await Promise.all([...unknown].map(([name, settings]) => askClock(engine, { name, settings }, signal)));
   signal.throwIfAborted();
   return unknown.size > 0;
 }
+
+/** Reports whether a window may have begun for a certificate. After a failure, its CA is left alone during the pause. */
+const isUntriedInWindow = (lineage: Lineage | undefined): boolean =>
+  lineage?.renewal?.window !== undefined && lineage.failure === undefined;
 
 /** Works out the tickets of a pass. Returns its orders, and whether each can be made at once. */
 export async function foretell(

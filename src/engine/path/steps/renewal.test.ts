@@ -32,6 +32,7 @@ const ask = (
     connect: {
       issuer: () => ({
         directoryUrl: testSpec.issuer.settings.directory,
+        directory: async () => ({ clockSkewMs: 120_000 }),
         renewalInfo: () => {
           asked += 1;
           return answer();
@@ -62,9 +63,12 @@ describe('the question for the renewal window', () => {
   };
 
   it('is asked although a limit holds orders: the window may have been moved because of a revocation', async () => {
-    const { kept, asked } = await ask(held('acme/rate-limited', later(10_000)), revoked);
+    const memory = createMemory(clock);
+    const { kept, asked } = await ask(held('acme/rate-limited', later(10_000)), revoked, memory);
     expect(asked).toBe(1);
     expect(kept).toMatchObject({ source: 'ari', at: '2026-02-28T00:00:00.000Z' });
+    // Its answer tells the CA's time, too.
+    expect([...memory.skews.values()]).toEqual([120_000]);
   });
 
   it.each([
