@@ -29,6 +29,8 @@ export async function createFollower(
   let { cursor } = await store.changes('lineage', undefined, signal);
   let hasFailed = false;
   const aheadMs = () => clock.now().getTime() - clock.monotonicMs();
+  /** How far the wall clock was ahead of the monotonic one when the loop last turned. */
+  let takenAheadMs = aheadMs();
 
   async function look(until: AbortSignal): Promise<void> {
     try {
@@ -48,6 +50,7 @@ export async function createFollower(
 
   return {
     take() {
+      takenAheadMs = aheadMs();
       const taken = [...names];
       names.clear();
       return taken;
@@ -57,13 +60,10 @@ export async function createFollower(
     },
     wake: () => ring(),
     async follow(until) {
-      let beforeMs = aheadMs();
       while (!until.aborted) {
         await clock.sleep(everyMs, until).catch(() => undefined);
         if (until.aborted) return;
-        const nowMs = aheadMs();
-        if (Math.abs(nowMs - beforeMs) > jumpMs) ring();
-        beforeMs = nowMs;
+        if (Math.abs(aheadMs() - takenAheadMs) > jumpMs) ring();
         await look(until);
       }
     },
