@@ -58,12 +58,15 @@ export function createIssuer(options: IssuerOptions): Issuer {
   });
   const resources = createDirectory(directoryUrl, requests, options.clock);
   /**
-   * Reports whether to check a wrong clock again. A wrong clock stops every order, so otherwise no response would show
-   * that it was corrected.
+   * Reports whether to compare the clocks again: this one has jumped, or it was wrong. A wrong clock stops every order,
+   * so otherwise no response would show that it was corrected.
    */
   const isSkewDoubtful = () => {
-    const { ms, atMs } = requests.clockSkew() ?? { ms: 0, atMs: 0 };
-    return Math.abs(ms) > longestSkewMs && options.clock.monotonicMs() - atMs > skewAgainMs;
+    const known = requests.clockSkew();
+    if (!known) return false;
+    const passedMs = options.clock.monotonicMs() - known.atMs;
+    const jumpMs = options.clock.now().getTime() - known.wallMs - passedMs;
+    return Math.abs(jumpMs) > longestSkewMs || (Math.abs(known.ms) > longestSkewMs && passedMs > skewAgainMs);
   };
 
   return {

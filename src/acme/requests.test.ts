@@ -380,6 +380,12 @@ describe('the directory', () => {
     await clock.advance(11_000);
     await skew();
     expect(ca.count('/directory')).toBe(2);
+    // A clock that was just set has nothing to do with what was known.
+    for (const ahead of [86_400_000, 0]) {
+      clock.set(new Date(clock.now().getTime() + ahead - aheadMs));
+      aheadMs = ahead;
+      expect(await skew()).toBe(ahead);
+    }
   });
 
   const { newOrder: _, ...withoutNewOrder } = directoryBody;

@@ -66,9 +66,9 @@ export interface Requests {
   change(url: string, payload: unknown, ask: SignedAsk): Promise<Answer>;
   /**
    * Returns how far this machine's clock was ahead of the CA's at the last response with a Date, and when that was on
-   * the monotonic clock. Returns undefined if no response had a Date.
+   * the monotonic clock and on this machine's. Returns undefined if no response had a Date.
    */
-  clockSkew(): { readonly ms: number; readonly atMs: number } | undefined;
+  clockSkew(): { readonly ms: number; readonly atMs: number; readonly wallMs: number } | undefined;
   /** Reports whether the CA did not respond to the last few exchanges of any kind. */
   isSilent(): boolean;
   /** Runs the code that reads a response, and names the request if that fails. */
@@ -108,8 +108,8 @@ export function createRequests(options: RequestsOptions): Requests {
       });
       unanswered = 0;
       const answer = toAnswer(request.url, response, clock.now());
-      if (answer.sentAt)
-        skew = { ms: answer.receivedAt.getTime() - answer.sentAt.getTime(), atMs: clock.monotonicMs() };
+      const wallMs = answer.receivedAt.getTime();
+      if (answer.sentAt) skew = { ms: wallMs - answer.sentAt.getTime(), atMs: clock.monotonicMs(), wallMs };
       return answer;
     } catch (error) {
       if (isFailure(error, 'network/too-large'))
