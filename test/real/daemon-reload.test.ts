@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
 import { startDaemon } from '../support/daemon.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   type Bench,
   changeCertificate,
@@ -101,7 +102,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run, while its f
     expect(await daemon.stop()).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it('says which secret file is missing or gone, and goes on once it is there', async () => {
+  itDrawn('says which secret file is missing or gone, and goes on once it is there', async () => {
     const { home, file } = await homeOverDns((path) => ({ secret: `file:${path}` }));
     const { secret } = await bench.bind.rotate();
     await rm(file, { force: true });
