@@ -4,7 +4,14 @@ import type { Wishes } from '../../src/core/spec/spec.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca/problem.ts';
 import { passing } from '../support/passing-time.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  beginIssue,
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob,
+  simulatedSpec,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const names = ['a.test', 'b.test', 'c.test'];
@@ -225,7 +232,7 @@ describe('a validation that is running when its process dies', () => {
         },
       });
       const wishes = onFailedName ? { onFailedName } : {};
-      void issue(world.replica(1), job(wishes), signal);
+      beginIssue(world.replica(1), job(wishes), signal);
       const accepted = async () => {
         while (world.ca.accepted('challenge') < names.length) await world.clock.sleep(10, signal);
       };

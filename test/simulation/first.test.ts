@@ -7,7 +7,9 @@ import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
+import { passing } from '../support/passing-time.ts';
 import {
+  beginIssue,
   createSimulatedWorld,
   dayMs,
   issue,
@@ -38,14 +40,15 @@ const keepIn =
 
 /** A process that is killed when it has the lease and sets up its solver. */
 async function killedAfterLease(world: World, jobs: Job): Promise<void> {
-  await new Promise<void>((killed) => {
+  const killed = new Promise<void>((done) => {
     const solver = () => {
       world.dead.add(1);
-      killed();
+      done();
       return new Promise<never>(() => {});
     };
-    void issue(world.replica(1, { solver }), jobs, signal);
+    beginIssue(world.replica(1, { solver }), jobs, signal);
   });
+  await passing(world.clock, killed);
   expect((await world.readLineage())?.work).toMatchObject({ step: 'lease', order: {} });
 }
 

@@ -19,6 +19,7 @@ import type { Settings } from '../support/acme-ca.ts';
 import { reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import {
+  beginIssue,
   createSimulatedWorld,
   dayMs,
   issue,
@@ -274,8 +275,8 @@ describe('a process that is killed', () => {
     // Its record would have another end a day later.
     const more = { persistMs: 100 * dayMs };
     const first = world.replica(100, { solver: world.solver({ ...more, provider: deadly }) });
-    void issue(first, job(names('example.com')), signal).catch(() => undefined);
-    await dying;
+    beginIssue(first, job(names('example.com')), signal);
+    await passing(world.clock, dying);
     const [intended] = (await world.readLineage())?.kept ?? [];
     expect(intended).toMatchObject({ intended: true, name: at });
     world.dead.add(100);

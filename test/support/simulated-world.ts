@@ -261,6 +261,11 @@ export const simulatedJob = (
   rules: { readonly obeyBackoff?: boolean; readonly force?: boolean } = {},
 ) => ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, ...rules }) as const;
 
+/** Begins a job that is killed later, so it never ends. Time passes only as far as the test lets it pass. */
+export function beginIssue(engine: Engine, job: Job, signal: AbortSignal): void {
+  reconcile(engine, [job], signal).catch(() => undefined);
+}
+
 /** Does one job, like a pass over it alone, while the time of its world passes. */
 export async function issue(engine: Engine, job: Job, signal: AbortSignal): Promise<Outcome> {
   // Every simulated world runs on a fake clock.
