@@ -106,7 +106,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     },
     'a zone whose name servers cannot be found': {
       args: async () => [
-        ...['-d', name, '--dns', 'rfc2136', '--dns-option', `server=${await nowhere()}`],
+        ...['-d', '*.example.test', '--name', name, '--dns', 'rfc2136', '--dns-option', `server=${await nowhere()}`],
         ...['--dns-option', `keyName=${bind.key.name}`, ...fromPebble()],
       ],
       env: () => ({ CERTFLEET_RFC2136_SECRET: bind.key.secret }),
