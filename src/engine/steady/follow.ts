@@ -3,11 +3,10 @@ import type { EngineProcess } from '../engine.ts';
 import { complain } from './complain.ts';
 import type { Changes } from './surroundings.ts';
 import type { VitalsLog } from './vitals.ts';
+import { aheadMsOf, isJump } from './wall-clock.ts';
 
 /** How often a process looks for what others have changed. */
 const everyMs = 5_000;
-/** How far the wall clock moves at once if somebody sets it, or the machine has slept. */
-const jumpMs = 1_000;
 
 /** Follows the lineages of a store, and the wall clock. */
 export interface Follower extends Changes {
@@ -28,9 +27,8 @@ export async function createFollower(
   let ring = () => {};
   let { cursor } = await store.changes('lineage', undefined, signal);
   let hasFailed = false;
-  const aheadMs = () => clock.now().getTime() - clock.monotonicMs();
   /** How far the wall clock was ahead of the monotonic one when the loop last turned. */
-  let takenAheadMs = aheadMs();
+  let takenAheadMs = aheadMsOf(clock);
 
   async function look(until: AbortSignal): Promise<void> {
     try {
@@ -50,7 +48,7 @@ export async function createFollower(
 
   return {
     take() {
-      takenAheadMs = aheadMs();
+      takenAheadMs = aheadMsOf(clock);
       const taken = [...names];
       names.clear();
       return taken;
@@ -63,7 +61,7 @@ export async function createFollower(
       while (!until.aborted) {
         await clock.sleep(everyMs, until).catch(() => undefined);
         if (until.aborted) return;
-        if (Math.abs(aheadMs() - takenAheadMs) > jumpMs) ring();
+        if (isJump(takenAheadMs, aheadMsOf(clock))) ring();
         await look(until);
       }
     },

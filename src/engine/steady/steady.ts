@@ -16,6 +16,7 @@ import { createLooker } from './looker.ts';
 import { gatherMs, restAfter, restMs } from './rest.ts';
 import { createSeen, type Declarations } from './seen.ts';
 import type { Surroundings } from './surroundings.ts';
+import { aheadMsOf, isJump } from './wall-clock.ts';
 
 /** A store that cannot be read is tried again after this time. */
 const pauseMs = 5_000;
@@ -68,7 +69,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   const clocksAsked = new Set<string>();
   const shifts = new Map<string, number>();
   /** How far the wall clock was ahead of the monotonic one. */
-  let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
+  let clockAheadMs = aheadMsOf(clock);
 
   const everything = (): Iterable<string> => new Set([...world.declared().names(), ...seen.names()]);
 
@@ -105,8 +106,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
 
   /** Looks again at everything once the wall clock has jumped: what a wrong clock has put off may be due at once. */
   async function followClock(): Promise<void> {
-    const aheadMs = clock.now().getTime() - clock.monotonicMs();
-    if (Math.abs(aheadMs - clockAheadMs) > 1_000) {
+    const aheadMs = aheadMsOf(clock);
+    if (isJump(clockAheadMs, aheadMs)) {
       engine.memory.skews.clear();
       clocksAsked.clear();
       await scan();
