@@ -1,6 +1,6 @@
 import { configurationStamp, stampOf } from '../config/file/stamp.ts';
 import { createBell } from '../core/async/bell.ts';
-import { orAborted, untilAny } from '../core/async/on-abort.ts';
+import { orAborted } from '../core/async/on-abort.ts';
 import { asFailure, type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
@@ -87,17 +87,15 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
 
   /** Waits for something that is read until its time is over, which fails, or the signal aborts. */
   async function inTime<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
-    const late = new AbortController();
-    const over = new AbortController();
-    const reason = `it was not read within ${readMs / 1_000} seconds`;
-    void clock.sleep(readMs, over.signal).then(
-      () => late.abort(fail('config/unreadable', { file: source.file, reason })),
-      () => undefined,
-    );
+    const deadline = clock.deadline(readMs, signal);
     try {
-      return await untilAny([signal, late.signal], (until) => orAborted(reading, until));
+      return await orAborted(reading, deadline.signal);
+    } catch (error) {
+      if (!deadline.expired) throw error;
+      const reason = `it was not read within ${readMs / 1_000} seconds`;
+      throw fail('config/unreadable', { file: source.file, reason });
     } finally {
-      over.abort();
+      deadline.done();
     }
   }
 
