@@ -1,4 +1,4 @@
-import { orAborted, untilAny } from '../core/async/on-abort.ts';
+import { aborted, orAborted, untilAny } from '../core/async/on-abort.ts';
 import { asFailure } from '../core/errors/errors.ts';
 import type { Vitals } from '../engine/steady/vitals.ts';
 import type { World } from '../ports/world.ts';
@@ -56,13 +56,11 @@ export async function tellSystemd(options: SystemdOptions, signal: AbortSignal):
     if (isReady) await tell('--ready');
   });
   const tellEnd = async () => {
-    await untilAny([signal, stopping], (ended) => orAborted(forever, ended).catch(() => undefined));
+    await untilAny([signal, stopping], aborted);
     if (stopping.aborted) await tell('--stopping');
   };
   await Promise.all([keepAlive(), tellEnd()]);
 }
-
-const forever = new Promise<void>(() => {});
 
 /** How long the process may be silent; infinite if systemd does not watch it. */
 function watchdogMs(env: SystemdOptions['env'], pid: number): number {

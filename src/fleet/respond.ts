@@ -1,4 +1,4 @@
-import { onAbort } from '../core/async/on-abort.ts';
+import { aborted } from '../core/async/on-abort.ts';
 import { fail } from '../core/errors/errors.ts';
 import { partsOf } from '../core/spec/spec-parts.ts';
 import { healthOf } from '../daemon/health.ts';
@@ -59,7 +59,7 @@ export async function respond(
         report(process, { level: 'info', event: 'log', message });
         vitals.ready();
         ready();
-        return until.aborted ? Promise.resolve() : new Promise((ended) => void onAbort(until, ended));
+        return aborted(until);
       },
       signal,
     );

@@ -34,6 +34,10 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
   });
 }
 
+/** Resolves once the signal aborts. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  signal.aborted ? Promise.resolve() : new Promise((resolve) => void onAbort(signal, resolve));
+
 /**
  * Calls `run` with a signal that aborts as soon as any of the given signals does. `AbortSignal.any` would leave an
  * entry on each of them, which a process that runs for months would accumulate.
