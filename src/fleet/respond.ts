@@ -1,13 +1,12 @@
 import { aborted } from '../core/async/on-abort.ts';
 import { fail } from '../core/errors/errors.ts';
 import { partsOf } from '../core/spec/spec-parts.ts';
-import { healthOf } from '../daemon/health.ts';
 import { placeOfResponder, serveHealth } from '../daemon/health-server.ts';
 import { tellSystemd } from '../daemon/systemd.ts';
 import { inPass, report } from '../engine/engine.ts';
 import { joinPeers } from '../engine/steady/peers.ts';
 import { createVitals } from '../engine/steady/vitals.ts';
-import { withParts } from './parts.ts';
+import { edgesOf, withParts } from './parts.ts';
 import type { RunningFleet } from './run.ts';
 import { readAll } from './stored.ts';
 
@@ -22,7 +21,7 @@ export async function respond(
 ): Promise<void> {
   const { composed, settings } = fleet;
   const { process, configuration } = composed;
-  const { clock, node, reporter } = process;
+  const { clock } = process;
   const stored = await inPass(process, (engine) => readAll({ settings: settings(), composed, engine }, signal));
   const used = [...stored.values()].flatMap((found) => (found instanceof Error ? [] : partsOf(found.spec)));
   const solvers = [...Object.values(settings().solvers), ...used.map(({ solver }) => solver)];
@@ -31,8 +30,7 @@ export async function respond(
   const everyMs = process.limits.leaseTtlMs / 3;
   const vitals = createVitals(clock);
   const peers = await joinPeers(process, { role: 'responder', vitals, everyMs, configuration }, signal);
-  const health = () => healthOf(vitals, clock.monotonicMs(), signal.aborted);
-  const edges = { ...fleet, vitals, health, node, reporter, stopping: signal };
+  const edges = edgesOf(fleet, vitals, signal);
   const ownPlace = { ...edges, settings: () => placeOfResponder(fleet.env) };
 
   /** It has no loop, but its event loop turns. */

@@ -4,7 +4,6 @@ import { usualLookTimes } from '../core/node/look-times.ts';
 import { atOnceMs } from '../core/plan/schedule.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
-import { healthOf } from '../daemon/health.ts';
 import { serveHealth } from '../daemon/health-server.ts';
 import { sendHeartbeats } from '../daemon/heartbeat.ts';
 import { tellSystemd } from '../daemon/systemd.ts';
@@ -18,7 +17,7 @@ import { createVitals } from '../engine/steady/vitals.ts';
 import { createWatch } from '../engine/steady/watch.ts';
 import type { RunRequest } from '../fleet.ts';
 import type { World } from '../ports/world.ts';
-import { withParts } from './parts.ts';
+import { edgesOf, withParts } from './parts.ts';
 import { reloadOf } from './reload.ts';
 import { madeOfFlags, type Wanted } from './wanted.ts';
 
@@ -47,9 +46,7 @@ export async function run(
   const joining: Joining = { role: 'node', vitals, everyMs, configuration };
   const peers = await joinPeers(process, joining, signal);
   const reload = reloadOf(fleet, source, changes.wake);
-  const health = () => healthOf(vitals, process.clock.monotonicMs(), signal.aborted);
-  const { node, reporter } = process;
-  const edges = { ...fleet, vitals, health, node, reporter, stopping: signal };
+  const edges = edgesOf(fleet, vitals, signal);
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
