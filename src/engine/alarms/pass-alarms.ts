@@ -109,7 +109,7 @@ function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
         await tell(engine, own, { conditions: [], covers: () => true }, signal);
       } catch (error) {
         signal.throwIfAborted();
-        warn(engine, error);
+        warnOfAlarms(engine, error);
         await failed(error, signal);
       }
     },
@@ -125,7 +125,7 @@ async function tellOfStore(
 ): Promise<void> {
   if (signal.aborted || !isFailure(error) || !error.code.startsWith('store/')) return;
   const look = { conditions: [storeCondition(engine.node, error)], covers: () => true };
-  await tell(engine, own, look, signal).catch((reason: unknown) => warn(engine, reason));
+  await tell(engine, own, look, signal).catch((reason: unknown) => warnOfAlarms(engine, reason));
 }
 
 /**
@@ -159,7 +159,8 @@ async function tell(
   await alarms.send(signal);
 }
 
-function warn(engine: Engine, error: unknown): void {
+/** Reports that the alarms could not be kept. */
+export function warnOfAlarms(engine: Pick<Engine, 'reporter' | 'clock'>, error: unknown): void {
   const { code, message } = asFailure(error);
   report(engine, { level: 'warn', event: 'log', message: `could not keep the alarms: ${message}`, data: { code } });
 }

@@ -15,8 +15,8 @@ import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { createAlarms } from '../alarms/alarms.ts';
 import { createStoreBook } from '../alarms/book.ts';
-import { createOwnAlarms } from '../alarms/pass-alarms.ts';
-import { type EngineProcess, report } from '../engine.ts';
+import { createOwnAlarms, warnOfAlarms } from '../alarms/pass-alarms.ts';
+import type { EngineProcess } from '../engine.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
 import type { Peers } from './peers.ts';
 import type { Declarations } from './seen.ts';
@@ -172,12 +172,10 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
       if (run === lookAtAll) complained = undefined;
     } catch (error) {
       if (signal.aborted) return;
-      const { code, message } = asFailure(error);
+      const { message } = asFailure(error);
       // It is the same failure until a look succeeds.
-      if (complained === message) return;
+      if (complained !== message) warnOfAlarms(engine, error);
       complained = message;
-      const text = `could not keep the alarms: ${message}`;
-      report(engine, { level: 'warn', event: 'log', message: text, data: { code } });
     }
   }
 
