@@ -1,11 +1,10 @@
 import type { AlarmNews } from '../../../src/core/alarm/alarm.ts';
 import { fail } from '../../../src/core/errors/errors.ts';
-import type { Lineage } from '../../../src/core/lineage/lineage.ts';
 import { sameSpec } from '../../../src/core/spec/same-spec.ts';
-import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { Notifier } from '../../../src/ports/notifier.ts';
 import type { Gate } from './gate.ts';
 import type { Process } from './process.ts';
+import type { WatchedWorld } from './punctual.ts';
 import { dayMs, hourMs, type Incident, minuteMs, type Scenario, startMs } from './scenario.ts';
 
 /** How long something lasts before it must have been told. */
@@ -26,16 +25,7 @@ export interface AlarmChecks {
   readonly counts: { readonly opened: number; readonly repeated: number; readonly resolved: number };
 }
 
-export function createAlarmChecks(
-  { incidents }: Pick<Scenario, 'incidents'>,
-  world: {
-    readonly nowMs: () => number;
-    readonly later: (ms: number, run: () => void) => void;
-    readonly wanted: ReadonlyMap<string, StoredSpec>;
-    readonly lineageOf: (name: string) => Lineage | undefined;
-    readonly violate: (what: string) => void;
-  },
-): AlarmChecks {
+export function createAlarmChecks({ incidents }: Pick<Scenario, 'incidents'>, world: WatchedWorld): AlarmChecks {
   const { nowMs, violate } = world;
   /** When each open alarm was last told. */
   const open = new Map<string, number>();

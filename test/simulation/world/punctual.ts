@@ -26,15 +26,18 @@ export interface Punctuality {
   isHindered(name: string, fromMs: number): boolean;
 }
 
+/** What a check that goes on for as long as a world needs of it. */
+export interface WatchedWorld {
+  readonly nowMs: () => number;
+  readonly later: (ms: number, run: () => void) => void;
+  readonly wanted: ReadonlyMap<string, StoredSpec>;
+  readonly lineageOf: (name: string) => Lineage | undefined;
+  readonly violate: (what: string) => void;
+}
+
 export function createPunctuality(
   scenario: Pick<Scenario, 'incidents' | 'limits' | 'specs'>,
-  world: {
-    readonly nowMs: () => number;
-    readonly later: (ms: number, run: () => void) => void;
-    readonly wanted: ReadonlyMap<string, StoredSpec>;
-    readonly lineageOf: (name: string) => Lineage | undefined;
-    readonly violate: (what: string) => void;
-  },
+  world: WatchedWorld,
 ): Punctuality {
   const { nowMs, wanted } = world;
   const hasLimits = Object.keys(scenario.limits).length > 0 || scenario.specs.length > mostAtOnce;
