@@ -1,10 +1,8 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { startAcmeCa } from '../support/acme-ca.ts';
 import { startDaemon } from '../support/daemon.ts';
-import { buildCertfleet, type Home, movedClock, readLineage, rewriteLineage, succeeded } from '../support/e2e.ts';
-import { temporaryFolder, until } from '../support/service.ts';
+import { readLineage, rewriteLineage } from '../support/e2e.ts';
+import { startMovedClockHome } from '../support/moved-clock-home.ts';
+import { until } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -12,26 +10,7 @@ stopAllAfterwards();
 const dayMs = 86_400_000;
 
 it('orders nothing while its clock is a day ahead or behind, and at once what is due when it is right again', async () => {
-  const folder = await temporaryFolder('daemon-clock');
-  const [certfleet, clock, ca] = await Promise.all([
-    buildCertfleet(),
-    movedClock(),
-    startAcmeCa({ settings: { validate: async () => undefined } }),
-  ]);
-  const [config, store] = [join(folder, 'certfleet.yaml'), join(folder, 'store')];
-  const names = ['a', 'b', 'c'];
-  await writeFile(
-    config,
-    JSON.stringify({
-      store: { type: 'file', path: store },
-      issuers: { own: { directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true, test: true } },
-      solvers: { hook: { type: 'command', challenge: 'http-01', present: 'true', cleanup: 'true' } },
-      certificates: names.map((name) => ({ name, identifiers: [`${name}.example.test`] })),
-      preflight: { resolvers: ['127.0.0.1:1'] },
-    }),
-  );
-  const run: Home['certfleet'] = (args, options) => certfleet([...args, '--config', config], { clock, ...options });
-  succeeded(await run(['issue']));
+  const { ca, clock, store, names, run } = await startMovedClockHome();
   const daemon = startDaemon({ certfleet: run }, { clock });
   await daemon.saw('"run.ready"');
   const dueAt = (name: string, ms: number) =>
