@@ -107,7 +107,7 @@ export const plainHeaders = () =>
     .default({})
     .meta({ title: 'More headers, without secrets', examples: [{ 'X-Cluster': 'west' }] });
 
-/** A secret option: an address with a token in it, so that whoever knows it can send messages. */
+/** A secret option: an address with a token in it, so that anyone who knows it can send messages. */
 export const secretUrl = (title: string, named: Named = {}) =>
   // A check of the configuration does not read the secret.
   secret(title, named).refine((url) => url.reveal() === '' || isWebUrl(url.reveal()), {

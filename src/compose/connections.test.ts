@@ -225,7 +225,7 @@ const listens = (port: number): Promise<boolean> =>
     socket.on('error', () => answer(false));
   });
 
-/** A port that nobody has. */
+/** Returns a free port. */
 const freePort = (): Promise<number> =>
   new Promise((found) => {
     const server = createServer().listen(0, '127.0.0.1', () => {

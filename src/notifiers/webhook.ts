@@ -22,7 +22,7 @@ export default defineNotifier({
   since: '0.1.0',
   options: z.strictObject({
     url: secretUrl('Where each message is sent, with POST').describe(
-      'A secret, because whoever knows such an address can send messages.',
+      'A secret, because anyone who knows such an address can send messages.',
     ),
     body: z
       .union([z.string().min(1), z.record(z.string(), z.unknown())], { error: 'expected a text or an object' })

@@ -33,7 +33,7 @@ const lives: readonly (readonly [
   steps: readonly (readonly [hours: number, conditions: string, message: string, open?: string])[],
 ])[] = [
   [
-    'one is told once, repeated each day, and resolved after two good looks',
+    'one is sent once, repeated each day, and resolved after two good looks',
     steadyRhythm,
     [
       [0, 'a', '+a'],
@@ -62,7 +62,7 @@ const lives: readonly (readonly [
     ],
   ],
   [
-    'what ends before its message is made is never told',
+    'what ends before its message is made is never sent',
     steadyRhythm,
     [
       [0, 'a', '+a'],
@@ -73,7 +73,7 @@ const lives: readonly (readonly [
     ],
   ],
   [
-    'what is over before the next message is open no longer, and told with that message',
+    'what is over before the next message is open no longer, and sent with that message',
     steadyRhythm,
     [
       [0, 'a', '+a'],
@@ -83,7 +83,7 @@ const lives: readonly (readonly [
     ],
   ],
   [
-    'what is over and comes back between two messages is told by neither',
+    'what is over and comes back between two messages is in neither',
     steadyRhythm,
     [
       [0, 'a', '+a'],

@@ -84,7 +84,7 @@ describe('a missing node', () => {
   const told = (document: ReplicaDocument, ms: number) =>
     toldMissing(document, absenceOf({ node: 'n', document }, at(ms))!, at(ms))!;
 
-  it('is told once', () => {
+  it('raises one alarm', () => {
     const once = told(run, hourMs);
     expect(once.missingTold).toEqual({ what: 'node', at: at(hourMs).toISOString() });
     expect(told(once, 2 * hourMs)).toBeUndefined();

@@ -94,7 +94,7 @@ export function idleOf(
   const { outcome, now, nextRunMs } = pass;
   if (!current || !renewal?.checkAfter || outcome.result !== 'unchanged' || outcome.message !== notDue)
     return undefined;
-  // An incident of the CA is told as long as its page is there.
+  // An incident of the CA is reported for as long as its page is there.
   if (renewal.explanationUrl !== undefined) return undefined;
   const mayRest =
     hasOnly(lineage, fields) &&

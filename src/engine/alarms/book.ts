@@ -30,7 +30,7 @@ export const createStoreBook = (engine: Pick<EngineProcess, 'store' | 'reporter'
       return { document: decodeAlarms(entry.bytes, store.location), revision: entry.revision };
     } catch (error) {
       if (!isFailure(error, 'store/corrupt') || !store.setAside) throw error;
-      // What is open is found again. Only what was told is forgotten, so it is told once more.
+      // Open alarms are found again. Only what was sent is forgotten, so it is sent once more.
       const aside = await store.setAside(alarmsKey, signal);
       const kept = aside ? `; what was left of it is in ${aside.kept}` : '';
       report(engine, { level: 'warn', event: 'log', message: `${error.message}${kept}` });

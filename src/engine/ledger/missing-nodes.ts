@@ -5,7 +5,7 @@ import { changeReplica, forgetReplica } from './replica.ts';
 
 /**
  * Raises an alarm about each node that is missing, and forgets a node that has been unseen for a week, a day after the
- * alarm at the earliest. The document says who was told, so one alarm comes, whichever process is first. Its files in the
+ * alarm at the earliest. The document says whether it was raised, so there is one, whichever process is first. Its files in the
  * store's folder stay, because a program may still use them; `certfleet node forget` removes them.
  */
 export async function lookAfterMissing(

@@ -31,7 +31,7 @@ export async function askDirectory(
 /** How long to wait for the clock of a CA. */
 const clockPatienceMs = 5_000;
 
-/** Asks a CA what time it is. Never fails: whoever orders reports a CA that does not answer. */
+/** Asks a CA for its time. Never fails: the next order reports a CA that does not answer. */
 export async function askClock(engine: Engine, { name, settings }: NamedIssuer, signal: AbortSignal): Promise<void> {
   const deadline = engine.clock.deadline(clockPatienceMs, signal);
   const asker = { engine, issuer: engine.connect.issuer(name, settings), signal: deadline.signal };

@@ -54,14 +54,14 @@ interface Refused {
   readonly hint: string;
 }
 
-/** A pass tells that a document is damaged. */
+/** A pass reports a damaged document. */
 const damagedOrThrow = (error: unknown) => {
   if (!isFailure(error, 'store/corrupt')) throw error;
   return error;
 };
 
 const minuteMs = 60_000;
-/** What changes within this time is told together. */
+/** What changes within this time shares a message. */
 const gatherMs = 10_000;
 /** How long the store must fail. A network file system may be away for a moment. */
 const storeFailsMs = minuteMs;

@@ -8,7 +8,7 @@ export interface Vitals {
   readonly readyAt: string | undefined;
   /** Resolves then. */
   readonly whenReady: Promise<void>;
-  /** By when the loop wants to turn again. Monotonic, in ms. */
+  /** When the loop turns again at the latest. Monotonic, in ms. */
   readonly turnByMs: number;
   /** How late the last turn began, in ms. */
   readonly lateMs: number;

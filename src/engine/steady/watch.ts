@@ -64,7 +64,7 @@ const longestSleepMs = 3_600_000;
 
 /**
  * Watches the endpoints of all certificates. A good look writes nothing. A bad one is one write, which marks the endpoint
- * as drifted: the loop then repairs it, as it does all that is pending. Whoever runs it tells it the certificates.
+ * as drifted: the loop then repairs it, as it does all that is pending. Its caller names the certificates (`note`).
  */
 export function createWatch({ engine, declared, isMine, times }: Surroundings): Watch {
   const { clock, store, node } = engine;
