@@ -55,10 +55,12 @@ export function createPunctuality(
     const { current, renewal, rolledBack } = lineage ?? {};
     const set = identifierSet(spec.identifiers);
     if (!lineage || !current) return { why: `there is no certificate of ${set} by ${directory}`, atMs: nowMs() };
+    // A certificate that was revoked for good is not replaced, whatever its names are to be.
+    if (isStopped(lineage)) return undefined;
     const { id, facts } = current;
     if (current.directory !== directory || identifierSet(facts.identifiers) !== set)
       return { why: `${id} is not of ${set} by ${directory}`, atMs: nowMs() };
-    if (!renewal || rolledBack || isStopped(lineage)) return undefined;
+    if (!renewal || rolledBack) return undefined;
     return { why: `the renewal time of ${id} was ${renewal.at}`, atMs: Math.max(Date.parse(renewal.at), nowMs()) };
   }
 
