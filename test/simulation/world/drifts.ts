@@ -32,6 +32,8 @@ export function createDrifts(
   },
 ): Drifts {
   const { nowMs, outside, wanted } = world;
+  /** When something was last put back at each place: only a place that was repaired can have it put back anew. */
+  const putMs = new Map<string, number>();
 
   return {
     putBack(name, share) {
@@ -40,8 +42,12 @@ export function createDrifts(
       const { current, previous } = world.lineageOf(name) ?? {};
       if (!looks || place === undefined || !current || !previous || outside.used.get(place) !== current.id) return;
       outside.used.set(place, previous.id);
+      const atMs = nowMs();
+      putMs.set(place, atMs);
       const budgetMs = (place.includes('@') ? looks.ownMs : looks.everyMs) + mostLateMs;
       const check = () => {
+        // The later one has a check of its own.
+        if (putMs.get(place) !== atMs) return;
         const lineage = world.lineageOf(name);
         const isThere = outside.used.get(place) === previous.id && lineage?.current?.id !== previous.id;
         if (!lineage || !isThere || !wanted.has(name) || isStopped(lineage)) return;
