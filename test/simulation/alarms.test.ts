@@ -81,6 +81,14 @@ it('one that fails is told at its third failure, repeated each day, and resolved
   expect(await after(24, 12, 12)).toEqual(['', '-failing abc', '']);
 });
 
+it('a first issue that only a person can mend is told at its first failure', async () => {
+  const { world, after } = await timer();
+  const problem = { type: 'urn:ietf:params:acme:error:rejectedIdentifier', detail: 'not this name', status: 400 };
+  world.ca.failNext('newOrder', { problem, status: 400 });
+  expect(await after(1, 1, 23, 12)).toEqual(['+failing abc', '', '', '-failing abc']);
+  expect((await world.readLineage())?.current).toBeDefined();
+});
+
 it('a notifier that fails is tried again in the same run, and in the next ones', async () => {
   const { world, ca, notifier, after } = await timer();
   ca.isWell = false;

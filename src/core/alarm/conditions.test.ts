@@ -32,12 +32,24 @@ const rows: readonly (readonly [
   ['nothing of one that is well', {}, []],
   ['one that has failed three times', { failure: failure({}) }, ['failing abc']],
   ['not one that has failed twice', { failure: failure({ count: 2 }) }, []],
+  [
+    'what only a person can mend, at its first failure',
+    { failure: failure({ count: 1, needsPerson: true }) },
+    ['failing abc'],
+  ],
   ['not what a person forced', { failure: failure({ forced: true }) }, []],
   ['not a failure with other settings', { failure: failure({}), wanted: { ...watched, endpoints: ['b.test:1'] } }, []],
   ['not one that is no longer declared', { failure: failure({}), wanted: null }, []],
   [
     'a pause at the first failure',
-    { failure: failure({ count: 1, code: 'acme/paused', message: 'paused: visit https://ca.test/unpause?jwt=a.b.' }) },
+    {
+      failure: failure({
+        count: 1,
+        needsPerson: true,
+        code: 'acme/paused',
+        message: 'paused: visit https://ca.test/unpause?jwt=a.b.',
+      }),
+    },
     ['paused abc https://ca.test/unpause?jwt=a.b'],
   ],
   [

@@ -28,7 +28,7 @@ export interface ConditionFacts {
   readonly limit?: Partial<LimitWait> | undefined;
 }
 
-/** The back-off has tried three times within minutes, so a short fault has passed by then. */
+/** The back-off has tried three times within minutes, so a short fault has passed by then. What needs a person does not pass. */
 const failuresUntilAlarm = 3;
 /** A window moves the renewal time away from the usual one by more than this part of the lifetime only after an incident. */
 const movedShare = 1 / 10;
@@ -78,18 +78,27 @@ export function nextConditionMs(
 
 function failing(certificate: string, failure: Failure | undefined): readonly Condition[] {
   if (!failure) return [];
-  const { code, count, message, hint, at: since } = failure;
+  const { code, count, message, hint, needsPerson, at: since } = failure;
   const about = { certificate, hint, code, since };
   const url = code === 'acme/paused' ? pageIn(message) : undefined;
-  const text = `${certificate} has failed ${count} times: ${message}`;
+  const isPaused = code === 'acme/paused';
+  const isLasting = count >= failuresUntilAlarm || (needsPerson && !isPaused);
+  const times = needsPerson ? 'has failed, and only a person can mend that' : `has failed ${count} times`;
   // A failure that leads to a pause is not over.
   return [
-    ...(code === 'acme/paused'
+    ...(isPaused
       ? [{ ...about, key: `paused ${certificate}`, kind: 'paused' as const, message, ...present({ url }) }]
       : []),
-    ...(count < failuresUntilAlarm
-      ? []
-      : [{ ...about, key: `failing ${certificate}`, kind: 'failing' as const, message: text }]),
+    ...(isLasting
+      ? [
+          {
+            ...about,
+            key: `failing ${certificate}`,
+            kind: 'failing' as const,
+            message: `${certificate} ${times}: ${message}`,
+          },
+        ]
+      : []),
   ];
 }
 

@@ -190,6 +190,18 @@ describe('failureAfter', () => {
     expect(failureAfter(before, error, now).retryAt).toBe(minutesOn(minutes));
   });
 
+  it.each<[string, CertfleetError, true | undefined]>([
+    ['needs a person after settings that the CA cannot serve', of('config/unknown-profile'), true],
+    [
+      'needs a person after a name that the CA excludes',
+      of('acme/problem', { problem: { type: 'urn:ietf:params:acme:error:rejectedIdentifier' } }),
+      true,
+    ],
+    ['needs nobody yet after what may pass', busy, undefined],
+  ])('%s', (_what, error, needsPerson) => {
+    expect(failureAfter(missing, error, now).needsPerson).toBe(needsPerson);
+  });
+
   it.each(['acme/clock-skew', 'solver/port-held'] as const)('does not count %s', (code) => {
     expect(failureAfter(failing(3), of(code), now).count).toBe(3);
     expect(failureAfter(missing, of(code), now).count).toBe(1);

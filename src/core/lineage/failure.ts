@@ -235,6 +235,7 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     params: paramsToStore(error),
     retryAt: (isExact && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
     holdUntil: hold && !isOthers ? hold.toISOString() : undefined,
+    needsPerson: retry === 'never' ? true : undefined,
     validations: Object.keys(validations).length > 0 ? validations : undefined,
     overruledAt: before?.overruledAt,
     account: error.code === 'acme/account-deactivated' && account !== undefined ? account : undefined,

@@ -123,6 +123,8 @@ export interface Failure {
   readonly retryAt: string;
   /** Until when the CA asked us to wait (Retry-After). `--force` does not override it. */
   readonly holdUntil?: string | undefined;
+  /** Another try fails in the same way until the settings change or a person acts. */
+  readonly needsPerson?: true | undefined;
   /** The times of the failed validations of the last hour, by identifier. */
   readonly validations?: Readonly<Record<string, readonly string[]>> | undefined;
   /** When a definite "no" of the preflight was last overridden (at most once a day, past the renewal time). */
