@@ -209,7 +209,7 @@ function progressOf(
 ): Progress {
   if (json) return jsonProgress(stdout);
   const style = styleOf({ isTerminal, env });
-  if (verbose) return verboseProgress(stderr, style);
+  if (verbose) return verboseProgress(stderr, { ...style, isService });
   // systemd notes the time of each line itself.
   if (isService && !quiet) return serviceProgress(stderr, { ...style, hasTimes: !env['JOURNAL_STREAM'] });
   if (quiet) return quietProgress(stderr, style);

@@ -4,7 +4,14 @@ import type { Event } from '../../core/plan/event.ts';
 import { present } from '../../core/text/present.ts';
 import { spanText } from '../../core/text/span.ts';
 import { failureText } from './failure.ts';
-import { jsonProgress, liveProgress, plainProgress, quietProgress, serviceProgress } from './progress.ts';
+import {
+  jsonProgress,
+  liveProgress,
+  plainProgress,
+  quietProgress,
+  serviceProgress,
+  verboseProgress,
+} from './progress.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow, styleOf, wrap } from './text.ts';
 
@@ -296,4 +303,14 @@ it('prints a line for each event of a service, with advice for failures, and rem
       '',
     ]);
   }
+});
+
+it.each([
+  ['the time of each event with --verbose', false, '10:00:00.000 a: x\n'],
+  ['the date, too, if the command goes on for months', true, '2026-11-24T10:00:00.000Z a: x\n'],
+])('prints %s', (_what, isService, line) => {
+  let text = '';
+  const progress = verboseProgress({ write: (more) => (text += more) }, { ...style, isService });
+  progress.report({ ...event('log', 'a', 'x'), time: '2026-11-24T10:00:00.000Z' });
+  expect(text).toBe(line);
 });

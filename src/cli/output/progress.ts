@@ -14,11 +14,16 @@ export const jsonProgress = (stdout: Output): Progress => ({
   stop: () => {},
 });
 
-/** Prints every event with its time, for `--verbose`. */
-export const verboseProgress = (stderr: Output, style: Style): Progress => ({
+/** Prints every event with its time, for `--verbose`; with its date if the command goes on for months. */
+export const verboseProgress = (
+  stderr: Output,
+  { isService, ...style }: Style & { readonly isService: boolean },
+): Progress => ({
   report: (event) => {
     const line = eventLine(event, style);
-    stderr.write(`${event.time.slice(11, 23)} ${event.level === 'debug' ? style.faint(line) : line}\n`);
+    stderr.write(
+      `${isService ? event.time : event.time.slice(11, 23)} ${event.level === 'debug' ? style.faint(line) : line}\n`,
+    );
   },
   stop: () => {},
 });
