@@ -20,6 +20,7 @@ import {
   jsonProgress,
   liveProgress,
   logLine,
+  onceEachAlarm,
   type Progress,
   plainProgress,
   quietProgress,
@@ -209,9 +210,14 @@ function progressOf(
 ): Progress {
   if (json) return jsonProgress(stdout);
   const style = styleOf({ isTerminal, env });
+  if (isService) {
+    // systemd notes the time of each line itself.
+    const inLog = () => serviceProgress(stderr, { ...style, hasTimes: !env['JOURNAL_STREAM'] });
+    return onceEachAlarm(
+      verbose ? verboseProgress(stderr, { ...style, isService }) : quiet ? quietProgress(stderr, style) : inLog(),
+    );
+  }
   if (verbose) return verboseProgress(stderr, { ...style, isService });
-  // systemd notes the time of each line itself.
-  if (isService && !quiet) return serviceProgress(stderr, { ...style, hasTimes: !env['JOURNAL_STREAM'] });
   if (quiet) return quietProgress(stderr, style);
   return isTerminal && env['TERM'] !== 'dumb' ? liveProgress(stderr, style) : plainProgress(stderr, style);
 }

@@ -7,6 +7,7 @@ import { failureText } from './failure.ts';
 import {
   jsonProgress,
   liveProgress,
+  onceEachAlarm,
   plainProgress,
   quietProgress,
   serviceProgress,
@@ -313,4 +314,17 @@ it.each([
   const progress = verboseProgress({ write: (more) => (text += more) }, { ...style, isService });
   progress.report({ ...event('log', 'a', 'x'), time: '2026-11-24T10:00:00.000Z' });
   expect(text).toBe(line);
+});
+
+it('prints an alarm of a service once, whichever of those that tell it comes first', () => {
+  let text = '';
+  const to = { write: (more: string) => (text += more) };
+  const progress = onceEachAlarm(serviceProgress(to, { ...style, hasTimes: false }));
+  const deployed = event('deploy.alarm', 'a', 'edge is old', 'alarm');
+  const raised = event('alarm.raised', 'a', 'edge is old', 'alarm');
+  for (const one of [deployed, { ...raised, level: 'info' as const }]) progress.report(one);
+  for (const one of [raised, deployed]) progress.report(one);
+  for (const one of [event('node.missing', undefined, 'b is missing', 'alarm')]) progress.report(one);
+  progress.report(event('alarm.resolved', 'a', 'resolved: edge is old'));
+  expect(text).toBe('ALARM: a: edge is old\nALARM: a: edge is old\na: resolved: edge is old\n');
 });

@@ -97,6 +97,18 @@ export function serviceProgress(
   };
 }
 
+/**
+ * Prints each alarm of a process that keeps running once, as it is raised: what a delivery or a look for nodes says of it
+ * comes a little before or after.
+ */
+export const onceEachAlarm = (progress: Progress): Progress => ({
+  ...progress,
+  report: (event) => {
+    if (event.event === 'deploy.alarm' || event.event === 'node.missing') return;
+    progress.report(event.event === 'alarm.raised' ? { ...event, level: 'alarm' } : event);
+  },
+});
+
 /** Returns what to do about a failure, and when it is tried again, on a line of its own. */
 function adviceIn({ level, data = {} }: Event): string {
   if (level !== 'error' && level !== 'alarm') return '';
