@@ -8,6 +8,7 @@ import type { ServingResponder } from './compose/responders.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
 import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
+import { isRemembered, rememberStore } from './compose/used-stores.ts';
 import { resolveOptions } from './config/options/options.ts';
 import { openOwnSecret } from './config/options/own-secret.ts';
 import type { Environment } from './config/options/secret-references.ts';
@@ -73,6 +74,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
   const { storeId, isNew } = await identify(store, context, signal);
   await store.anchor?.(storeIdKey, signal);
   if (isNew && store.location !== 'memory') await tellMade(store.location, context);
+  if (isNew || context.tellsAlarms) await rememberStore(world, store);
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });
@@ -164,6 +166,7 @@ export async function openStore(settings: Settings, context: ComposeContext, sig
   const isNew = !(await plain.exists(signal));
   if (isNew) {
     if (context.makeStore === false) throw await absent(plain, signal);
+    if (context.tellsAlarms && (await isRemembered(world, plain))) throw await absent(plain, signal, goneAdvice);
     await plain.check(signal);
   } else await refuseHalfRestored(plain, signal);
   const { store, isPartly } = await openEncrypted(plain, { keys, random: world.random, isNew }, signal);
@@ -174,10 +177,13 @@ export async function openStore(settings: Settings, context: ComposeContext, sig
   return store;
 }
 
+const goneAdvice =
+  'This machine has used a store there before, and a new one would order every certificate again: mount its volume, or restore it from a backup. To begin anew, run `certfleet issue`.';
+
 /** The failure of a store that is not there. Fails itself with `store/unusable` if none could be made there. */
-export async function absent(store: Store, signal: AbortSignal): Promise<CertfleetError> {
+export async function absent(store: Store, signal: AbortSignal, hint?: string): Promise<CertfleetError> {
   await store.checkUnused?.(signal);
-  return fail('store/absent', { path: store.location });
+  return fail('store/absent', { path: store.location }, { hint });
 }
 
 /** The store as it is on its medium. */

@@ -13,7 +13,10 @@ export interface ComposeContext {
   readonly env: Environment;
   /** False for commands that must not create a store. They fail with `store/absent`. */
   readonly makeStore?: boolean;
-  /** For commands that run unattended: a store that cannot be opened is worth an alarm. */
+  /**
+   * For commands that run unattended: a store that cannot be opened is worth an alarm, and none is made where this machine
+   * has used one before.
+   */
   readonly tellsAlarms?: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a run leaves on its machine to make the next one faster. It may be gone or too old at any time, so it holds only
- * what can be found out again, and nothing depends on it.
+ * what can be found out again, or what makes a run more careful.
  */
 export interface Cache {
   /** Returns what was written last, or undefined if it is not there, not whole, or could have been written by others. */

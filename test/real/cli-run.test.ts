@@ -144,8 +144,14 @@ describe('a store that does not exist', () => {
       expect(ended.stderr.startsWith(made(path))).toBe(true);
       expect((await run(...argv)).stderr).not.toContain(made(path));
     }
+    // The volume of the store may have gone. Only a person knows whether a new one is meant.
     await rm(second, { recursive: true });
-    const [event] = (await run('renew', '--config', config, '--json')).stdout
+    for (const command of ['renew', 'run']) {
+      const refused = await run(command, '--config', config);
+      expect(refused).toMatchObject({ code: 7, stderr: expect.stringContaining('mount its volume') });
+    }
+    expect(await readdir(folder)).toEqual(['first']);
+    const [event] = (await run('issue', '--config', config, '--json')).stdout
       .split('\n')
       .filter((line) => line.includes('store.made'))
       .map((line) => JSON.parse(line) as Event);
