@@ -43,6 +43,9 @@ export default defineStore({
   connect: ({ options, world }) => openFileStore(resolve(options.path), world),
 });
 
+/** How many deletion markers a process leaves at most. One that runs for months makes three with each certificate. */
+const mostMarkers = 256;
+
 /**
  * Compare-and-set without a lock: each revision is a file, a hard link takes the next number, and link(2) lets exactly
  * one process win.
@@ -79,7 +82,7 @@ function openFileStore(root: string, world: World): Store {
   });
   const { decoded, readFile, read, current, entryOf, scan, list } = createReader(root, world, trust, guarded);
   const changes = createChanges(root, world, trust, guarded, { entryOf });
-  /** The deletion markers that this process made, and removes when the store is closed. */
+  /** The deletion markers that this process made, and removes once there are many, or when the store is closed. */
   const markers: (readonly [Place, number])[] = [];
 
   const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: `${key.kind}/${key.name}` });
@@ -387,7 +390,10 @@ function openFileStore(root: string, world: World): Store {
         if (ifRevision !== `${found.number}-${found.document.nonce}`) throw conflict(key);
         signal.throwIfAborted();
         if (!(await mark(key, place, found))) throw conflict(key);
-        if (isUsedOnce(key.kind)) markers.push([place, found.number + 1]);
+        if (!isUsedOnce(key.kind)) return;
+        const [oldest] = markers.length === mostMarkers ? markers.splice(0, 1) : [];
+        markers.push([place, found.number + 1]);
+        if (oldest) await bury(...oldest, world);
       }),
     anchor: (key, signal) => guarded(signal, () => anchor.hold(key)),
     scan,

@@ -147,6 +147,18 @@ describe('a deletion marker of a name that is never used again', () => {
     expect(await open(root).get(token, signal)).toBeUndefined();
   });
 
+  it('goes while the process that made it runs on, which leaves and remembers no more than 256', async () => {
+    const root = newPath();
+    const store = open(root);
+    for (let i = 0; i < 300; i += 1) {
+      const key: Key = { kind: 'version', name: `v${i}` };
+      await store.delete(key, { ifRevision: await store.put(key, bytesOf('x'), { ifRevision: null, signal }), signal });
+    }
+    expect(namesIn(root).filter((name) => name.startsWith('v'))).toHaveLength(256);
+    await store.close?.();
+    expect(namesIn(root)).toEqual([]);
+  });
+
   it('stays if the document was created again', async () => {
     const root = newPath();
     const store = open(root);
