@@ -49,7 +49,8 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const known = parsed.get(key);
   if (known) return known;
   try {
-    const certificate = new Parsed(der);
+    // A copy, because the given bytes may be a small part of memory that would stay with them.
+    const certificate = new Parsed(new Uint8Array(der));
     if (parsed.size >= mostParsed) parsed.clear();
     parsed.set(key, certificate);
     return certificate;

@@ -14,7 +14,7 @@ import { Secret } from '../core/errors/secret.ts';
 import type { Identifier } from '../core/names/identifier.ts';
 import { parseCertificate } from './certificate.ts';
 import { openKey } from './key.ts';
-import { toPem } from './pem.ts';
+import { splitPem, toPem } from './pem.ts';
 import { pki } from './pki.ts';
 import { type TestParty, testCertificate, testParty } from './test-certificates.ts';
 
@@ -62,6 +62,12 @@ beforeAll(async () => {
 
 const leaf = (over: Partial<Parameters<typeof testCertificate>[0]> = {}) =>
   testCertificate({ subject: '', issuer: intermediate, publicKey: publicKeyOf(key), identifiers: names, ...over });
+
+test('a certificate that is remembered keeps no more memory than its own bytes', () => {
+  const given = Buffer.concat([Buffer.alloc(8_192), splitPem(leaf())[0]!]);
+  const { der } = parseCertificate(given.subarray(8_192));
+  expect(der.buffer.byteLength).toBe(given.length - 8_192);
+});
 
 describe('newKey', () => {
   test('is a P-256 key in PKCS#8, different each time, and prints as ***', async () => {
