@@ -21,6 +21,7 @@ export function healthOf(vitals: Vitals, monotonicMs: number, isStopping: boolea
   const problems = [
     ...(isTurning ? [] : ['the loop does not turn']),
     ...(isReadable ? [] : ['the store cannot be read']),
+    ...(vitals.cannotReadOne === undefined ? [] : ['a document of the store cannot be read']),
     ...(vitals.cannotWrite === undefined ? [] : ['the store cannot be written']),
     ...(vitals.readyAt === undefined ? ['the certificates have not been read yet'] : []),
     ...(isStopping ? ['it is stopping'] : []),

@@ -4,6 +4,7 @@ import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { type Health, healthOf } from '../../src/daemon/health.ts';
 import type { EngineProcess } from '../../src/engine/engine.ts';
 import { createFollower } from '../../src/engine/steady/follow.ts';
 import type { Declarations } from '../../src/engine/steady/seen.ts';
@@ -32,7 +33,9 @@ async function createLoop() {
   }
 
   /** @param faults replaces calls of its store */
-  async function start(faults: (store: Store) => Partial<Store> = () => ({})): Promise<void> {
+  async function start(
+    faults: (store: Store) => Partial<Store> = () => ({}),
+  ): Promise<{ readonly health: () => Health }> {
     const store = { ...world.store, ...faults(world.store) };
     const replica = world.replica(1, { store });
     const engine: EngineProcess = {
@@ -51,6 +54,7 @@ async function createLoop() {
       stop.abort(new Error('the test is over'));
       await passing(world.clock, running);
     });
+    return { health: () => healthOf(vitals, world.clock.monotonicMs(), false) };
   }
 
   return {
@@ -158,9 +162,10 @@ it('works soon on what another process changed just as a pass ended', async () =
 it('takes care of others while the store cannot read one document', async () => {
   const loop = await createLoop();
   await issue(loop.replica(2), simulatedJob(simulatedSpec()), signal);
-  await loop.start((store) => ({
+  let isBroken = true;
+  const { health } = await loop.start((store) => ({
     async get(key, s) {
-      if (key.kind === 'lineage' && key.name === 'abc') throw broken;
+      if (isBroken && key.kind === 'lineage' && key.name === 'abc') throw broken;
       return store.get(key, s);
     },
   }));
@@ -172,4 +177,17 @@ it('takes care of others while the store cannot read one document', async () => 
     expect(await loop.readLineage(name)).toMatchObject({ last: { result: 'issued' } });
   }
   expect(loop.messages().filter((message) => message === broken.message)).toHaveLength(1);
+  // Nobody has to start the process anew, but somebody has to look.
+  const found = new Set<string>();
+  for (let seconds = 0; seconds < 15; seconds++) {
+    await loop.pass(1_000);
+    found.add(JSON.stringify(health()));
+  }
+  const problems = ['a document of the store cannot be read'];
+  expect([...found].map((one) => JSON.parse(one))).toEqual([
+    { isTurning: true, isAlive: true, isReady: false, problems },
+  ]);
+  isBroken = false;
+  await loop.pass(15_000);
+  expect(health().isReady).toBe(true);
 });

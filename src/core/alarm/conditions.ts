@@ -272,7 +272,7 @@ export const storeCondition = (
   key: `store ${node}`,
   kind: 'store',
   ...{ node, code, hint },
-  message: `node ${node} cannot use the store, so it renews nothing: ${message}`,
+  message: `node ${node} cannot use the store, so it may renew nothing: ${message}`,
 });
 
 /** Returns the condition of a configuration that a running process has refused. */

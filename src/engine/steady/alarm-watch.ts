@@ -38,7 +38,10 @@ export interface AlarmWatch extends AlarmSigns {
 
 export interface AlarmSurroundings {
   readonly declared: () => Declarations;
-  readonly vitals: Pick<VitalsLog, 'readyAt' | 'cannotRead' | 'cannotWrite' | 'storeFailsSinceMs' | 'alarmed'>;
+  readonly vitals: Pick<
+    VitalsLog,
+    'readyAt' | 'cannotRead' | 'cannotReadOne' | 'cannotWrite' | 'storeFailsSinceMs' | 'alarmed'
+  >;
   readonly peers: Pick<Peers, 'isMine' | 'known' | 'missing'>;
   /** How often it looks at what time alone brings. */
   readonly lookEveryMs: number;
@@ -131,7 +134,7 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
 
   /** One look at what this process alone knows: that it cannot use the store. */
   async function lookAtStore(signal: AbortSignal): Promise<void> {
-    const why = vitals.cannotWrite ?? vitals.cannotRead;
+    const why = vitals.cannotWrite ?? vitals.cannotRead ?? vitals.cannotReadOne;
     const sinceMs = vitals.storeFailsSinceMs;
     const hasLasted = sinceMs !== undefined && clock.monotonicMs() - sinceMs >= storeFailsMs;
     // Between the two, it can tell neither that it is bad nor that it is good.

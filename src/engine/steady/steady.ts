@@ -294,13 +294,14 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const sleepMs = await turn().then(
       (ms) => {
         complaint = undefined;
+        vitals.store('one', undefined);
         return ms;
       },
       (error: unknown) => {
         if (signal.aborted) return pauseMs;
         const { message } = asFailure(error);
         // It is the same failure until a turn succeeds.
-        vitals.store('read', complaint === message ? message : complain(engine, error));
+        vitals.store('one', complaint === message ? message : complain(engine, error));
         complaint = message;
         return pauseMs;
       },

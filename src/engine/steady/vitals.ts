@@ -14,8 +14,10 @@ export interface Vitals {
   readonly lateMs: number;
   /** What the store failed at when this process last tried, in words for the log. */
   readonly cannotRead: string | undefined;
+  /** The same for one document, while the store as a whole may be well. */
+  readonly cannotReadOne: string | undefined;
   readonly cannotWrite: string | undefined;
-  /** Since when the store has failed at one of them. Monotonic, in ms. */
+  /** Since when the store has failed at any of them. Monotonic, in ms. */
   readonly storeFailsSinceMs: number | undefined;
   readonly counts: Readonly<Counts>;
   /** How many alarms are open of which this process takes care; undefined before its first look. */
@@ -27,6 +29,9 @@ export interface Vitals {
   /** Returns all certificates, declared or stored, as this process last saw them. */
   certificates(): Iterable<KnownCertificate>;
 }
+
+/** `one`: a single document is read. */
+type StoreUse = 'read' | 'one' | 'write';
 
 interface Counts {
   turns: number;
@@ -60,8 +65,8 @@ export interface VitalsLog extends Vitals {
   asked(windows: number): void;
   passEnded(outcomes: readonly Outcome[]): void;
   alarmed(open: number): void;
-  /** Takes note that the store could be read or written, or why not. */
-  store(use: 'read' | 'write', failure: string | undefined): void;
+  /** Takes note that the store could be used, or why not. */
+  store(use: StoreUse, failure: string | undefined): void;
 }
 
 /** How long one turn may take. */
@@ -71,7 +76,7 @@ export function createVitals(clock: Clock): VitalsLog {
   const counts: Counts = { turns: 0, passes: 0, windows: 0, storeFailures: 0 };
   const outcomes = new Map<Outcome['result'], number>();
   const errors = new Map<string, number>();
-  const failures: { read: string | undefined; write: string | undefined } = { read: undefined, write: undefined };
+  const failures: Record<StoreUse, string | undefined> = { read: undefined, one: undefined, write: undefined };
   let storeFailsSinceMs: number | undefined;
   let readyAt: string | undefined;
   let tellReady = () => {};
@@ -87,7 +92,7 @@ export function createVitals(clock: Clock): VitalsLog {
   const store: VitalsLog['store'] = (use, failure) => {
     if (failure !== undefined) counts.storeFailures++;
     failures[use] = failure;
-    const fails = (failures.read ?? failures.write) !== undefined;
+    const fails = Object.values(failures).some((one) => one !== undefined);
     storeFailsSinceMs = fails ? (storeFailsSinceMs ?? clock.monotonicMs()) : undefined;
   };
 
@@ -104,6 +109,9 @@ export function createVitals(clock: Clock): VitalsLog {
     },
     get cannotRead() {
       return failures.read;
+    },
+    get cannotReadOne() {
+      return failures.one;
     },
     get cannotWrite() {
       return failures.write;
