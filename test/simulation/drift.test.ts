@@ -1,5 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
+import type { Lineage } from '../../src/core/lineage/lineage.ts';
+import type { RevocationRecord } from '../../src/core/lineage/revocation.ts';
 import { usualLookTimes } from '../../src/core/node/look-times.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
@@ -209,7 +211,11 @@ it('is not reloaded for the valid certificate of somebody else, nor if nothing a
   expect(service.activations).toEqual(['one']);
 });
 
-it('may start again for ten minutes before that is stored', async () => {
+it.each([
+  ['', 0],
+  [', whoever sets the clock back', -24],
+  [', whoever sets the clock forward', 24],
+])('may start again for ten minutes before that is stored%s', async (_who, stepHours) => {
   const service = await createService();
   service.written();
   /** When the address began to be silent for the look, and stopped. */
@@ -217,6 +223,7 @@ it('may start again for ten minutes before that is stored', async () => {
   Object.defineProperty(service.shows, 'two', {
     get() {
       looks.push(service.clock.monotonicMs());
+      if (looks.length === 2) service.clock.set(new Date(service.clock.now().getTime() + stepHours * hourMs));
       return looks.length > 4 ? service.has.two : undefined;
     },
     set() {},
@@ -224,4 +231,25 @@ it('may start again for ten minutes before that is stored', async () => {
   await hours(service, 25);
   expect(looks.slice(1, 5).map((at, index) => Math.round((at - looks[index]!) / minuteMs))).toEqual([1, 2, 4, 8]);
   expect([service.written(), service.activations]).toEqual([[], []]);
+});
+
+it('is not taken for worse while its certificate is not to be looked at', async () => {
+  const service = await createService();
+  const looks: number[] = [];
+  Object.defineProperty(service.shows, 'two', {
+    get: () => void looks.push(service.clock.monotonicMs()),
+    set() {},
+  });
+  const revoke = (revoked: RevocationRecord | undefined) =>
+    service.editLineage((lineage) => ({ ...lineage, current: { ...lineage.current!, revoked } }) as Lineage);
+  while (looks.length < 2) await service.pass(minuteMs / 2);
+  await revoke({ at: service.clock.now().toISOString(), reason: 'cessationOfOperation' });
+  await service.pass(9 * minuteMs);
+  expect(looks).toHaveLength(2);
+  await revoke(undefined);
+  await service.pass(7 * minuteMs);
+  expect(looks).toHaveLength(4);
+  expect(Math.round((looks[3]! - looks[2]!) / minuteMs)).toBe(4);
+  // What was before the break does not count.
+  expect(await service.deployment()).toMatchObject({ state: 'current' });
 });

@@ -1,8 +1,8 @@
 import { createHeap } from '../../core/limits/heap.ts';
 
-/** When there is something to do for each of many certificates: one time for each name. */
+/** When there is something to do for each of many certificates: one time for each name, all by one clock, in ms. */
 export interface Wakes {
-  /** Sets the time of a name, in ms since 1970; undefined if only a change can give it something to do. */
+  /** Sets the time of a name; undefined if only a change can give it something to do. */
   set(name: string, atMs: number | undefined): void;
   /** Returns the first time of all. */
   firstMs(): number | undefined;

@@ -45,8 +45,9 @@ interface Found {
 
 /** Bad looks at the endpoints of a certificate, one after the other. */
 interface Bad {
-  /** When the first of them was. RFC 3339. */
+  /** When the first of them was: RFC 3339, and monotonic, in ms. */
   readonly since: string;
+  readonly sinceMs: number;
   readonly looks: number;
 }
 
@@ -59,8 +60,10 @@ interface Line {
 
 /** Each look waits for a server that may not answer. */
 const mostLooks = 32;
-/** The wall clock may jump meanwhile. */
+/** Timers cannot wait for months. */
 const longestSleepMs = 3_600_000;
+/** This part of the interval, a timer may be early by the wall clock: the moment that has just been is not the next one. */
+const slack = 1 / 100;
 
 /**
  * Watches the endpoints of all certificates. A good look writes nothing. A bad one is one write, which marks the endpoint
@@ -68,14 +71,19 @@ const longestSleepMs = 3_600_000;
  */
 export function createWatch({ engine, declared, isMine, times }: Surroundings): Watch {
   const { clock, store, node } = engine;
+  // Monotonic, so that no step of the wall clock makes a look late.
   const served = createWakes();
   const own = createWakes();
   const [servedBell, ownBell] = [createBell(), createBell()];
   const bad = new Map<string, Bad>();
 
   /** @param by who looks: the moment in the interval is the same in each process */
-  const next = (name: string, by: string, everyMs: number): number =>
-    nextLookMs(clock.now().getTime(), everyMs, scoreOf(name, by) / 2 ** 32);
+  const next = (name: string, by: string, everyMs: number, slackMs = 0): number => {
+    const nowMs = clock.now().getTime();
+    const ms = nextLookMs(nowMs + slackMs, everyMs, scoreOf(name, by) / 2 ** 32);
+    return clock.monotonicMs() + ms - nowMs;
+  };
+  const nextAfterLook = (name: string, by: string, everyMs: number) => next(name, by, everyMs, everyMs * slack);
 
   function note(names: Iterable<string>): void {
     for (const name of names) {
@@ -107,20 +115,36 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
   /** Notes that the last look was good. */
   function good(name: string): void {
     bad.delete(name);
-    served.set(name, next(name, '', times.everyMs));
+    served.set(name, nextAfterLook(name, '', times.everyMs));
   }
 
   function again(name: string): void {
-    const looks = (bad.get(name)?.looks ?? 0) + 1;
-    bad.set(name, { since: bad.get(name)?.since ?? clock.now().toISOString(), looks });
-    served.set(name, clock.now().getTime() + pauseAfterBad(times, looks));
+    const { looks, ...since } = bad.get(name) ?? { ...fromNow(), looks: 0 };
+    bad.set(name, { ...since, looks: looks + 1 });
+    served.set(name, clock.monotonicMs() + pauseAfterBad(times, looks + 1));
+  }
+
+  const fromNow = (): Pick<Bad, 'since' | 'sinceMs'> => ({
+    since: clock.now().toISOString(),
+    sinceMs: clock.monotonicMs(),
+  });
+
+  /** Notes that it could not be looked at: that is no bad look, and what was wrong before does not last yet. */
+  function later(name: string): void {
+    const one = bad.get(name);
+    if (!one) {
+      good(name);
+      return;
+    }
+    bad.set(name, { ...one, ...fromNow() });
+    served.set(name, clock.monotonicMs() + pauseAfterBad(times, one.looks));
   }
 
   async function lookAtServed(pass: Engine, name: string, signal: AbortSignal): Promise<undefined> {
     if (!isMine(name)) return void good(name);
     const found = await find(name, signal);
     if (!found || (found !== 'later' && found.wanted.endpoints.length === 0)) return void bad.delete(name);
-    if (found === 'later') return void (bad.has(name) ? again(name) : good(name));
+    if (found === 'later') return void later(name);
     const { lineage, wanted } = found;
     // The loop tries those that are pending, and looks at them.
     const endpoints = wanted.endpoints.filter((endpoint) => hasCurrent(lineage, endpoint));
@@ -144,16 +168,16 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
   ): Promise<void> {
     const { lineage, revision, wanted } = found;
     const { name } = lineage;
-    const now = clock.now();
-    const badSince = bad.get(name)?.since ?? now.toISOString();
-    const isLasting = now.getTime() - Date.parse(badSince) >= times.silentMs;
+    const now = clock.now().toISOString();
+    const { since: badSince, sinceMs } = bad.get(name) ?? fromNow();
+    const isLasting = clock.monotonicMs() - sinceMs >= times.silentMs;
     const drifts = new Map<string, Drift>();
     for (const verdict of wrong) {
       const { state } = judgeServed(verdict);
       const isOther = state === 'old' || state === 'other';
       const error = driftError(wanted, verdict, 'Nothing was delivered since it last did');
       if (!error || (!isOther && !isLasting)) continue;
-      drifts.set(verdict.endpoint, { error, since: isOther ? now.toISOString() : badSince });
+      drifts.set(verdict.endpoint, { error, since: isOther ? now : badSince });
     }
     if (drifts.size === 0) return;
     const free = { sight: firstSight(pass, name), lineage, revision };
@@ -170,7 +194,7 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
   async function lookAtOwn(pass: Engine, name: string, signal: AbortSignal): Promise<Found | undefined> {
     const found = await find(name, signal);
     if (found === undefined) return undefined;
-    own.set(name, next(name, node, times.ownMs));
+    own.set(name, nextAfterLook(name, node, times.ownMs));
     if (found === 'later') return undefined;
     return (await lacksHere(pass, found.wanted, found.lineage, signal)) ? found : undefined;
   }
@@ -198,7 +222,7 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
           if (one) found.push(one);
         } catch (error) {
           lane.throwIfAborted();
-          wakes.set(name, clock.now().getTime() + times.againMs);
+          wakes.set(name, clock.monotonicMs() + times.againMs);
           // What is wrong with the store, the loop tells.
           if (isFailure(error, 'store/')) return found;
           const message = `could not look whether it is still served: ${reasonOf(error)}`;
@@ -218,12 +242,12 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
     signal: AbortSignal,
   ) {
     while (!signal.aborted) {
-      const names = wakes.takeDue(clock.now().getTime());
+      const names = wakes.takeDue(clock.monotonicMs());
       if (names.length > 0)
         await look(names).catch((error: unknown) => {
           if (!signal.aborted) complain(engine, error);
         });
-      const restMs = (wakes.firstMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
+      const restMs = (wakes.firstMs() ?? Number.POSITIVE_INFINITY) - clock.monotonicMs();
       await bell.orAfter(Math.max(0, Math.min(restMs, longestSleepMs)), clock, signal);
     }
   }
