@@ -167,6 +167,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     return pass;
   }
 
+  const isDue = (name: string, nowMs: number): boolean => (seen.dueOf(name) ?? Number.POSITIVE_INFINITY) <= nowMs;
+
   /** Asks for windows where there is nothing else to do. */
   async function ask(names: readonly string[]): Promise<void> {
     const questions = names.flatMap((name) => seen.question(name) ?? []);
@@ -175,15 +177,16 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     for (const [name, answer] of answers) if (answer !== 'changed') seen.asked(name, answer.checkAfter);
     const changed = [...answers].flatMap(([name, answer]) => (answer === 'changed' ? [name] : []));
     const found = await look(changed, signal);
-    for (const name of changed) seen.rest(name, restMs, found.get(name));
+    // A window that has moved may be open already. What could not be asked is still to be asked.
+    const nowMs = clock.now().getTime();
+    for (const name of changed) if (seen.question(name) && isDue(name, nowMs)) seen.rest(name, restMs, found.get(name));
   }
 
   /** Does what is due, as the documents say now. */
   async function work(names: readonly string[]): Promise<void> {
     const documents = await look(names, signal);
     const nowMs = clock.now().getTime();
-    const isDue = (name: string) => (seen.dueOf(name) ?? Number.POSITIVE_INFINITY) <= nowMs;
-    const tried = names.filter((name) => isDue(name) && !seen.question(name));
+    const tried = names.filter((name) => isDue(name, nowMs) && !seen.question(name));
     if (tried.length === 0) return;
     const before = currentOf(tried);
     const jobs = tried.flatMap((name) => seen.jobFor(name, documents.get(name)) ?? []);
