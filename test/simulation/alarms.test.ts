@@ -151,6 +151,28 @@ it.each<[what: string, change: (lineage: Lineage, now: string) => Lineage, hours
   expect(await after(hours, 1)).toEqual([told, '']);
 });
 
+it('an incident whose certificates are renewed at once is told once, and is over after a day', async () => {
+  const names = ['one', 'two', 'three'];
+  const { world, after } = await timer(names);
+  await after(0);
+  const page = 'https://ca.test/incident';
+  // The CA learns of one more while the others are renewed.
+  const revoke = async (name: string) => {
+    const { current } = (await world.readLineage(name))!;
+    const ms = Date.parse(current!.facts.notBefore);
+    const suggestedWindow = { start: new Date(ms + hourMs), end: new Date(ms + 2 * hourMs) };
+    const body = JSON.stringify({ suggestedWindow, explanationURL: page });
+    world.ca.setRenewalInfo(current!.facts.ariId!, { status: 200, body });
+    return current!.id;
+  };
+  const before = [await revoke('one'), await revoke('two')];
+  expect(await after(7)).toEqual([`+ca-incident sim ${page} ${page}`]);
+  before.push(await revoke('three'));
+  expect(await after(7, 7, 10, 1, 1)).toEqual(['', '', '', `-ca-incident sim ${page} ${page}`, '']);
+  const renewed = await Promise.all(names.map(async (name) => (await world.readLineage(name))?.current?.id));
+  expect(renewed.filter((id) => id === undefined || before.includes(id))).toEqual([]);
+});
+
 it('twelve that fail are one line', async () => {
   const { ca, after } = await timer(Array.from({ length: 12 }, (_, at) => `c${at}`));
   ca.isWell = false;

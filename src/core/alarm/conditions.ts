@@ -1,5 +1,5 @@
 import { failureThatCounts, heldUntil, type LimitWait } from '../lineage/failure.ts';
-import type { Deployment, Failure, Lineage, Version } from '../lineage/lineage.ts';
+import type { Deployment, Failure, Lineage, Renewal, Version } from '../lineage/lineage.ts';
 import { overdueMs, plannedMs, renewalByLifetime } from '../lineage/renewal.ts';
 import { isHeldBack, isStopped } from '../lineage/revocation.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
@@ -205,27 +205,32 @@ function lateCondition(
 }
 
 /** A CA that moves windows far from the usual time has a reason, such as a mass revocation, and names its page. */
-export function movedPage({ current, renewal }: Pick<Lineage, 'current' | 'renewal'>): string | undefined {
+export function movedPage({
+  current,
+  renewal,
+}: {
+  readonly current?: Parameters<typeof renewalByLifetime>[0] | undefined;
+  readonly renewal?: Renewal | undefined;
+}): string | undefined {
   if (!current || renewal?.source !== 'ari' || renewal.explanationUrl === undefined) return undefined;
   const { notBefore, notAfter } = current.facts;
   const movedMs = Date.parse(renewalByLifetime(current).at) - Date.parse(renewal.at);
   return movedMs > (Date.parse(notAfter) - Date.parse(notBefore)) * movedShare ? renewal.explanationUrl : undefined;
 }
 
-/** One incident concerns many certificates, so it is one condition for each page. */
 function incident({ issuer }: StoredSpec, lineage: Lineage): readonly Condition[] {
   const url = movedPage(lineage);
-  if (url === undefined) return [];
-  return [
-    {
-      key: `ca-incident ${issuer.name} ${url}`,
-      kind: 'ca-incident',
-      message: `${issuer.name} asks to renew certificates early, such as ${lineage.name}, because of an incident: ${url}`,
-      hint: 'certfleet renews them by itself. Read the page: you may have to do more.',
-      url,
-    },
-  ];
+  return url === undefined ? [] : [incidentCondition(issuer.name, lineage.name, url)];
 }
+
+/** One incident concerns many certificates, so it is one condition for each page. */
+export const incidentCondition = (issuer: string, certificate: string, url: string): Condition => ({
+  key: `ca-incident ${issuer} ${url}`,
+  kind: 'ca-incident',
+  message: `${issuer} asks to renew certificates early, such as ${certificate}, because of an incident: ${url}`,
+  hint: 'certfleet renews them by itself. Read the page: you may have to do more.',
+  url,
+});
 
 /** Returns what is worth waking a person for about what the nodes lack, and about those that are missing. */
 export function conditionsOfNodes(

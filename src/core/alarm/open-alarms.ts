@@ -95,6 +95,8 @@ export const steadyRhythm: Rhythm = { repeatMs: dayMs, joinMs: 30 * minuteMs, pa
 /** The rhythm of runs from a timer, which come a little earlier or later each day. */
 export const timerRhythm: Rhythm = { repeatMs: dayMs - 2 * 60 * minuteMs, joinMs: 0, pauseMs: 0 };
 
+/** A CA's incident shows at each certificate only until that is renewed, and others are asked about within a day. */
+const lastsMs = ({ kind }: OpenAlarm): number => (kind === 'ca-incident' ? dayMs : 0);
 /** Two good looks are at least this far apart. */
 const goodForMs = minuteMs;
 /** From this many on, the alarms of one kind in a message become one line. */
@@ -145,7 +147,7 @@ export function afterLook(before: AlarmDocument, { conditions, covers, now, rhyt
       const waitedMs = agoMs(toldAt) - rhythm.repeatMs;
       if (waitedMs >= 0) due.push(key);
       isOverdue ||= waitedMs >= rhythm.joinMs;
-    } else if (covers(alarm, key)) {
+    } else if (covers(alarm, key) && agoMs(alarm.since) >= lastsMs(alarm)) {
       if (goodSince === undefined || isFromTheFuture(goodSince, now)) {
         open.set(key, { ...alarm, goodSince: at });
         isChanged = true;

@@ -85,6 +85,7 @@ function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
     const found: Condition[] = [];
     for (const name of new Set([...before.keys(), ...worked]))
       found.push(...(await after(name, byName.get(name), signal)));
+    for (const incident of engine.memory.incidents.values()) if (incident) found.push(incident);
     if (!pass.isWhole) return found;
     const replicas = await readReplicas(engine, signal);
     return [...found, ...conditionsOfNodes(replicas, missingNodes(replicas, clock.now()))];

@@ -1,3 +1,4 @@
+import type { Condition } from '../../core/alarm/conditions.ts';
 import type { createBatches } from '../../core/async/batches.ts';
 import { createBoundedMap } from '../../core/async/bounded-map.ts';
 import type { Recent } from '../../core/async/recent.ts';
@@ -73,8 +74,11 @@ export interface Memory {
   readonly hung: Map<string, number>;
   /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
   readonly lookedAtPlaces: Map<string, number>;
-  /** The pages of CAs' incidents that were reported, by their URLs. */
-  readonly incidents: Map<string, string>;
+  /**
+   * The pages of CAs' incidents that were reported, by issuer and URL, each with its alarm until that is kept: a
+   * certificate may be renewed before the next look for alarms.
+   */
+  readonly incidents: Map<string, Condition | undefined>;
   /** The IDs of the passes that have not ended. */
   readonly passes: Set<string>;
 }

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { passing } from '../../../test/support/passing-time.ts';
 import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../../test/support/simulated-world.ts';
 import type { AlarmNews } from '../../core/alarm/alarm.ts';
+import { incidentCondition } from '../../core/alarm/conditions.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { MissingNode } from '../../core/node/missing-nodes.ts';
@@ -64,7 +65,7 @@ async function process() {
     return (await world.store.get(key, stop.signal))!;
   };
   return {
-    ...{ clock, vitals, facts, notifiers },
+    ...{ clock, vitals, facts, notifiers, memory: engine.memory },
     stop: async () => {
       stop.abort();
       await clock.passWhile(running);
@@ -220,6 +221,24 @@ it('a notifier that is added gets what is open, and one that is removed gets not
   facts.missing = [{ node: 'b', ...refused }];
   await seconds(600);
   expect([got, take()]).toEqual([['node-missing b'], []]);
+  await stop();
+});
+
+it('an incident is told by the node that has met it, although its certificate is renewed before the next look', async () => {
+  const { memory, facts, open, seconds, take, stop } = await process();
+  facts.isMine = false;
+  const url = 'https://ca.test/incident';
+  const condition = incidentCondition('le', 'abc', url);
+  memory.incidents.set(url, condition);
+  await seconds(60);
+  expect([await open(), take()]).toEqual([[condition.key], [`+${condition.key}`]]);
+  // Another certificate, hours later.
+  memory.incidents.set(url, incidentCondition('le', 'def', url));
+  facts.isMine = true;
+  await seconds(6 * 3_600);
+  expect([await open(), take(), memory.incidents.get(url)]).toEqual([[condition.key], [], undefined]);
+  await seconds(18 * 3_600 + 120);
+  expect([await open(), take()]).toEqual([[], [`-${condition.key}`]]);
   await stop();
 });
 

@@ -76,7 +76,7 @@ const readEveryMs = 60 * minuteMs;
  * when time alone may bring one: then it reads the document.
  */
 export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings): AlarmWatch {
-  const { clock, connections, limits, node, store } = engine;
+  const { clock, connections, limits, memory, node, store } = engine;
   const { declared, vitals, peers } = world;
   const shared = createAlarms(engine, createStoreBook(engine));
   const bell = createBell();
@@ -155,7 +155,11 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
     }
     wasMine = isMine;
     const refused = world.refused();
-    const ofNode = refused ? [configurationCondition(node, refused)] : [];
+    const incidents = [...memory.incidents].flatMap(([page, one]) => (one ? [[page, one] as const] : []));
+    const ofNode = [
+      ...(refused ? [configurationCondition(node, refused)] : []),
+      ...incidents.map(([, condition]) => condition),
+    ];
     const [known, missing] = [peers.known(), peers.missing()];
     const ofAll = isMine ? [...[...conditions.values()].flat(), ...conditionsOfNodes(known, missing ?? [])] : [];
     const isKnown = (name: string | undefined) => known.some((one) => one.node === name);
@@ -165,6 +169,7 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
       return of === node || (isMine && !isKnown(of));
     };
     const open = await shared.look({ conditions: [...ofAll, ...ofNode], covers, rhythm: steadyRhythm }, signal);
+    for (const [page, one] of incidents) if (memory.incidents.get(page) === one) memory.incidents.set(page, undefined);
     const counted = Object.values(open).filter((one) => (one.kind === 'configuration' ? one.node === node : isMine));
     vitals.alarmed(counted.length + ownOpen);
   }

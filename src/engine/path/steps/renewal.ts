@@ -1,3 +1,4 @@
+import { incidentCondition, movedPage } from '../../../core/alarm/conditions.ts';
 import type { CertificateFacts } from '../../../core/ca/certificate-facts.ts';
 import { longestRetryAfterMs } from '../../../core/ca/retry-after.ts';
 import { isFailure, reasonOf } from '../../../core/errors/errors.ts';
@@ -127,18 +128,22 @@ function holdForWindow(
  * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about: once,
  * because it may concern thousands of certificates.
  */
-function reportSchedule({ engine, issuer: { name: issuer }, lineage }: Asked, { at, explanationUrl }: Renewal): void {
+function reportSchedule({ engine, issuer: { name: issuer }, lineage }: Asked, renewal: Renewal): void {
   const { incidents } = engine.memory;
+  const { at, explanationUrl } = renewal;
   const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;
   const news = { event: 'renewal.scheduled', certificate: lineage.name } as const;
   const data = { at, source: 'ari' };
-  if (explanationUrl === undefined || incidents.has(explanationUrl))
+  const page = `${issuer} ${explanationUrl}`;
+  if (explanationUrl === undefined || incidents.has(page))
     report(engine, { ...news, level: 'info', message, data: { ...data, ...present({ explanationUrl }) } });
   else {
-    incidents.set(explanationUrl, at);
+    incidents.set(page, undefined);
     const explained = `${message}; ${issuer} explains why at ${explanationUrl}`;
     report(engine, { ...news, level: 'warn', message: explained, data: { ...data, explanationUrl } });
   }
+  const moved = movedPage({ current: lineage.current, renewal });
+  if (moved !== undefined) incidents.set(page, incidentCondition(issuer, lineage.name, moved));
 }
 
 const warn = (asked: Asked, message: string): void =>
