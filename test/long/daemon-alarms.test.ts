@@ -1,11 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import type { Alarm } from '../../src/core/alarm/alarm.ts';
+import { startAlarmReceiver } from '../support/alarm-receiver.ts';
 import { bindPrograms } from '../support/bind.ts';
 import {
   changeCertificate,
@@ -16,7 +15,7 @@ import {
   succeeded,
 } from '../support/e2e.ts';
 import { fastClock, worldWith } from '../support/fast-world.ts';
-import { atEnd, temporaryFolder, until } from '../support/service.ts';
+import { temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // What `certfleet run` tells, from what has happened to the message that arrives, on a clock that is thirty times as
@@ -27,24 +26,6 @@ stopAllAfterwards();
 const times = 30;
 const name = 'wildcard';
 
-/** A service that gets alarms, and keeps what it gets: + opened, = repeated, - resolved. */
-async function startReceiver() {
-  const got: string[] = [];
-  const server = createServer((request, answer) => {
-    let body = '';
-    request.on('data', (data) => (body += data));
-    request.on('end', () => {
-      const news = JSON.parse(body) as Readonly<Record<'opened' | 'repeated' | 'resolved', readonly Alarm[]>>;
-      const signs = { '+': news.opened, '=': news.repeated, '-': news.resolved };
-      for (const [sign, alarms] of Object.entries(signs)) got.push(...alarms.map(({ key }) => sign + key));
-      answer.end();
-    });
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  atEnd(async () => void server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, got };
-}
-
 async function replace(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o600 });
   await rename(`${path}.new`, path);
@@ -52,7 +33,7 @@ async function replace(path: string, text: string): Promise<void> {
 
 describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
   it('raises each alarm once, lists it, and resolves it', { timeout: 300_000 }, async () => {
-    const [bench, receiver] = await Promise.all([startBench(), startReceiver()]);
+    const [bench, receiver] = await Promise.all([startBench(), startAlarmReceiver()]);
     const cache = await temporaryFolder('cache');
     const env = { XDG_CACHE_HOME: cache, HTTP_PROXY: '' };
     const secret = join(await temporaryFolder('secret'), 'tsig');
