@@ -109,7 +109,9 @@ export default defineDnsProvider({
     const other = packed.filter(
       (path) =>
         !path.startsWith('dist/') &&
-        !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md|docs\/[\w./-]+\.(md|png|json)|examples\/[\w./-]+)$/.test(path),
+        !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md|docs\/[\w./-]+\.(md|png|svg|json)|examples\/[\w./-]+)$/.test(
+          path,
+        ),
     );
     expect(other).toEqual([]);
     // Including what the README links to.
