@@ -51,6 +51,8 @@ const connectionsToCa = 64;
 
 /** A connection that no pass has used for this long is closed, because its settings may no longer exist. */
 const unusedMs = 10 * 60_000;
+/** How long passes share one connection to a target or a balancer. */
+const longestMs = 24 * 3_600_000;
 
 /** The number of resolver lists for which a process caches what it found. */
 const mostResolverLists = 16;
@@ -72,8 +74,8 @@ export interface ComposedConnections extends ConnectionPool {
 export function createConnections(context: ConnectContext): ComposedConnections {
   const { world, store, storeId, env } = context;
   const solvers = createPool<Solver>(world.clock);
-  const deployers = createPool<Deployer>(world.clock);
-  const balancers = createPool<Balancer>(world.clock);
+  const deployers = createPool<Deployer>(world.clock, longestMs);
+  const balancers = createPool<Balancer>(world.clock, longestMs);
   const notifiers = createPool<Notifier>(world.clock);
   const issuers = new Map<string, Issuer>();
   const pace = createRequestPace(world.clock);

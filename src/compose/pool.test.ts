@@ -7,7 +7,7 @@ function bench() {
   const clock = fakeClock();
   let hold = false;
   const happened: string[] = [];
-  const pool = createPool<string>(clock);
+  const pool = createPool<string>(clock, 3_600_000);
   const use = (stamp: string, place = 'p', more: { readonly keepMs?: number } = {}) =>
     pool.use(place, {
       stamp,
@@ -52,6 +52,24 @@ describe('a pool of connections', () => {
     next.end();
     await pool.close(undefined);
     expect(happened.at(-1)).toBe('close b');
+  });
+
+  it('replaces an old one, although something always uses it', async () => {
+    const { pool, happened, use, wait } = bench();
+    const one = use('a');
+    await wait(3_599_999);
+    const same = use('a');
+    expect(happened).toEqual(['connect a']);
+    await wait(1);
+    const [next, other] = [use('a'), use('a')];
+    one.end();
+    expect(happened).toEqual(['connect a', 'connect a']);
+    same.end();
+    expect(happened).toEqual(['connect a', 'connect a', 'close a']);
+    next.end();
+    other.end();
+    await pool.close(undefined);
+    expect(happened).toEqual(['connect a', 'connect a', 'close a', 'close a']);
   });
 
   it('closes one without users at once when it is replaced', async () => {

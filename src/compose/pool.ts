@@ -20,7 +20,7 @@ export interface Connected<T> {
 export interface Pool<T> {
   /**
    * Returns the connection at a place, and creates it unless there is one with this stamp. Replaces a connection with
-   * another stamp, which is closed once its last user is done.
+   * another stamp, or one that has grown old; it is closed once its last user is done.
    */
   use(place: string, prepared: Prepared<T>): Use<T>;
   /** Closes connections that have had no user for this long, and waits for everything that is being closed. */
@@ -37,14 +37,23 @@ export interface Use<T> {
 
 interface Entry<T> {
   readonly place: string;
-  readonly key: string;
+  key: string;
   readonly connected: Connected<T>;
+  readonly sinceMs: number;
   users: number;
   unusedSinceMs: number;
 }
 
-export function createPool<T>(clock: Pick<Clock, 'monotonicMs' | 'sleep'>): Pool<T> {
+/**
+ * @param longestMs how old a connection gets that something always uses: what it remembers of each version that it has
+ *   delivered, or of each rule, would grow for as long
+ */
+export function createPool<T>(
+  clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
+  longestMs = Number.POSITIVE_INFINITY,
+): Pool<T> {
   const all = new Map<string, Entry<T>>();
+  let replaced = 0;
   /** The connection that the next user of each place gets. */
   const latest = new Map<string, Entry<T>>();
   const closing = new Set<Promise<void>>();
@@ -67,11 +76,25 @@ export function createPool<T>(clock: Pick<Clock, 'monotonicMs' | 'sleep'>): Pool
   const isUnused = (entry: Entry<T>, forMs: number): boolean =>
     entry.users === 0 && clock.monotonicMs() - entry.unusedSinceMs >= forMs;
   const allClosed = () => Promise.all(closing);
+  /** Returns the connection of a key, unless it is too old for another user. */
+  function youngOf(key: string): Entry<T> | undefined {
+    const entry = all.get(key);
+    if (!entry || clock.monotonicMs() - entry.sinceMs < longestMs) return entry;
+    all.delete(key);
+    replaced += 1;
+    entry.key = `${key} ${replaced}`;
+    all.set(entry.key, entry);
+    return undefined;
+  }
 
   return {
     use(place, prepared) {
       const key = `${place} ${prepared.stamp}`;
-      const entry = all.get(key) ?? { place, key, connected: prepared.connect(), users: 0, unusedSinceMs: 0 };
+      const nowMs = clock.monotonicMs();
+      const entry = youngOf(key) ?? {
+        ...{ place, key, connected: prepared.connect() },
+        ...{ users: 0, sinceMs: nowMs, unusedSinceMs: 0 },
+      };
       all.set(key, entry);
       entry.users += 1;
       const before = latest.get(place);
@@ -85,7 +108,7 @@ export function createPool<T>(clock: Pick<Clock, 'monotonicMs' | 'sleep'>): Pool
           isOver = true;
           entry.users -= 1;
           entry.unusedSinceMs = clock.monotonicMs();
-          if (entry.users > 0 || all.get(key) !== entry) return;
+          if (entry.users > 0 || all.get(entry.key) !== entry) return;
           const { keepMs } = entry.connected;
           if (latest.get(place) !== entry) closeOne(entry, hurry.signal);
           else if (keepMs !== undefined) closeSoon(entry, keepMs).catch(() => {}); // everything is closed now
