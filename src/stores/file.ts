@@ -43,7 +43,7 @@ export default defineStore({
   connect: ({ options, world }) => openFileStore(resolve(options.path), world),
 });
 
-/** How many deletion markers a process leaves at most. One that runs for months makes three with each certificate. */
+/** How many deletion markers a process leaves at most. One that runs for months makes some with each renewal. */
 const mostMarkers = 256;
 
 /**
