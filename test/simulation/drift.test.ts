@@ -35,6 +35,7 @@ async function createService({ isOfNode = false, isMine = true } = {}) {
   const shows: Partial<Record<Target, string | Error>> = {};
   const activations: string[] = [];
   const writes: string[] = [];
+  const reads: string[] = [];
   let ring = () => {};
 
   const targetOf = (target: Target): Deployer => ({
@@ -55,6 +56,10 @@ async function createService({ isOfNode = false, isMine = true } = {}) {
   };
   const store: typeof world.store = {
     ...world.store,
+    get(...args) {
+      reads.push(args[0].kind);
+      return world.store.get(...args);
+    },
     async put(...args) {
       writes.push(args[0].kind);
       const revision = await world.store.put(...args);
@@ -76,7 +81,11 @@ async function createService({ isOfNode = false, isMine = true } = {}) {
     connections: { owner: '', open: () => ({ ...replica.connect, end() {} }) },
   };
   const job = { ...simulatedJob(wanted), unattended: true };
-  const declarations: Declarations = { names: () => ['abc'], jobOf: (name) => (name === 'abc' ? job : undefined) };
+  let isDeclared = true;
+  const declarations: Declarations = {
+    names: () => (isDeclared ? ['abc'] : []),
+    jobOf: (name, lineage) => (name === 'abc' && (isDeclared || lineage) ? job : undefined),
+  };
   const declared = () => declarations;
 
   const stop = new AbortController();
@@ -124,6 +133,12 @@ async function createService({ isOfNode = false, isMine = true } = {}) {
     ...{ ...world, has, shows, activations, events, deployment, pass, old: first },
     /** The kinds of documents that were written since the last call. */
     written: () => writes.splice(0),
+    declare(is: boolean) {
+      isDeclared = is;
+      ring();
+    },
+    /** The kinds of documents that were read since the last call. */
+    read: () => reads.splice(0),
   };
 }
 
@@ -154,6 +169,16 @@ it('is repaired within a day at the one target that lacks the version, and a goo
   expect(service.written()).toEqual(['lineage', 'lineage', 'lineage', 'history']);
   await hours(service, 72);
   expect([service.written(), service.activations]).toEqual([[], ['two']]);
+});
+
+it('is looked for once a day, and its document is not read more often without targets of this node', async () => {
+  const service = await createService();
+  service.declare(false);
+  await hours(service, 24);
+  service.read();
+  await hours(service, 72);
+  // The loop reads it once a day, too.
+  expect(service.read().filter((kind) => kind === 'lineage').length).toBeLessThan(10);
 });
 
 it('at the targets of this node, is repaired within the hour, without a lease', async () => {

@@ -12,6 +12,7 @@ import type { SeenCertificate } from '../path/window.ts';
 import { atCa, type Job } from '../run/job.ts';
 import { createIssuers, hashOf, longestMs, questionIn, type Summary, stateOf, summaryOf } from './summary.ts';
 import type { KnownCertificate } from './vitals.ts';
+import type { Watched } from './watch.ts';
 
 /** The certificates that a process takes care of, as they are declared now. */
 export interface Declarations {
@@ -82,8 +83,8 @@ export interface SeenLineages {
   held(): Iterable<string>;
   /** Returns the names of the certificates that are declared in another way than when they were seen, and ends their rest. */
   declaredAnew(): readonly string[];
-  /** Reports whether it has targets or endpoints that change without its document. */
-  isToWatch(name: string): boolean;
+  /** Returns what it has that changes without its document. */
+  watched(name: string): Watched;
   /** Returns the job for a certificate, if it needs more than a sweep. */
   jobFor(name: string, lineage: Lineage | undefined): Job | undefined;
   isToSweep(lineage: Lineage | undefined): boolean;
@@ -264,10 +265,7 @@ export function createSeen(
       for (const name of changed) rests.delete(name);
       return changed;
     },
-    isToWatch(name) {
-      const one = seen.get(name)?.summary;
-      return one === undefined || one.hasOwnTargets || one.hasEndpoints;
-    },
+    watched: (name) => seen.get(name)?.summary ?? { hasOwnTargets: false, hasEndpoints: false },
     jobFor(name, lineage) {
       const job = declared().jobOf(name, lineage);
       const isRetry = isAgain(name);

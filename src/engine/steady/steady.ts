@@ -90,7 +90,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   function schedule(names: Iterable<string>): void {
     for (const name of names) {
       if (!busy.has(name)) due.set(name);
-      if (seen.isToWatch(name)) world.note([name]);
+      world.note(name, seen.watched(name));
     }
   }
 

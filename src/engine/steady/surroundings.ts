@@ -3,6 +3,7 @@ import type { EngineProcess } from '../engine.ts';
 import type { AlarmSigns } from './alarm-watch.ts';
 import type { Declarations } from './seen.ts';
 import type { VitalsLog } from './vitals.ts';
+import type { Watched } from './watch.ts';
 
 /** What the loop needs besides the engine. */
 export interface Surroundings {
@@ -23,8 +24,8 @@ export interface Surroundings {
   readonly wholeEveryMs: number;
   readonly ready: () => void;
   readonly done: (outcome: Outcome) => void;
-  /** Takes note of certificates that are new, or may have changed. */
-  readonly note: (names: Iterable<string>) => void;
+  /** Takes note of a certificate that is new, or may have changed. */
+  readonly note: (name: string, watched: Watched) => void;
 }
 
 /** How the loop finds out what others have changed. */

@@ -8,7 +8,6 @@ import { type EndpointVerdict, judgeServed } from '../../core/names/endpoint.ts'
 import { type LookTimes, nextLookMs, pauseAfterBad } from '../../core/node/look-times.ts';
 import { scoreOf } from '../../core/node/rendezvous.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
-import { nodeTargets } from '../../core/spec/traits.ts';
 import { lacksHere } from '../delivery/node-targets.ts';
 import { createThisNode } from '../delivery/this-node.ts';
 import { type Engine, type EngineProcess, inPass, report } from '../engine.ts';
@@ -20,10 +19,17 @@ import { complain } from './complain.ts';
 import type { Declarations } from './seen.ts';
 import { createWakes, type Wakes } from './wakes.ts';
 
+/** What a certificate has that may change without its document. */
+export interface Watched {
+  readonly hasEndpoints: boolean;
+  /** Of this node. */
+  readonly hasOwnTargets: boolean;
+}
+
 /** Looks at what the endpoints of certificates serve, and at what the targets of this node have. */
 export interface Watch {
-  /** Takes note of certificates that are new, or may have changed. */
-  note(names: Iterable<string>): void;
+  /** Takes note of a certificate that is new, or may have changed. */
+  note(name: string, watched: Watched): void;
   /** Looks until the signal aborts. Never rejects. */
   look(signal: AbortSignal): Promise<void>;
 }
@@ -85,18 +91,12 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
   };
   const nextAfterLook = (name: string, by: string, everyMs: number) => next(name, by, everyMs, everyMs * slack);
 
-  function note(names: Iterable<string>): void {
-    for (const name of names) {
-      // What is not declared is known only once its document is read.
-      const wanted = declared().jobOf(name, undefined)?.wanted;
-      const isServed = wanted === undefined || wanted.endpoints.length > 0;
-      if (!isServed) bad.delete(name);
-      if (!bad.has(name)) served.set(name, isServed ? next(name, '', times.everyMs) : undefined);
-      const isOwn = wanted === undefined || nodeTargets(wanted).length > 0;
-      own.set(name, isOwn ? next(name, node, times.ownMs) : undefined);
-    }
-    servedBell.ring();
-    ownBell.ring();
+  function note(name: string, { hasEndpoints, hasOwnTargets }: Watched): void {
+    if (!hasEndpoints) bad.delete(name);
+    if (!bad.has(name)) served.set(name, hasEndpoints ? next(name, '', times.everyMs) : undefined);
+    own.set(name, hasOwnTargets ? next(name, node, times.ownMs) : undefined);
+    if (hasEndpoints) servedBell.ring();
+    if (hasOwnTargets) ownBell.ring();
   }
 
   /** Returns a certificate that may be looked at; undefined if it is not there, or not wanted. */

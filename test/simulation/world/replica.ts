@@ -94,7 +94,7 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
       ...{ engine, vitals, alarms, declared },
       ...{ isMine: () => true, askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
       ...{ ready() {}, done: world.done, hasNewSecrets: () => false },
-      note: (names) => watch?.note(names),
+      note: (name, watched) => watch?.note(name, watched),
       changes: {
         take: () => (isNoticing ? [] : takeChanged()),
         onChange: (ring) =>
