@@ -12,6 +12,7 @@ import { importAll } from './bench/import.ts';
 import { printMissed } from './bench/measure.ts';
 import { one } from './bench/one.ts';
 import { plan } from './bench/plan.ts';
+import { polls } from './bench/polls.ts';
 import { renew } from './bench/renew.ts';
 import { renewImported } from './bench/renew-imported.ts';
 import { renewals } from './bench/renewals.ts';
@@ -24,7 +25,7 @@ import { start } from './bench/start.ts';
 //
 //   npm run bench                             every row
 //   npm run bench -- one dns                  some: start, one, hundred, script, encrypted, distance, dns, renew,
-//                                             plan, import, imported, calls, run, renewals
+//                                             plan, import, imported, calls, run, polls, renewals
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
@@ -41,6 +42,7 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   imported: renewImported,
   calls: apiCalls,
   run: daemon,
+  polls,
   renewals,
 };
 

@@ -54,8 +54,7 @@ async function watchIdle(folder: string): Promise<Idle> {
   const child = await startDaemon(folder);
   try {
     const readySeconds = (performance.now() - started) / 1_000;
-    // The first whole pass ends once it takes no more CPU.
-    for (let before = -1, now = cpuOf(child); now - before > 0.1; before = now, now = cpuOf(child)) await sleep(3_000);
+    await settled(child, 0.1);
     const cpu = cpuOf(child);
     await sleep(idleSeconds * 1_000);
     return {
@@ -64,8 +63,7 @@ async function watchIdle(folder: string): Promise<Idle> {
       idleCpu: ((cpuOf(child) - cpu) / idleSeconds) * 100,
     };
   } finally {
-    const ended = once(child, 'exit');
-    if (child.exitCode === null && child.kill('SIGTERM')) await ended;
+    await stopDaemon(child);
   }
 }
 
@@ -76,6 +74,16 @@ export async function startDaemon(folder: string): Promise<ChildProcess> {
   });
   await saysReady(child);
   return child;
+}
+
+/** Waits until the first whole pass has ended: until it takes no more than these seconds of CPU in three. */
+export async function settled(child: ChildProcess, cpu: number): Promise<void> {
+  for (let before = -1, now = cpuOf(child); now - before > cpu; before = now, now = cpuOf(child)) await sleep(3_000);
+}
+
+export async function stopDaemon(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit');
+  if (child.exitCode === null && child.kill('SIGTERM')) await ended;
 }
 
 /** Resident memory in MiB. */
@@ -98,7 +106,7 @@ function saysReady(child: ChildProcess): Promise<void> {
 const procFile = ({ pid }: ChildProcess, name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8');
 
 /** Seconds of processor time. */
-function cpuOf(child: ChildProcess): number {
+export function cpuOf(child: ChildProcess): number {
   const fields = procFile(child, 'stat').split(') ').at(-1)!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }

@@ -72,13 +72,20 @@ export async function renew(rig: Rig): Promise<void> {
   );
 }
 
-/** A store with many copies of one lineage, each under its own name; answers the folder of its configuration. */
+/**
+ * A store with many copies of one lineage, each under its own name; answers the folder of its configuration.
+ *
+ * @param options.change what else is to be different in the copy of this number
+ */
 export async function cloneOurs(
   rig: Rig,
   model: string,
   to: string,
   count: number,
-  { hasFiles = true }: { readonly hasFiles?: boolean } = {},
+  {
+    hasFiles = true,
+    change = (copy) => copy,
+  }: { readonly hasFiles?: boolean; readonly change?: (copy: Lineage, i: number) => Lineage } = {},
 ): Promise<string> {
   const folder = await configure(rig, `many-${to}`, []);
   const log = { debug() {}, info() {}, warn() {} };
@@ -130,7 +137,7 @@ export async function cloneOurs(
       current: { ...current, facts: { ...current.facts, identifiers } },
       renewal: { ...renewal, checkAfter: new Date(Date.now() + day).toISOString() },
     };
-    await lay('lineage', name, encodeDocument(copy));
+    await lay('lineage', name, encodeDocument(change(copy, i)));
     await lay('key', `${name}~${current.id}`, key);
     await lay('version', `${name}~${current.id}`, version);
     if (!hasFiles) return;
