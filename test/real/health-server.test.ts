@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { Secret } from '../../src/core/errors/secret.ts';
@@ -25,7 +26,7 @@ async function open(first: ListenSettings | undefined, certificates: readonly Kn
   const clock = fakeClock();
   const vitals = createVitals(clock);
   vitals.know(() => certificates);
-  const state = { settings: first, secret: 'open' as string | undefined, isStopping: false };
+  const state = { settings: first, secret: 'open' as string | undefined, isStopping: false, isHanging: false };
   const warnings: string[] = [];
   const stop = new AbortController();
   let isListening = false;
@@ -46,6 +47,10 @@ async function open(first: ListenSettings | undefined, certificates: readonly Kn
       composed: {
         async readSecret() {
           if (state.secret === undefined) throw new Error('there is no file');
+          if (state.secret === 'hangs') {
+            state.isHanging = true;
+            await new Promise(() => {});
+          }
           return new Secret(state.secret);
         },
       },
@@ -194,6 +199,33 @@ it('names certificates at a Unix socket, also where a dead process left one', as
   });
   await writeFile(path, 'a file of someone');
   await expect(open({ address: `unix:${path}` })).rejects.toMatchObject({ code: 'config/cannot-listen' });
+});
+
+it('stops within seconds although a scrape is never read, and the token of another cannot be', async () => {
+  const path = join(await temporaryFolder(), 'health.sock');
+  const many = Array.from({ length: 1_000 }, (_, index) => certificate(`c${index}`.padEnd(200, 'x'), inDays(40)));
+  const scrape = (to: string | number, more = '') => {
+    const socket = typeof to === 'string' ? connect(to) : connect(to, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.write(`GET /metrics HTTP/1.1\r\nHost: x\r\n${more}\r\n`.repeat(20));
+    return socket;
+  };
+  const unread = await open({ address: `unix:${path}` }, many);
+  const socket = scrape(path);
+  await once(socket, 'data');
+  socket.pause();
+
+  const port = await freePort();
+  const hanging = await open({ address: `127.0.0.1:${port}`, token: 'file:/token' });
+  hanging.state.secret = 'hangs';
+  await hanging.clock.advance(5_000);
+  scrape(port, 'Authorization: Bearer open\r\n');
+  await until(() => hanging.state.isHanging, { what: 'it asks for the token' });
+  for (const { close } of [unread, hanging]) {
+    const begunMs = performance.now();
+    await close();
+    expect(performance.now() - begunMs).toBeLessThan(7_000);
+  }
 });
 
 it('says who has the port, and follows a change of the settings', async () => {

@@ -44,12 +44,18 @@ export interface Listening {
   readonly address: string;
   /** 0 for a Unix socket. */
   readonly port: number;
-  /** Stops listening at once, finishes answers that are under way, and drops all other connections. */
+  /**
+   * Stops listening at once, waits at most two seconds for answers that are still being made, and drops all other
+   * connections.
+   */
   close(): Promise<void>;
 }
 
 /** How often Node checks for slow requests. */
 const checkMs = 1_000;
+
+/** How long an answer may take that is being made when the server is closed: what it needs may hang. */
+const closeMs = 2_000;
 
 /** The state of one connection. */
 interface Connection {
@@ -124,7 +130,11 @@ export function listenGuarded(
   const close = (): Promise<void> =>
     new Promise((resolve) => {
       closing = true;
-      server.close(() => resolve());
+      const drop = setTimeout(() => server.closeAllConnections(), closeMs);
+      server.close(() => {
+        clearTimeout(drop);
+        resolve();
+      });
       for (const [socket, { open }] of connections) if (open === 0) socket.destroy();
     });
 
