@@ -84,6 +84,32 @@ describe('the built command line', () => {
   });
 });
 
+describe('certfleet run --role responder', () => {
+  it('answers also where a solver listens that is stored later', async () => {
+    const folder = await temporaryFolder('responder');
+    const [first, later] = [await freePort(), await freePort()];
+    const issuers = { away: { directory: 'https://127.0.0.1:1/directory', agreeToTerms: true, test: true } };
+    const write = async (name: string, port: number) => {
+      const file = join(folder, `${name}.yaml`);
+      const solvers = { web: { type: 'http01-responder', listen: `127.0.0.1:${port}` } };
+      const certificates = [{ name, identifiers: [`${name}.cli.test`] }];
+      const store = { type: 'file', path: join(folder, 'store') };
+      await writeFile(file, JSON.stringify({ store, issuers, solvers, certificates }));
+      return file;
+    };
+    const isAnswered = async (port: number) =>
+      (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) !== undefined;
+    const { child, ended } = start(['run', '--role', 'responder', '--config', await write('one', first)]);
+    await until(() => isAnswered(first), { what: 'it answers' });
+    expect(await isAnswered(later)).toBe(false);
+    // Another node orders there. Its CA is away, so the document stays.
+    expect(await run('renew', '--config', await write('two', later))).toMatchObject({ code: 4 });
+    await until(() => isAnswered(later), { what: 'it answers at the other address' });
+    child.kill('SIGTERM');
+    expect((await ended).stderr).toContain(`answering the challenges of all nodes of the store at 127.0.0.1:${later}`);
+  });
+});
+
 describe('a store that does not exist', () => {
   // It gets as far as the CA, whose certificate it cannot verify.
   const noCa = ['--issuer', 'https://127.0.0.1:1/directory', '--ca-file', '/none', '--http', 'standalone:127.0.0.1:1'];
