@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Boulder, boulderPrograms, startBoulder } from '../support/boulder.ts';
+import { startDaemon } from '../support/daemon.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, rewriteLineage, stderrOf } from '../support/e2e.ts';
-import { temporaryFolder } from '../support/service.ts';
+import { temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // Let's Encrypt's own software, for what other CAs lack: rate limits that exempt renewals with `replaces`, paused and
@@ -252,6 +253,58 @@ describeWith(boulderPrograms, 'Boulder', () => {
     expect(stderrOf(ran)).toContain('explains why at https://ca.example/incident');
     // The limit for the exact set is used up, and Boulder exempts no urgent window.
     expect(ran.status, ran.stderr).toBe(4);
+  });
+
+  it('exempts what the daemon orders in a window, and not what it must order because of a revocation', async () => {
+    const here = await machine();
+    const [due, revoked] = [`due-${Date.now()}.example.com`, `revoked-${Date.now()}.example.com`];
+    for (const name of [due, revoked]) expect((await here.issue('-d', name)).status).toBe(0);
+    const before = await Promise.all([due, revoked].map(here.lineage));
+    const [serialOfDue = '', serialOfRevoked = ''] = before.map(({ current }) =>
+      current!.facts.serial.padStart(36, '0'),
+    );
+    // Ten minutes of the window are left, so the daemon orders at once, whatever instant it draws.
+    const end = Date.parse(before[0]!.renewal!.window!.end);
+    const seconds = Math.round((end - Date.now()) / 1000) - 600;
+    await boulder.sql(
+      [
+        `update certificates set issued=issued-interval ${seconds} second, expires=expires-interval ${seconds} second where serial='${serialOfDue}'`,
+        `update certificateStatus set status='revoked', revokedDate=utc_timestamp(), revokedReason=1 where serial='${serialOfRevoked}'`,
+      ].join('; '),
+    );
+    const daemon = startDaemon({
+      certfleet: (args, options) => certfleet([...args, '--store', here.store], { ...options, inside: boulder.inside }),
+    });
+    await daemon.saw('"run.ready"');
+    const ordersBefore = (await boulder.newOrders(await idOf(here))).length;
+    const nowMs = Date.now();
+    for (const name of [due, revoked])
+      await rewriteLineage(here.store, name, ({ current, renewal, ...lineage }) => ({
+        ...lineage,
+        current: { ...current!, issuedAt: new Date(nowMs - 2 * 3_600_000).toISOString() },
+        renewal: { ...renewal!, checkAfter: new Date(nowMs + 1_000).toISOString() },
+      }));
+    const renewed = async () => {
+      const { current, work } = await here.lineage(due);
+      return work === undefined && current!.id !== before[0]!.current!.id;
+    };
+    await until(renewed, { what: 'it is renewed', deadlineMs: 60_000 });
+    const refused = async () => (await here.lineage(revoked)).failure;
+    const failure = await until(refused, { what: 'it is refused', deadlineMs: 60_000 });
+    expect(await daemon.stop()).toMatchObject({ status: 0 });
+
+    const { window } = before[0]!.renewal!;
+    const moved = (text: string) => Date.parse(text) - seconds * 1_000;
+    const orders = (await boulder.newOrders(await idOf(here))).slice(ordersBefore);
+    expect(orders.map(({ status }) => status).sort()).toEqual([201, 429]);
+    for (const { atMs } of orders) expect(atMs >= moved(window!.start) && atMs < moved(window!.end)).toBe(true);
+    expect(failure.code).toBe('acme/rate-limited');
+    expect(Date.parse(failure.holdUntil ?? '') - nowMs).toBeGreaterThan(6 * 86_400_000);
+    const { renewal, current } = await here.lineage(revoked);
+    expect(current!.id).toBe(before[1]!.current!.id);
+    const [from, to] = [renewal!.window!.start, renewal!.window!.end].map((at) => (nowMs - Date.parse(at)) / 60_000);
+    // Boulder's: from an hour ago to half an hour ago.
+    expect([Math.round(from! / 5), Math.round(to! / 5)]).toEqual([12, 6]);
   });
 
   describe('refuses an order, and certfleet says what helps', () => {
