@@ -7,6 +7,8 @@ import { createVitals } from '../../src/engine/steady/vitals.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createProcesses } from '../../src/lib/processes/processes.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { startMovedClockHome } from '../support/moved-clock-home.ts';
 import { temporaryFolder, until } from '../support/service.ts';
 import { storeWorld } from '../support/store-world.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -23,17 +25,33 @@ while True:
     print(heard.recv(4096).decode().replace(chr(10), ' '), flush=True)
 `;
 
-describeWith(['systemd-notify', 'python3'], 'sd_notify', () => {
-  it('tells that it is ready, that it turns, and that it stops', async () => {
-    const socket = join(await temporaryFolder(), 'notify');
-    const child = spawn('python3', ['-c', listener, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
-    onTestFinished(() => void child.kill('SIGKILL'));
-    let heard = '';
-    child.stdout.on('data', (data) => (heard += data));
-    const hears = (text: string, times: number) =>
-      until(() => heard.split(text).length === times + 1, { what: `${text} ${times} times: ${heard}` });
-    await hears('listening', 1);
+async function startListener() {
+  const socket = join(await temporaryFolder(), 'notify');
+  const child = spawn('python3', ['-c', listener, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let heard = '';
+  child.stdout.on('data', (data) => (heard += data));
+  const hears = (text: string, times: number) =>
+    until(() => heard.split(text).length === times + 1, { what: `${text} ${times} times: ${heard}` });
+  await hears('listening', 1);
+  return { socket, hears, heard: () => heard };
+}
 
+describeWith(['systemd-notify', 'python3'], 'sd_notify', () => {
+  it('hears when `certfleet run` is ready, and when it stops', async () => {
+    const [{ run }, { socket, hears, heard }] = await Promise.all([startMovedClockHome(), startListener()]);
+    const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '120000000' };
+    const daemon = startDaemon({ certfleet: run }, { env });
+    await hears('READY=1', 1);
+    await hears('WATCHDOG=1', 1);
+    await daemon.saw('"run.ready"');
+    expect(heard()).not.toContain('STOPPING');
+    expect(await daemon.stop()).toMatchObject({ status: 0, stderr: '' });
+    await hears('STOPPING=1', 1);
+  });
+
+  it('tells that it is ready, that it turns, and that it stops', async () => {
+    const { socket, hears, heard } = await startListener();
     const clock = fakeClock();
     const vitals = createVitals(clock);
     const [stopping, over] = [new AbortController(), new AbortController()];
@@ -57,7 +75,7 @@ describeWith(['systemd-notify', 'python3'], 'sd_notify', () => {
       over.signal,
     );
     vitals.turned(3_600_000);
-    expect(heard).not.toContain('READY');
+    expect(heard()).not.toContain('READY');
     vitals.ready();
     await hears('READY=1', 1);
     await hears('WATCHDOG=1', 1);
