@@ -191,3 +191,22 @@ it('takes care of others while the store cannot read one document', async () => 
   await loop.pass(15_000);
   expect(health().isReady).toBe(true);
 });
+
+it('works on others that are due at the same time as one that the store cannot read', async () => {
+  const loop = await createLoop();
+  const specs = ['abc', 'one'].map((name) => simulatedSpec(name, [`${name}.example.com`]));
+  for (const spec of specs) await issue(loop.replica(2), simulatedJob(spec), signal);
+  const inMinutes = (count: number) => new Date(loop.clock.now().getTime() + count * minuteMs).toISOString();
+  const renewal = { at: inMinutes(10), source: 'lifetime', checkAfter: inMinutes(300) } as const;
+  for (const { name } of specs) await loop.editLineage((lineage) => ({ ...lineage, renewal }), name);
+  loop.declare(...specs);
+  await loop.start((store) => ({
+    async get(key, s) {
+      if (key.kind === 'lineage' && key.name === 'abc') throw broken;
+      return store.get(key, s);
+    },
+  }));
+  await loop.pass(12 * minuteMs);
+  expect((await loop.readLineage('one'))?.last).toMatchObject({ result: 'renewed' });
+  expect((await loop.readLineage('abc'))?.last).toMatchObject({ result: 'issued' });
+});

@@ -6,10 +6,13 @@ import { type EngineProcess, report } from '../engine.ts';
 import type { AlarmSigns } from './alarm-watch.ts';
 import type { SeenLineages } from './seen.ts';
 
+/** After so many failures at the beginning, the store is taken for gone. */
+const mostFailures = 8;
+
 /** Looks at documents. One that cannot be read is reported once, and left alone until it changes. */
 export interface Looker {
   see(name: string, entry: Entry | undefined): Lineage | undefined;
-  /** Reads documents. Returns those that exist. */
+  /** Reads documents. Returns those that exist. Fails only if the store can read none of them. */
   look(names: Iterable<string>, signal: AbortSignal): Promise<ReadonlyMap<string, Lineage>>;
 }
 
@@ -40,14 +43,23 @@ export function createLooker(
     see,
     async look(names, signal) {
       const found = new Map<string, Lineage>();
+      let failures: readonly unknown[] = [];
+      let hasRead = false;
       for (const name of names) {
         try {
-          const lineage = see(name, await engine.store.get({ kind: 'lineage', name }, signal));
+          const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+          hasRead = true;
+          const lineage = see(name, entry);
           if (lineage) found.set(name, lineage);
         } catch (error) {
-          cannotRead(name, error);
+          signal.throwIfAborted();
+          if (isFailure(error, 'store/corrupt')) cannotRead(name, error);
+          else failures = [...failures, error];
         }
+        // A store that is gone may take long to say so each time.
+        if (!hasRead && failures.length === mostFailures) break;
       }
+      if (!hasRead && failures.length > 0) throw failures[0];
       return found;
     },
   };
