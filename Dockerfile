@@ -31,7 +31,7 @@ COPY --from=build /opt/certfleet /opt/certfleet
 ENV NODE_ENV=production
 # Not in the home folder, which is the store.
 ENV CERTFLEET_CODE_CACHE=/var/cache/certfleet
-# Where `certfleet run` answers `certfleet health`, unless certfleet.yaml says otherwise.
+# Where `certfleet run` answers `certfleet health`, too, if certfleet.yaml says where to `listen`.
 ENV CERTFLEET_LISTEN=unix:/tmp/certfleet.sock
 USER 10001:10001
 # Fills the cache with what every command needs, and the adapters.

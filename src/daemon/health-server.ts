@@ -30,6 +30,15 @@ export interface HealthServerOptions {
  */
 export const placeOfResponder = (env: Environment): Pick<Settings, 'listen'> => present({ listen: listenOf(env) });
 
+/** Returns where else a node answers: where the variable says, for the health check of an image, if `listen` says otherwise. */
+export function placeBeside(given: {
+  readonly env: Environment;
+  readonly settings: () => Pick<Settings, 'listen'>;
+}): Pick<Settings, 'listen'> {
+  const beside = placeOfResponder(given.env);
+  return beside.listen?.address === given.settings().listen?.address ? {} : beside;
+}
+
 /** How often it looks whether the settings have changed. */
 const everyMs = 5_000;
 /** A token that was read is read again after this time, because its file may have changed. */

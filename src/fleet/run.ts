@@ -4,7 +4,7 @@ import { usualLookTimes } from '../core/node/look-times.ts';
 import { atOnceMs } from '../core/plan/schedule.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
-import { serveHealth } from '../daemon/health-server.ts';
+import { placeBeside, serveHealth } from '../daemon/health-server.ts';
 import { sendHeartbeats } from '../daemon/heartbeat.ts';
 import { tellSystemd } from '../daemon/systemd.ts';
 import type { Job } from '../engine/run/job.ts';
@@ -73,6 +73,7 @@ export async function run(
       (over) => reload.follow(over),
       (over) => watch.look(over),
       (over) => serveHealth(edges, over, begun),
+      (over) => serveHealth({ ...edges, settings: () => placeBeside(fleet) }, over),
       (over) => alarms.run(over),
       (over) => sendHeartbeats(edges, over),
       (over) => tellSystemd(edges, over),

@@ -14,7 +14,7 @@ import {
   rewriteLineage,
   startBench,
 } from '../support/e2e.ts';
-import { temporaryFolder, until } from '../support/service.ts';
+import { freePort, temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -129,8 +129,10 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run, while its f
   });
 
   it('issues what is added in certfleet.d within seconds, and keeps all running while a file is wrong', async () => {
-    const home = await bench.home(onlyCertificate('abc'));
-    const daemon = startDaemon(home);
+    const listen = `127.0.0.1:${await freePort()}`;
+    const home = await bench.home((one) => ({ ...onlyCertificate('abc')(one), listen }));
+    const env = { CERTFLEET_LISTEN: `unix:${join(home.folder, 'socket')}` };
+    const daemon = startDaemon(home, { env });
     await daemon.saw('"certificate.deployed","certificate":"abc"');
     const folder = join(home.folder, 'certfleet.d');
     const added = join(folder, 'more.yaml');
@@ -161,6 +163,9 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run, while its f
       await daemon.saw(says);
       const before = await Promise.all(['abc', 'more'].map((name) => makeDue(home, name)));
       await Promise.all(['abc', 'more'].map((name, at) => isRenewed(home, name, before[at])));
+      // A supervisor must not end it for that.
+      for (const given of [{}, { env }])
+        expect(await home.certfleet(['health'], given)).toMatchObject({ status: 0, stdout: 'ok\n' });
     }
     daemon.said();
     await rm(second);

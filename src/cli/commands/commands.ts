@@ -91,7 +91,7 @@ export const commands: readonly Command[] = [
     name: 'health',
     summary: 'ask `certfleet run` how it is, for the health check of a container',
     description:
-      'Asks it where `listen` says (or the variable CERTFLEET_LISTEN): whether its loop turns and the store can be read. Exits with 4 if not, or if it does not answer.',
+      'Asks it where `listen` says (or the variable CERTFLEET_LISTEN): whether its loop turns and the store can be read. While the configuration is not valid, it asks where the variable says, or where `listen` said last. Exits with 4 if not, or if it does not answer.',
     flags: [
       { flags: '--ready', description: 'ask whether it takes care of the certificates, which needs more' },
       { flags: '--role <role>', description: 'responder: ask the responder, where CERTFLEET_LISTEN says' },

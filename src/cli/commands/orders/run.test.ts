@@ -14,7 +14,7 @@ it('reads the configuration again at SIGHUP, with its flags, and ends with 0', a
   const line = commandLine({ files, fleet: { keepsRunning: true } });
   const running = line.run('run', '--config', '/c.yaml');
   const read: unknown[] = ['run'];
-  await expect.poll(() => line.calls).toEqual(read);
+  await expect.poll(() => line.calls, { timeout: 10_000 }).toEqual(read);
   for (const [text, declared] of [
     [declaring('a', 'b'), ['a', 'b']],
     ['issuers: 1', ['/c.yaml:1: issuers must be a group of names, not a number']],

@@ -2,6 +2,7 @@ import { configurationStamp } from '../../../config/file/stamp.ts';
 import type { ConfigurationSource } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { configurationPath } from '../../flags/configuration-path.ts';
+import { rememberListen } from '../../flags/last-listen.ts';
 import { roleOf } from '../../flags/role.ts';
 import { reportStart } from '../../output/outcomes.ts';
 
@@ -21,7 +22,8 @@ export const run: Run = async (session) => {
 async function keepRunning(session: Session): Promise<number> {
   const role = roleOf(session);
   const source = await sourceOf(session);
-  const { storeIsDeclared } = await session.settings();
+  const { storeIsDeclared, listen } = await session.settings();
+  if (role === 'node') await rememberListen(session, listen?.address);
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true, tellsAlarms: true });
   await reportStart(session, 'run');
   const { clock } = await session.world();
@@ -42,7 +44,11 @@ async function sourceOf(session: Session): Promise<ConfigurationSource> {
   return {
     file,
     stamp: await configurationStamp(files, file),
-    read: () => session.readAgain(),
+    async read() {
+      const settings = await session.readAgain();
+      await rememberListen(session, settings.listen?.address);
+      return settings;
+    },
     onAsk(ask) {
       signals?.on('SIGHUP', ask);
       return () => signals?.off('SIGHUP', ask);
