@@ -30,6 +30,9 @@ const badFile: ReadonlySet<unknown> = new Set(['EISDIR', 'EFTYPE', 'EFBIG', 'EIO
 /** File systems count time in steps of up to two seconds. */
 const settledMs = 2_000;
 
+/** How many documents a page of a scan has at most. What is read of a page lives until it is done with. */
+const pageSize = 32;
+
 /** A revision that was read, and that a write can be based on. */
 export interface Current {
   readonly number: number;
@@ -142,10 +145,19 @@ export function createReader(
     return `${number} ${stat.size} ${stat.changedMs}`;
   }
 
-  async function entriesOf(kind: Kind, folder: string, isKnown: IsKnown | undefined): Promise<readonly Entry[]> {
-    const entries: Entry[] = [];
+  type Listed = readonly [stem: string, numbers: readonly number[]];
+
+  async function listedIn(folder: string): Promise<readonly Listed[]> {
     await trust.folder(folder);
-    for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? [])) {
+    return [...groupByStem((await files.list(folder)) ?? [])];
+  }
+
+  async function entriesOf(
+    { kind, folder, listed }: { readonly kind: Kind; readonly folder: string; readonly listed: readonly Listed[] },
+    isKnown: IsKnown | undefined,
+  ): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    for (const [stem, numbers] of listed) {
       const place = { folder, stem };
       const number = numbers.at(-1) ?? 0;
       // The stamp comes first, so that it is too old rather than too young for the content.
@@ -160,12 +172,16 @@ export function createReader(
     return entries;
   }
 
-  /** Scans documents. A page is one shard. */
   async function* scan(kind: Kind, signal: AbortSignal, isKnown?: IsKnown): AsyncIterable<readonly Entry[]> {
     for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
       if (!isShard(shard)) continue;
-      const page = await guarded(signal, () => entriesOf(kind, join(root, kind, shard), isKnown));
-      if (page.length > 0) yield page;
+      const folder = join(root, kind, shard);
+      const all = await guarded(signal, () => listedIn(folder));
+      for (let from = 0; from < all.length; from += pageSize) {
+        const listed = all.slice(from, from + pageSize);
+        const page = await guarded(signal, () => entriesOf({ kind, folder, listed }, isKnown));
+        if (page.length > 0) yield page;
+      }
     }
   }
 
