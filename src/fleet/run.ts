@@ -94,7 +94,10 @@ function declaredIn(settings: Settings): Declarations {
   let last: { readonly lineage: Lineage; readonly job: Job | undefined } | undefined;
   const jobOf = (name: string, lineage: Lineage | undefined): Job | undefined => {
     const found = wantedOf(name, lineage);
-    return found && { ...found, force: false, obeyBackoff: true, unattended: true, nextRunMs: atOnceMs };
+    if (!found) return undefined;
+    const { wanted, origin } = found;
+    const job = { wanted, origin, force: false, obeyBackoff: true, unattended: true, nextRunMs: atOnceMs };
+    return found.isStored ? { ...job, isStored: true } : job;
   };
   return {
     names: () => certificates.keys(),

@@ -74,6 +74,33 @@ it('works on a new certificate in one pass when it begins', async () => {
   expect(loop.events.filter(({ event }) => event === 'run.planned')).toHaveLength(1);
 });
 
+it.each([
+  ['whose parts are there', false, 1],
+  ['whose key is gone', true, 2],
+] as const)('reads a certificate %s at its start, and finds what it lacks', async (_what, isKeyGone, reads) => {
+  const loop = await createLoop();
+  loop.declare(simulatedSpec());
+  await issue(loop.replica(2), simulatedJob(simulatedSpec()), signal);
+  if (isKeyGone) {
+    const [name] = (await loop.store.list('key', signal)).names;
+    const key = { kind: 'key', name: name! } as const;
+    await loop.store.delete(key, { ifRevision: (await loop.store.get(key, signal))!.revision, signal });
+  }
+  let read = 0;
+  await loop.start((store) => ({
+    async *scan(kind, s, isKnown) {
+      for await (const page of store.scan(kind, s, isKnown)) {
+        if (kind === 'lineage') read += page.length;
+        yield page;
+      }
+    },
+  }));
+  await loop.pass(minuteMs / 2);
+  expect(read).toBe(reads);
+  const found = loop.outcomes.map((one) => (one.result === 'failed' ? one.error.code : one.result));
+  expect(found).toEqual(isKeyGone ? ['store/part-missing'] : []);
+});
+
 it('looks again at everything after a jump of the clock, even if the store fails at that moment', async () => {
   const loop = await createLoop();
   loop.declare(simulatedSpec());

@@ -1,6 +1,7 @@
 import { asFailure, type CertfleetError, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { Means } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
+import type { UsedAccount } from '../../core/lineage/store-parts.ts';
 import { announcement } from '../../core/plan/announcement.ts';
 import { leftOf, type Outcome, oneErrorOf, outcomeOfPlan, withThisNode } from '../../core/plan/outcome.ts';
 import { planLineage } from '../../core/plan/plan.ts';
@@ -98,8 +99,11 @@ export async function reconcileAll(
     readonly jobs: readonly Job[];
     readonly jobOf: (stored: Lineage) => Job | undefined;
     readonly isWhole?: boolean;
-    /** Other passes do what a document shows, so this one finds only what none shows. */
-    readonly leavesDue?: true;
+    /**
+     * Other passes do what a document shows, so this one finds only what none shows. It reads no document of which this
+     * returns something.
+     */
+    readonly leavesDue?: (name: string) => Quiet | undefined;
     /** Set for a pass over all certificates that only does what is due: what it may know from an earlier one. */
     readonly remembers?: Pick<Job, 'nextRunMs'> | undefined;
     /** Told each document that is read, with what is wanted of it. */
@@ -125,6 +129,13 @@ export async function reconcileAll(
   const { remembers } = wanted;
   const remembered =
     remembers && (await remember(engine, { ...remembers, jobs: wanted.jobs, hasParts: watch.hasParts }, signal));
+  const isQuiet = (name: string): boolean => {
+    const quiet = wanted.leavesDue?.(name);
+    if (!quiet || (quiet.version !== undefined && !watch.hasParts(name, { id: quiet.version }))) return false;
+    jobs.delete(name);
+    watch.knows(name, quiet.account);
+    return true;
+  };
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
     if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
@@ -161,7 +172,7 @@ export async function reconcileAll(
     plan(name, job, found);
     if (job && !(found instanceof Error)) remembered?.learn(stamp, job, found, outcomes.get(name));
   };
-  for await (const page of engine.store.scan('lineage', signal, remembered?.isKnown)) {
+  for await (const page of engine.store.scan('lineage', signal, wanted.leavesDue ? isQuiet : remembered?.isKnown)) {
     for (const entry of page) visit(entry.key.name, lineageOf(engine, entry), entry.stamp);
     await together(idleHere.splice(0).map((look) => look()));
   }
@@ -220,6 +231,13 @@ export async function reconcileAll(
   const found = [...outcomes.values()].flatMap((one) => (one ? withHere(one, results.get(one.certificate)) : []));
   const all = await withTimes(engine, due, found, signal);
   return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
+}
+
+/** A certificate in whose document a pass that leaves what is due has nothing to look at. */
+export interface Quiet {
+  /** The version that is renewed, which needs its key and its chain. */
+  readonly version: string | undefined;
+  readonly account: UsedAccount | undefined;
 }
 
 /** Reports whether an outcome tells only that nothing is due, and nothing about a target of this node. */

@@ -110,6 +110,7 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
 
   function keep(name: string, found: readonly Condition[]): void {
     const before = conditions.get(name) ?? [];
+    if (found.length + before.length === 0) return;
     if (found.length > 0) conditions.set(name, found);
     else conditions.delete(name);
     if (found.map(({ key }) => key).join() !== before.map(({ key }) => key).join()) bell.ring();

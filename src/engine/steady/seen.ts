@@ -7,10 +7,20 @@ import { nodeTargets } from '../../core/spec/traits.ts';
 import type { Entry } from '../../ports/store.ts';
 import type { EngineProcess } from '../engine.ts';
 import type { CaHold } from '../ledger/ca-hold.ts';
+import type { Quiet } from '../pass/reconcile.ts';
 import { whatIsLeft } from '../pass/sweep.ts';
 import type { SeenCertificate } from '../path/window.ts';
 import { atCa, type Job } from '../run/job.ts';
-import { createIssuers, hashOf, longestMs, questionIn, type Summary, stateOf, summaryOf } from './summary.ts';
+import {
+  createAccounts,
+  createIssuers,
+  hashOf,
+  longestMs,
+  questionIn,
+  type Summary,
+  stateOf,
+  summaryOf,
+} from './summary.ts';
 import type { KnownCertificate } from './vitals.ts';
 import type { Watched } from './watch.ts';
 
@@ -56,6 +66,8 @@ export interface SeenLineages {
   readonly directories: ReadonlySet<string>;
   /** The CAs that have suggested windows, by directory. */
   readonly cas: ReadonlyMap<string, NamedIssuer>;
+  /** Returns what a whole pass needs to know of a certificate if it has nothing to look at in its document. */
+  quiet(name: string): Quiet | undefined;
   /** Describes these certificates, stored or not. */
   known(names: Iterable<string>): Iterable<KnownCertificate>;
   /** Takes note of a document, and returns it; undefined if it does not exist. Fails with `store/corrupt`. */
@@ -118,7 +130,7 @@ export function createSeen(
   const unreadable = new Set<string>();
   /** After a try: until when, and what the try depended on. */
   const rests = new Map<string, { readonly untilMs: number; readonly state: string }>();
-  const issuers = createIssuers();
+  const [issuers, accounts] = [createIssuers(), createAccounts()];
   /** The certificates that are to be tried again, until a pass takes their job. */
   const again = new Set<string>();
   const isAgain = (name: string): boolean => again.has(name) && seen.get(name)?.summary.hasFailed === true;
@@ -172,6 +184,10 @@ export function createSeen(
     notAfterMs: (name) => seen.get(name)?.summary.notAfterMs ?? Number.NaN,
     directories,
     cas,
+    quiet(name) {
+      const { isQuiet = false, isRenewed, current, account } = seen.get(name)?.summary ?? {};
+      return isQuiet ? { version: isRenewed ? current : undefined, account } : undefined;
+    },
     *known(names) {
       for (const name of names) yield describe(name);
     },
@@ -197,7 +213,7 @@ export function createSeen(
         lease: holder && { holder: processes.look(holder), unchangedMs, leaseTtlMs: limits.leaseTtlMs },
         hold: about.holdAt(job?.wanted.issuer.settings.directory ?? ''),
         laterMs: laterMs(askedMs, askAtMs, now.getTime()),
-        issuers,
+        ...{ issuers, accounts },
       });
       if (summary.directory !== '') directories.add(summary.directory);
       if (job && lineage.renewal?.window) cas.set(summary.directory, job.wanted.issuer);

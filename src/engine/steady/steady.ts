@@ -62,7 +62,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   let isAsking = false;
   let nextWholeMs = Number.NEGATIVE_INFINITY;
   let nextPassMs = Number.NEGATIVE_INFINITY;
-  let declared: Declarations | undefined;
+  let declared: Declarations = world.declared();
   /** Why the last turn failed. */
   let complaint: string | undefined;
   /** The CAs that were asked for their time, and how far this clock is ahead of theirs, by directory URL. */
@@ -224,18 +224,18 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   }
 
   /**
-   * Runs the whole pass, which finds what no single lineage shows. Other passes do what the documents show.
+   * Runs the whole pass, which finds what no single lineage shows. Other passes do what the documents show. The first one
+   * reads again only the documents in which it has something to look at; later ones find damaged documents, too.
    *
    * @param names declared certificates without a document, which may be lost; no other pass works on them
    */
-  async function workOnAll(names: ReadonlySet<string>): Promise<void> {
-    const { names: all, jobOf } = world.declared();
-    // Another pass may be creating the document of one that has none.
-    const free = [...all()].filter((name) => seen.has(name) || names.has(name));
-    const jobs = free.flatMap((name) => jobOf(name, undefined) ?? []);
+  async function workOnAll(names: ReadonlySet<string>, isFirst: boolean): Promise<void> {
+    const { jobOf } = world.declared();
+    const jobs = [...names].flatMap((name) => jobOf(name, undefined) ?? []);
     const ofStored = (stored: Lineage) => jobOf(stored.name, stored);
-    const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue: true } as const;
-    const before = currentOf(seen.names());
+    const leavesDue = isFirst ? seen.quiet : () => undefined;
+    const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue };
+    const before = currentOf([...seen.names()].filter((name) => seen.watched(name).hasOwnTargets));
     const outcomes = await withPass((pass) => reconcileAll(pass, wanted, signal));
     note(outcomes, before);
     const found = await look(names, signal);
@@ -252,7 +252,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
     const names = new Set([...world.declared().names()].filter((name) => !seen.has(name) && !busy.has(name)));
     looksAtAll = isFirst;
-    const pass = begin([...names], () => workOnAll(names));
+    const pass = begin([...names], () => workOnAll(names, isFirst));
     schedule(everything());
     void pass.finally(() => {
       looksAtAll = false;

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Lineage, Renewal } from '../../core/lineage/lineage.ts';
 import { testLineage, testSpec } from '../../core/lineage/test-lineages.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
-import { createIssuers, hashOf, questionIn, summaryOf } from './summary.ts';
+import { createAccounts, createIssuers, hashOf, questionIn, summaryOf } from './summary.ts';
 
 const hourMs = 3_600_000;
 const now = new Date('2026-03-01T00:00:00Z');
@@ -19,7 +19,7 @@ const asked: Lineage = {
 const job = { wanted, origin: asked.origin, force: false, obeyBackoff: true } as const;
 const sumUp = (lineage: Lineage, issuers = createIssuers()) =>
   summaryOf({ lineage, revision: '7-x' }, job, {
-    ...{ now, node: 'here', lease: undefined, hold: undefined, laterMs: 0, issuers },
+    ...{ now, node: 'here', lease: undefined, hold: undefined, laterMs: 0, issuers, accounts: createAccounts() },
   });
 
 it.each<[string, Partial<Renewal>]>([

@@ -3,6 +3,7 @@ import { failureThatCounts } from '../../core/lineage/failure.ts';
 import type { Lineage, Renewal } from '../../core/lineage/lineage.ts';
 import { overdueMs } from '../../core/lineage/renewal.ts';
 import { isStopped } from '../../core/lineage/revocation.ts';
+import { type UsedAccount, usedAccount } from '../../core/lineage/store-parts.ts';
 import { type SeenLease, wakeOf } from '../../core/plan/wake.ts';
 import type { NamedIssuer, StoredSpec } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
@@ -31,6 +32,10 @@ export interface Summary {
   /** A pause may be running after a failed try of the certificate or of a target. */
   readonly hasFailed: boolean;
   readonly hasOwnTargets: boolean;
+  /** A whole pass has nothing to look at in its document. */
+  readonly isQuiet: boolean;
+  /** The account that issued it, if that is still the one to use. */
+  readonly account: UsedAccount | undefined;
   readonly hasEndpoints: boolean;
   /** A hash of the settings with which it is declared; 0 if it is not. */
   readonly declared: number;
@@ -64,18 +69,21 @@ export function summaryOf(
     readonly hold: CaHold | undefined;
     readonly laterMs: number;
     readonly issuers: Issuers;
+    readonly accounts: Accounts;
   },
 ): Summary {
-  const { now, node, lease, hold, laterMs, issuers } = facts;
+  const { now, node, lease, hold, laterMs, issuers, accounts } = facts;
   const { current, renewal } = lineage;
   const wanted = job?.wanted;
   const question = job && questionOf(job, lineage);
   const neverAsks = current !== undefined && current.facts.ariId === undefined;
   const asked = question || neverAsks ? withCheck(lineage, now.getTime() + longestMs) : withCheck(lineage, laterMs);
-  const rules = { now, node, ...present({ lease, nextRunMs: job?.nextRunMs, shiftMs: job?.shiftMs }) };
+  const rules = { now, node, lease, nextRunMs: job?.nextRunMs, shiftMs: job?.shiftMs };
   const freeMs = wakeOf(wanted, asked, rules);
   const caHold = endOfCaHold(hold, lineage, now);
   const dueMs = caHold === undefined ? freeMs : wakeOf(wanted, asked, { ...rules, caHold });
+  const isPending = wanted !== undefined && targetsToDeploy(wanted, lineage).length > 0;
+  const hasOwnTargets = wanted !== undefined && nodeTargets(wanted).length > 0;
   return {
     revision: flat(revision),
     current: current?.id,
@@ -85,9 +93,11 @@ export function summaryOf(
     overdueMs: current && !isStopped(lineage) ? overdueMs(lineage, current) : Number.NaN,
     isRenewed: wanted !== undefined,
     isFailing: wanted !== undefined && failureThatCounts(wanted, lineage, {}, now) !== undefined,
-    isPending: wanted !== undefined && targetsToDeploy(wanted, lineage).length > 0,
+    isPending,
     hasFailed: hasFailed(lineage),
-    hasOwnTargets: wanted !== undefined && nodeTargets(wanted).length > 0,
+    hasOwnTargets,
+    isQuiet: !isPending && !hasOwnTargets && isQuiet(lineage),
+    account: wanted && accounts.oneOf(usedAccount(lineage)),
     hasEndpoints: wanted !== undefined && wanted.endpoints.length > 0,
     declared: job && !job.isStored ? hashOf(job.wanted) : 0,
     directory: wanted ? issuers.at(issuers.numberOf(wanted.issuer)).settings.directory : '',
@@ -97,6 +107,10 @@ export function summaryOf(
     question: question && textOf(question, issuers),
   };
 }
+
+/** Reports whether a whole pass finds nothing in a document: no targets whose places it looks at, and no records that end. */
+const isQuiet = ({ deployments, kept }: Lineage): boolean =>
+  kept === undefined && Object.values(deployments).every(({ places }) => places === undefined);
 
 const hasFailed = ({ failure, deployments }: Lineage): boolean =>
   failure !== undefined || Object.values(deployments).some(({ retryAt }) => retryAt !== undefined);
@@ -136,8 +150,30 @@ export function createIssuers(): Issuers {
   };
 }
 
-/** A text that was put together or cut out of another one keeps its parts, or all of the other one. */
-const flat = (text: string): string => Buffer.from(text).toString();
+/** The accounts of all summaries, each kept once. */
+interface Accounts {
+  oneOf(account: UsedAccount | undefined): UsedAccount | undefined;
+}
+
+export function createAccounts(): Accounts {
+  const all = new Map<string, UsedAccount>();
+  return {
+    oneOf(account) {
+      if (!account) return undefined;
+      const key = `${account.account} ${account.url}`;
+      const known = all.get(key) ?? account;
+      all.set(key, known);
+      return known;
+    },
+  };
+}
+
+/**
+ * A text that was put together or cut out of another one keeps its parts, or all of the other one. V8 copies what is
+ * shorter than this.
+ */
+const shortest = 13;
+const flat = (text: string): string => (text.length < shortest ? text : Buffer.from(text).toString());
 
 /** What a question needs besides the rest of the summary. */
 type Rest = readonly [
@@ -153,7 +189,7 @@ function textOf({ issuer, lineage }: Omit<SeenCertificate, 'revision'>, issuers:
   if (!renewal || current?.facts.ariId === undefined) return undefined;
   const { source, window = null, explanationUrl = null } = renewal;
   const version = [current.issuedAt, current.facts.ariId] as const;
-  return flat(JSON.stringify([issuers.numberOf(issuer), source, window, explanationUrl, ...version] satisfies Rest));
+  return JSON.stringify([issuers.numberOf(issuer), source, window, explanationUrl, ...version] satisfies Rest);
 }
 
 /** Returns what the question for the window of a certificate needs. */
