@@ -76,6 +76,7 @@ export async function layPolled(rig: Rig) {
   });
   return { folder, count, everySeconds, firstMs, endpoint };
 }
+
 /** A copy with an endpoint that serves it, and a window that is to be asked for again at a time. */
 function watched(copy: Lineage, { port, atMs }: { readonly port: number; readonly atMs: number }): Lineage {
   const { name, spec, current, renewal } = copy;
