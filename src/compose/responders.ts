@@ -1,6 +1,7 @@
 import { adapterEntry } from '../config/registry/registry.ts';
 import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { parseHostPort } from '../core/names/host-port.ts';
+import { hasAlso } from '../core/names/listen-address.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { AdapterSettings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
@@ -46,14 +47,33 @@ export function createResponders({ world, store }: { readonly world: World; read
       const listeners = (await Promise.all([...different.values()].map(listenerOf))).filter((one) => one !== undefined);
       const { createResponder } = await import('../responder/responder.ts');
       const { createAlpnResponder } = await import('../responder/alpn-responder.ts');
-      // Two solvers may have the same address. One that also passes requests on serves both.
-      const withFallback = listeners.filter(({ fallback }) => fallback !== undefined);
-      const byAddress = new Map([...listeners, ...withFallback].map((one) => [`${one.of} ${one.listen}`, one]));
-      return [...byAddress.values()].map((one) =>
+      return atWidest(listeners).map((one) =>
         one.of === 'http-01' ? responder(one, createResponder) : alpnResponder(one.listen, createAlpnResponder),
       );
     },
   };
+}
+
+interface Listener {
+  readonly of: 'http-01' | 'tls-alpn-01';
+  readonly listen: string;
+  readonly fallback?: string | undefined;
+  readonly healthCheck?: string | undefined;
+}
+
+/**
+ * Puts each listener at the widest address of its port that one of its kind has, because a process cannot listen on
+ * `0.0.0.0:80` and on `[::]:80`. Of several at one address, one that also passes requests on serves all.
+ */
+export function atWidest(listeners: readonly Listener[]): readonly Listener[] {
+  const byPlace = new Map<string, Listener>();
+  for (const one of listeners) {
+    const wider = listeners.filter((other) => other.of === one.of && hasAlso(other.listen, one.listen));
+    const at = wider.reduce((widest, { listen }) => (hasAlso(widest, listen) ? widest : listen), wider[0]!.listen);
+    const place = `${one.of} ${at}`;
+    if (!byPlace.has(place) || one.fallback !== undefined) byPlace.set(place, { ...one, listen: at });
+  }
+  return [...byPlace.values()];
 }
 
 /** Shares one object per key, and closes it with its last user. */

@@ -3,6 +3,7 @@ import { createBell } from '../core/async/bell.ts';
 import { aborted } from '../core/async/on-abort.ts';
 import { asFailure, fail } from '../core/errors/errors.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
+import { hasAlso } from '../core/names/listen-address.ts';
 import type { AdapterSettings } from '../core/spec/spec.ts';
 import { partsOf } from '../core/spec/spec-parts.ts';
 import { placeOfResponder, serveHealth } from '../daemon/health-server.ts';
@@ -71,7 +72,7 @@ export async function respond(
     });
     const fresh: ServingResponder[] = [];
     for (const one of await composed.respondersOf(solversOf(found)))
-      if (responders.some(({ address }) => address === one.address)) await one.close();
+      if (responders.some(({ address }) => hasAlso(address, one.address))) await one.close();
       else fresh.push(one);
     return fresh;
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import { fakeClock } from '../testing/fake-clock.ts';
 import { createPortClaim, type PortClaimOptions } from './port-claim.ts';
@@ -17,4 +19,40 @@ it.each([
     hint: expect.stringContaining(hint),
   });
   await claim.close();
+});
+
+it('stays when what answers on its port is overloaded, and says so once', async () => {
+  const clock = fakeClock();
+  const warnings: string[] = [];
+  let answers: 'twin' | undefined = 'twin';
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const claim = createPortClaim({
+    listen: () => Promise.reject(Object.assign(new Error('in use'), { code: 'EADDRINUSE' })),
+    neighbour: { look: async () => answers },
+    ...{ what: 'HTTP-01', at: { host: '127.0.0.1', port }, wanted: () => false, clock, proof: async () => ({}) },
+    log: { debug: () => {}, warn: (text: string) => warnings.push(text) },
+  } as unknown as PortClaimOptions);
+  const over = new AbortController();
+  let hasEnded = false;
+  const staying = claim.stay(over.signal).finally(() => {
+    hasEnded = true;
+  });
+  await clock.advance(2_000);
+  answers = undefined;
+  await clock.advance(5_000);
+  expect([hasEnded, warnings]).toEqual([
+    false,
+    [expect.stringMatching(/another server of this process, which does not answer is using the port; waiting/)],
+  ]);
+  answers = 'twin';
+  await clock.advance(2_000);
+  answers = undefined;
+  await clock.advance(2_000);
+  expect(warnings.length).toBe(2);
+  over.abort();
+  await staying;
+  await claim.close();
+  taken.close();
 });

@@ -21,7 +21,10 @@ export interface PortClaim {
   holdIfFree(signal: AbortSignal): Promise<Holder | undefined>;
   /** Like `hold`, but waits for another certfleet process to release the port: one minute for all callers together. */
   holdPatiently(signal: AbortSignal): Promise<Holder>;
-  /** Listens until the signal aborts, or takes the port over as soon as a certfleet process that has it ends. */
+  /**
+   * Listens until the signal aborts, or takes the port over as soon as a certfleet process that has it ends. Fails only
+   * if the port was never held.
+   */
   stay(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -125,6 +128,12 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     // Any user's program can answer like certfleet, and have certfleet's name. The owner of an invisible process is
     // unknown.
     const doubt = holder && holder.otherUser === undefined ? '' : ', or another program that only claims to be one,';
+    // Under a flood of connections, a responder at another of this process's addresses does not answer even this process.
+    if (holder?.isSelf)
+      return fail('solver/port-held', {
+        address: where,
+        holder: 'another server of this process, which does not answer',
+      });
     const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}${doubt}` });
     if (isForeign) return held('a certfleet process that uses another store or version');
     if (holder?.isStopped && holder.isCertfleet) return held('a stopped certfleet process');
@@ -203,15 +212,18 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     },
 
     async stay(signal) {
-      let isTold = false;
+      let [isTold, wasHeld] = [false, false];
       while (!signal.aborted) {
         try {
           const holder = await hold(signal);
+          [isTold, wasHeld] = [false, true];
           // A socket that listens does so until it is closed.
           await clock.sleep(holder.kind === 'self' ? longestMs : lookAgainMs, signal);
         } catch (error) {
           if (signal.aborted) return;
-          if (!isFailure(error, 'solver/port-held')) throw error;
+          // Whoever answered before may only be overloaded.
+          const mayPass = wasHeld ? isPortError(error) : isFailure(error, 'solver/port-held');
+          if (!(mayPass && error instanceof Error)) throw error;
           if (!isTold) log.warn(`${error.message}; waiting until it is free`);
           isTold = true;
           await clock.sleep(lookAgainMs, signal).catch(() => undefined);

@@ -34,6 +34,20 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return { host: v4 ?? v6 ?? '::', port };
 }
 
+/** Reports whether whoever listens at the first address also has the second one. */
+export function hasAlso(one: string, other: string): boolean {
+  const [first, second] = [parseListenAddress(one), parseListenAddress(other)];
+  return one === other || (first !== undefined && second !== undefined && covers(first, second));
+}
+
+function covers(wide: ListenAddress, narrow: ListenAddress): boolean {
+  if (wide.port !== narrow.port) return false;
+  const isEveryAddress = /^[0:]+$/.test(wide.host);
+  return isEveryAddress || wide.host === narrow.host || (wide.host === '0.0.0.0' && isV4.test(narrow.host));
+}
+
+const isV4 = /^\d+\.\d+\.\d+\.\d+$/;
+
 /** Formats an address for messages, with brackets around IPv6. */
 export const formatListenAddress = ({ host, port }: ListenAddress): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
