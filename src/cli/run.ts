@@ -41,6 +41,8 @@ const saveMemory = () => setFlagsFromString('--heap-growing-percent=50');
 
 /** Runs the command line of this process. */
 export async function run(): Promise<void> {
+  // Without a handler, SIGUSR1 opens Node's debugger to every user of this machine, and SIGUSR2 ends the process.
+  for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => {});
   process.stdout.on('error', note);
   process.stderr.on('error', () => {});
   const code = await main(process.argv.slice(2), {

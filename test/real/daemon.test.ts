@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import type { ReplicaDocument } from '../../src/core/node/replica.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { startDaemon } from '../support/daemon.ts';
-import { type Bench, onlyCertificate, readLineage, rewriteLineage, startBench } from '../support/e2e.ts';
+import { type Bench, documents, onlyCertificate, readLineage, rewriteLineage, startBench } from '../support/e2e.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -32,6 +33,11 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
       ],
     }));
     await daemon.saw('"certificate.deployed","certificate":"more"');
+
+    // Signals without a meaning do nothing: by default, the first one opens a debugger, and the second one ends it.
+    const [replica] = (await documents(home.store, 'replica')).values();
+    const { pid } = (JSON.parse(replica!) as ReplicaDocument).running!.node!.lease!.holder;
+    for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.kill(pid, name);
 
     // A mistake changes nothing.
     const valid = await readFile(home.config, 'utf8');
