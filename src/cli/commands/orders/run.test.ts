@@ -40,6 +40,18 @@ it('only answers challenges in the role of a responder, and knows no other role'
   expect(wrong.stderr).toContain('--role master: expected node or responder');
 });
 
+it.each([
+  ['', true, true],
+  ['--store /other', true, true],
+  ['', false, false],
+  ['--role responder', true, false],
+])('makes a new store for declared certificates: run %s', async (flags, declares, makes) => {
+  const { store: _, ...configuration } = JSON.parse(declaring(...(declares ? ['a'] : []))) as Record<string, unknown>;
+  const line = commandLine({ files: { '/c.yaml': JSON.stringify(configuration) } });
+  const { code, madeStore } = await line.run('run', '--config', '/c.yaml', ...flags.split(' ').filter(Boolean));
+  expect([code, madeStore]).toEqual([0, makes]);
+});
+
 it('tells a failure once', async () => {
   const { code, stderr } = await commandLine({ files: { '/c.yaml': declaring('a') } }).run(
     ...['run', '--node', 'a b', '--config', '/c.yaml', '--log-file', '/log'],

@@ -22,9 +22,12 @@ export const run: Run = async (session) => {
 async function keepRunning(session: Session): Promise<number> {
   const role = roleOf(session);
   const source = await sourceOf(session);
-  const { storeIsDeclared, listen } = await session.settings();
+  const { storeIsDeclared, certificates, listen } = await session.settings();
   if (role === 'node') await rememberListen(session, listen?.address);
-  const fleet = await session.fleet({ makeStore: storeIsDeclared === true, tellsAlarms: true });
+  // A supervisor starts it on a new volume, and nobody types `issue` there first. Cron's `renew` is more careful, because
+  // a mistyped `--store` would go unnoticed.
+  const makeStore = storeIsDeclared === true || (role === 'node' && certificates.length > 0);
+  const fleet = await session.fleet({ makeStore, tellsAlarms: true });
   await reportStart(session, 'run');
   const { clock } = await session.world();
   const ready = () => {
