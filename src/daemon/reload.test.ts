@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { checkConfiguration, loadSettings } from '../config/file/load.ts';
-import { configurationStamp } from '../config/file/stamp.ts';
+import { configurationStamp, filledFiles } from '../config/file/stamp.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
@@ -52,6 +52,7 @@ beforeEach(async () => {
     source: {
       file,
       stamp: await configurationStamp(files, file),
+      filled: await filledFiles(files, file),
       read,
       onAsk(call) {
         ask = call;
@@ -83,12 +84,17 @@ it('uses a changed configuration within seconds, and looks without reading it as
   expect([reads, declared]).toEqual([0, []]);
   await write(file, declaring('b'));
   await clock.advance(6_000);
-  expect([reads, declared, said()]).toEqual([1, ['b'], ['info: the configuration was read again: 1 certificate']]);
+  const gone = (name: string) => `warn: no longer declared, so not renewed: ${name}; what is stored of it stays`;
+  expect([reads, declared, said()]).toEqual([
+    1,
+    ['b'],
+    ['info: the configuration was read again: 1 certificate', gone('a')],
+  ]);
   await write(file, declaring('c', { node: 'other', leaseTtl: '30s' }));
   await clock.advance(6_000);
   expect([declared.at(-1), said().slice(1)]).toEqual([
     'c',
-    ['warn: a changed `node`, `leaseTtl` takes effect when `certfleet run` is started again, not before'],
+    [gone('b'), 'warn: a changed `node`, `leaseTtl` takes effect when `certfleet run` is started again, not before'],
   ]);
   await write(
     file,
@@ -110,7 +116,10 @@ it('waits until a file that is written in several steps is complete', async () =
   expect([reads, declared, said(), reload.problem()]).toEqual([
     1,
     ['b'],
-    ['info: the configuration was read again: 1 certificate'],
+    [
+      'info: the configuration was read again: 1 certificate',
+      'warn: no longer declared, so not renewed: a; what is stored of it stays',
+    ],
     undefined,
   ]);
   await end();
@@ -244,5 +253,47 @@ it('gives up a read that hangs, tries again, and stops at once while it hangs', 
   ask();
   await clock.advance(0);
   await end();
-  expect(said().length).toBe(1);
+  expect(said().length).toBe(2);
+});
+
+it('refuses a file that is emptied, and says what is no longer declared where one was moved away', async () => {
+  const others = Array.from({ length: 30 }, (_, at) => `m${at}`);
+  const ofFolder = (names: readonly string[]) =>
+    JSON.stringify({ certificates: names.map((name) => ({ name, identifiers: [`${name}.example.com`] })) });
+  const part = '/etc/certfleet.d/p.yaml';
+  await write(part, ofFolder(others));
+  await clock.advance(6_000);
+  expect([declared.length, said()]).toEqual([1, ['info: the configuration was read again: 31 certificates']]);
+
+  for (const path of [file, part]) {
+    const text = new TextDecoder().decode(await files.read(path));
+    await write(path, ' \n');
+    await clock.advance(12_000);
+    expect([declared.length, said(), reload.problem()?.message]).toEqual([
+      1,
+      [`error: the configuration of before stays in use: the configuration ${path} is empty now`],
+      `the configuration ${path} is empty now`,
+    ]);
+    await write(path, text);
+    await clock.advance(12_000);
+    expect([said(), reload.problem()]).toEqual([
+      ['info: the configuration was read again: 31 certificates'],
+      undefined,
+    ]);
+    declared.length = 1;
+  }
+
+  await files.remove(part);
+  await clock.advance(6_000);
+  expect(said()).toEqual([
+    'info: the configuration was read again: 1 certificate',
+    `warn: no longer declared, so not renewed: ${others.slice(0, 20).join(', ')} and 10 more; what is stored of it stays`,
+  ]);
+  await write(file, '# nothing any more');
+  await clock.advance(6_000);
+  expect([said()[1], reload.problem()]).toEqual([
+    'warn: no longer declared, so not renewed: a; what is stored of it stays',
+    undefined,
+  ]);
+  await end();
 });

@@ -1,4 +1,4 @@
-import { configurationStamp, stampOf } from '../config/file/stamp.ts';
+import { configurationStamp, filledFiles, stampOf } from '../config/file/stamp.ts';
 import { createBell } from '../core/async/bell.ts';
 import { orAborted } from '../core/async/on-abort.ts';
 import { asFailure, type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
@@ -17,12 +17,17 @@ const stillMs = 1_000;
 /** How long a read may take. A file system that does not answer must not end the following of all other files. */
 const readMs = 30_000;
 
+/** How many of the names that are gone are told. */
+const mostNamed = 20;
+
 /** Where the settings come from. */
 export interface ConfigurationSource {
   /** The path of the file, which need not exist. */
   readonly file: string;
   /** The stamp of the configuration before its settings were first read. */
   readonly stamp: string;
+  /** The files of the configuration that had anything in them then. */
+  readonly filled: ReadonlySet<string>;
   /** Reads the settings. Fails with `config/…`. */
   read(): Promise<Settings>;
   /** Calls a function whenever a person asks to read it again at once. Returns a function that ends that. */
@@ -76,7 +81,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
   let told: string | undefined;
   let isAsked = false;
   let isDoubtful = false;
-  let hadFile = source.stamp !== '';
+  let filled = source.filled;
   let fixed: readonly string[] = [];
   let current = given.first;
 
@@ -112,12 +117,36 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
   }
 
   async function read(): Promise<Settings> {
-    const isThere = (await stampOf(files, source.file)) !== '';
-    // Without its file, a configuration would declare nothing.
-    if (hadFile && !isThere) throw fail('config/unreadable', { file: source.file, reason: 'it is no longer there' });
+    // Both before and after, because it may be emptied or filled meanwhile.
+    await refuseEmptied();
     const settings = await source.read();
-    hadFile = isThere;
+    filled = await refuseEmptied();
     return settings;
+  }
+
+  /**
+   * Fails if the file is gone or a file that had something in it is empty: an editor may be writing it, or the disk may
+   * be full. A file that is gone from the folder was moved away by a person.
+   */
+  async function refuseEmptied(): Promise<ReadonlySet<string>> {
+    const now = await filledFiles(files, source.file);
+    for (const path of filled) {
+      if (now.has(path)) continue;
+      const isThere = (await stampOf(files, path)) !== '';
+      if (isThere) throw fail('config/emptied', { file: path });
+      if (path === source.file) throw fail('config/unreadable', { file: path, reason: 'it is no longer there' });
+    }
+    return now;
+  }
+
+  /** Says what the settings of before declared and others do not. */
+  function tellRemoved(before: Settings, now: Settings): void {
+    const names = new Set(now.certificates.map(({ name }) => name));
+    const gone = before.certificates.map(({ name }) => name).filter((name) => !names.has(name));
+    const alarms = Object.keys(before.alarms).filter((name) => !Object.hasOwn(now.alarms, name));
+    if (gone.length > 0)
+      tell('warn', 'log', `no longer declared, so not renewed: ${firstOf(gone)}; what is stored of it stays`);
+    if (alarms.length > 0) tell('warn', 'log', `no longer declared, so alarms are not sent to: ${firstOf(alarms)}`);
   }
 
   /** @param isSure the file is not half-written */
@@ -132,6 +161,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
     isDoubtful = false;
     [problem, told] = [undefined, undefined];
     inUse.clear();
+    const before = current;
     current = settings;
     given.declare(settings);
     const { length } = settings.certificates;
@@ -139,6 +169,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
     tell('info', 'configuration.read', `the configuration was read again: ${certificates}`, {
       certificates: length,
     });
+    tellRemoved(before, settings);
     const nowFixed = fixedChanges(given.first, settings);
     if (nowFixed.length > 0 && nowFixed.join() !== fixed.join()) {
       const names = nowFixed.map((name) => `\`${name}\``).join(', ');
@@ -151,7 +182,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
   function refuse({ code, message, hint }: CertfleetError, isSure: boolean): void {
     const since = problem?.since ?? clock.now().toISOString();
     // What could not be read may be readable soon, although it looks the same.
-    isDoubtful = !isSure || code === 'config/unreadable';
+    isDoubtful = !isSure || code === 'config/unreadable' || code === 'config/emptied';
     if (isSure) problem = { message, hint, since };
     if (told === message) return;
     told = message;
@@ -215,4 +246,9 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
       }
     },
   };
+}
+
+function firstOf(names: readonly string[]): string {
+  const more = names.length - mostNamed;
+  return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -27,6 +27,17 @@ export async function stampOf(files: Pick<Files, 'stat' | 'readLink'>, path: str
 const textOf = (stat: FileStat | undefined): string =>
   stat ? `${stat.kind} ${stat.size} ${stat.modifiedMs} ${stat.changedMs} ${stat.mode} ${stat.uid}` : '';
 
+/** Returns the files of a configuration that have anything but white space in them. */
+export async function filledFiles(files: Pick<Files, 'read' | 'list'>, file: string): Promise<ReadonlySet<string>> {
+  const filled = new Set<string>();
+  for (const path of [file, ...(await dropInFiles(files, file).catch(() => []))]) {
+    // Whoever needs the file reports that it cannot be read.
+    const bytes = await files.read(path, { named: true, firstBytes: 4_096 }).catch(() => undefined);
+    if (bytes && new TextDecoder().decode(bytes).trim() !== '') filled.add(path);
+  }
+  return filled;
+}
+
 /** Returns the stamp of a configuration: of its file, and of the files in the folder beside it. Empty without any. */
 export async function configurationStamp(
   files: Pick<Files, 'stat' | 'readLink' | 'list'>,

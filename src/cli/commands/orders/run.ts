@@ -1,4 +1,4 @@
-import { configurationStamp } from '../../../config/file/stamp.ts';
+import { configurationStamp, filledFiles } from '../../../config/file/stamp.ts';
 import type { ConfigurationSource } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { configurationPath } from '../../flags/configuration-path.ts';
@@ -47,6 +47,7 @@ async function sourceOf(session: Session): Promise<ConfigurationSource> {
   return {
     file,
     stamp: await configurationStamp(files, file),
+    filled: await filledFiles(files, file),
     async read() {
       const settings = await session.readAgain();
       await rememberListen(session, settings.listen?.address);

@@ -14,6 +14,12 @@ export const configuration = {
     retry: 'never',
     hint: 'Name another file with --config, or start from the output of `certfleet config example`.',
   },
+  'config/emptied': {
+    message: 'the configuration {file} is empty now',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Write it again. If it shall declare nothing, write a comment into it, or move it away if it is a file in certfleet.d.',
+  },
   'config/untrusted': {
     message: 'the configuration {file} cannot be trusted: {reason}',
     blame: 'config',
