@@ -157,9 +157,14 @@ it('names certificates only for who has the token, which may change, and refuses
     'certfleet_alarms_open 2',
     'certfleet_info{version=',
     'process_resident_memory_bytes',
+    'process_cpu_user_seconds_total ',
   ])
     expect(counted.body).toContain(line);
   expect(counted.body).not.toContain('c1"');
+  // The metrics are made at the first scrape, and the process has worked before.
+  const [, cpu] = /^process_cpu_seconds_total (\S+)$/m.exec(counted.body) ?? [];
+  expect(Number(cpu)).toBeGreaterThan(0.2);
+  expect(Number(cpu)).toBeLessThanOrEqual(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6);
   const all = await get({ authorization: 'Bearer sesam' });
   expect(all).toEqual({ status: 401, body: 'wrong token\n' });
   state.secret = 'sesame';
