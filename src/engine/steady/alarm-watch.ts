@@ -140,7 +140,10 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
     const hasLasted = sinceMs !== undefined && clock.monotonicMs() - sinceMs >= storeFailsMs;
     // Between the two, it can tell neither that it is bad nor that it is good.
     if (why !== undefined && !hasLasted) return;
-    const advice = { code: 'store/unusable', hint: 'Run `certfleet doctor` there, and see its log.' };
+    const advice = {
+      code: 'store/unusable',
+      hint: 'If its disk is full, free space there. Otherwise run `certfleet store check` there, and see its log.',
+    };
     const found = why === undefined ? [] : [storeCondition(node, { ...advice, message: why })];
     const open = await own.look({ conditions: found, covers: () => true, rhythm: steadyRhythm }, signal);
     ownOpen = Object.keys(open).length;
