@@ -37,6 +37,14 @@ it('chooses a time that depends on the machine alone', async () => {
   expect(await Promise.all(machines.map((machine) => printed(machine, '--yes')))).toEqual(minutes);
 });
 
+it('prints the unit of the daemon on a machine without systemd, for an image', async () => {
+  const without = commandLine({ program, files: {} });
+  const { code, stdout, stderr } = await without.run('install-timer', '--daemon', '--print', '--store', '/s');
+  expect([code, stdout], stderr).toEqual([0, expect.stringMatching(/^ *ExecStart=.* run --store \/s$/m)]);
+  const installed = await commandLine({ program, files: {} }).run('install-timer', '--daemon', '--yes');
+  expect([installed.code, installed.stderr]).toEqual([2, expect.stringContaining('--print')]);
+});
+
 it('is at the minute that issue suggests for the store, also where the machine has no name', async () => {
   const outcome: Outcome = { certificate: 'a', result: 'issued', notAfter: '2027-02-22T10:00:00Z', message: '' };
   const fleet = { issue: () => [outcome] };

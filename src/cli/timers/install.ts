@@ -75,8 +75,10 @@ async function installing(session: Session, world: World): Promise<Change> {
   const paths = defaultPaths(session.context.env);
   const settings = await session.settings();
   const places = timerPlaces(paths);
-  const { cron, daemon } = session.invocation.flags;
-  const isSystemd = cron !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
+  const { cron, daemon, print } = session.invocation.flags;
+  // The unit of an image is printed where no systemd runs.
+  const isForOther = daemon === true && print === true;
+  const isSystemd = cron !== true && (isForOther || (await files.stat(paths.bootedBySystemd))?.kind === 'folder');
   if (daemon === true && !isSystemd) throw fail('usage/timer-impossible', noDaemon);
   const hourly = await hourlyOf(session, settings, world, isSystemd);
   const missing = isSystemd ? undefined : await missingForCron(world, paths, session.json);
@@ -119,7 +121,8 @@ async function installing(session: Session, world: World): Promise<Change> {
 
 const noDaemon = {
   reason: 'only systemd runs `certfleet run` for it, and this machine has none, or --cron was given',
-  advice: 'Let your own supervisor run `certfleet run`, or leave out --daemon.',
+  advice:
+    'Let your own supervisor run `certfleet run`, or leave out --daemon. For another machine, --print shows the unit.',
 };
 
 /** Returns how to stop what systemd runs now and will no longer run: the timer, or the daemon. */
