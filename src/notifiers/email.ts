@@ -27,40 +27,47 @@ export default defineNotifier({
   title: 'E-mail (SMTP)',
   names: ['mail', 'smtp'],
   since: '0.1.0',
-  options: z.strictObject({
-    host: z
-      .string()
-      .regex(/^[^\s/:@]+$|^[0-9a-f:]+$/i, { error: 'expected a host name or an address, without a port' })
-      .meta({ title: 'The SMTP server', examples: ['smtp.example.com'] }),
-    port: z
-      .number()
-      .int()
-      .min(1)
-      .max(65_535)
-      .optional()
-      .meta({ title: 'Its port, if not 587 (`starttls`), 465 (`tls`) or 25 (`none`)', examples: [587] }),
-    security: z
-      .enum(['starttls', 'tls', 'none'])
-      .optional()
-      .meta({ title: 'How the connection is encrypted; by default `tls` on port 465, else `starttls`' }),
-    username: z
-      .string()
-      .min(1)
-      .optional()
-      .meta({
-        title: 'The name to log in with, if the server wants one',
-        examples: ['certfleet@example.com'],
-        needs: ['password'],
-      }),
-    password: secret('The password', { needs: ['username'] }).optional(),
-    from: address('The sender', 'certfleet@example.com'),
-    to: z
-      .union([z.string(), z.array(z.string()).min(1).max(100)], { error: 'must be an address or a list of them' })
-      .transform((value) => (typeof value === 'string' ? [value] : value))
-      .refine((list) => list.every(isAddress), { error: 'must be an address like ops@example.com, or a list of them' })
-      .meta({ title: 'The recipients', examples: ['ops@example.com', ['ops@example.com', 'me@example.com']] }),
-    caFile: wholePath().optional().meta({ title: 'A PEM file with more roots, if the server has a private CA' }),
-  }),
+  options: z
+    .strictObject({
+      host: z
+        .string()
+        .regex(/^[^\s/:@]+$|^[0-9a-f:]+$/i, { error: 'expected a host name or an address, without a port' })
+        .meta({ title: 'The SMTP server', examples: ['smtp.example.com'] }),
+      port: z
+        .number()
+        .int()
+        .min(1)
+        .max(65_535)
+        .optional()
+        .meta({ title: 'Its port, if not 587 (`starttls`), 465 (`tls`) or 25 (`none`)', examples: [587] }),
+      security: z
+        .enum(['starttls', 'tls', 'none'])
+        .optional()
+        .meta({ title: 'How the connection is encrypted; by default `tls` on port 465, else `starttls`' }),
+      username: z
+        .string()
+        .min(1)
+        .optional()
+        .meta({
+          title: 'The name to log in with, if the server wants one',
+          examples: ['certfleet@example.com'],
+          needs: ['password'],
+        }),
+      password: secret('The password', { needs: ['username'] }).optional(),
+      from: address('The sender', 'certfleet@example.com'),
+      to: z
+        .union([z.string(), z.array(z.string()).min(1).max(100)], { error: 'must be an address or a list of them' })
+        .transform((value) => (typeof value === 'string' ? [value] : value))
+        .refine((list) => list.every(isAddress), {
+          error: 'must be an address like ops@example.com, or a list of them',
+        })
+        .meta({ title: 'The recipients', examples: ['ops@example.com', ['ops@example.com', 'me@example.com']] }),
+      caFile: wholePath().optional().meta({ title: 'A PEM file with more roots, if the server has a private CA' }),
+    })
+    .refine(({ security, username }) => security !== 'none' || username === undefined, {
+      path: ['security'],
+      error: '`none` would send the password unencrypted; use starttls or tls, or leave the login out',
+    }),
   notes: `\`\`\`yaml
 alarms:
   ops:
@@ -81,11 +88,6 @@ and a warning names the refused ones. An HTTP proxy is not used.`,
     const security = options.security ?? (options.port === ports.tls ? 'tls' : 'starttls');
     const notifier = notifierName(name, 'email');
     const login = username === undefined || password === undefined ? undefined : { username, password };
-    if (security === 'none' && login)
-      throw fail('config/invalid', {
-        file: notifier,
-        problem: '`security: none` would send the password unencrypted; use starttls or tls, or leave the login out',
-      });
     const port = options.port ?? ports[security];
     const server: MailServer = { host, port, security, login, caFile };
     const secrets = password ? [password] : [];

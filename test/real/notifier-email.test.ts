@@ -183,9 +183,7 @@ describeWith([hasAiosmtpd, 'openssl'], 'the e-mail notifier', () => {
       message: expect.stringMatching(/STARTTLS|454|502|500/),
     });
     expect(open.mails()).toHaveLength(1);
-    expect(() => connect({ ...right(), security: 'none' })).toThrow(
-      '`security: none` would send the password unencrypted',
-    );
+    expect(() => connect({ ...right(), security: 'none' })).toThrow('`none` would send the password unencrypted');
   });
 
   it('is stopped while a server says nothing, or is not there any more', async () => {
