@@ -60,7 +60,11 @@ async function whyNot(error: unknown, address: string, { files }: Pick<World, 'f
     if (!(await files.stat(folder).catch(() => undefined))) return `there is no folder ${folder}`;
   }
   if (!isTaken(error)) return reasonOf(error);
-  if (isSocket(address)) return 'it is in use';
+  if (isSocket(address)) {
+    const there = (await files.stat(socketPath(address)).catch(() => undefined))?.kind;
+    if (there === undefined || there === 'other') return 'it is in use';
+    return `a ${there === 'symlink' ? 'symbolic link' : there} is there, not a socket`;
+  }
   const holder = await findPortHolder(parseListenAddress(address)!);
   return holder ? `${reasonOf(error)} by ${holder.name} (pid ${holder.pid})` : reasonOf(error);
 }

@@ -22,6 +22,8 @@ export interface HealthServerOptions {
   readonly vitals: Vitals;
   /** The name of this node. */
   readonly node: string;
+  /** Is told why it cannot listen where the settings say, or that it does again. */
+  readonly listens?: (failure: string | undefined) => void;
 }
 
 /**
@@ -119,10 +121,12 @@ export async function serveHealth(
       const opened = await open?.();
       await server?.close();
       [server, used, complaint] = [opened, next, ''];
+      options.listens?.(undefined);
     } catch (error) {
       const before = complaint;
       complaint = `${reasonOf(error)}; ${server ? 'the place of before stays in use' : 'nothing listens'}`;
       if (complaint !== before) log.warn(complaint);
+      options.listens?.(complaint);
     }
   }
 
@@ -132,7 +136,13 @@ export async function serveHealth(
   while (!signal.aborted) {
     await clock.sleep(everyMs, signal).catch(() => undefined);
     const { listen: next } = options.settings();
-    if (!signal.aborted && !isServed(next)) await rebind(next);
+    if (signal.aborted) break;
+    if (!isServed(next)) await rebind(next);
+    else if (complaint !== '') {
+      // The settings are again those of the place that stayed in use.
+      complaint = '';
+      options.listens?.(undefined);
+    }
   }
   await server?.close();
 }

@@ -72,7 +72,7 @@ export async function run(
       (over) => peers.stay(over),
       (over) => reload.follow(over),
       (over) => watch.look(over),
-      (over) => serveHealth(edges, over, begun),
+      (over) => serveHealth({ ...edges, listens: vitals.listens }, over, begun),
       (over) => serveHealth({ ...edges, settings: () => placeBeside(fleet) }, over),
       (over) => alarms.run(over),
       (over) => sendHeartbeats(edges, over),

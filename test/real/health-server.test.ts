@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ async function open(first: ListenSettings | undefined, certificates: readonly Kn
         },
       },
       health: () => healthOf(vitals, clock.monotonicMs(), state.isStopping),
-      ...{ vitals, node: 'here' },
+      ...{ vitals, node: 'here', listens: vitals.listens },
     },
     stop.signal,
   );
@@ -202,8 +202,15 @@ it('names certificates at a Unix socket, also where a dead process left one', as
   await expect(open({ address: `unix:${path}/none/health.sock` })).rejects.toMatchObject({
     message: expect.stringContaining(`there is no folder ${path}/none`),
   });
+  await symlink('/none', path);
+  await expect(open({ address: `unix:${path}` })).rejects.toMatchObject({
+    message: expect.stringContaining('a symbolic link is there, not a socket'),
+  });
+  await rm(path);
   await writeFile(path, 'a file of someone');
-  await expect(open({ address: `unix:${path}` })).rejects.toMatchObject({ code: 'config/cannot-listen' });
+  await expect(open({ address: `unix:${path}` })).rejects.toMatchObject({
+    ...{ code: 'config/cannot-listen', message: expect.stringContaining('a file is there, not a socket') },
+  });
 });
 
 it('stops within seconds although a scrape is never read, and the token of another cannot be', async () => {
@@ -243,7 +250,7 @@ it('says who has the port, and follows a change of the settings', async () => {
     message: `\`listen\` in the configuration: 127.0.0.1:${taken} cannot be used: the port is in use by node (pid ${process.pid})`,
   });
 
-  const { state, clock, warnings } = await open(undefined);
+  const { state, clock, warnings, vitals } = await open(undefined);
   state.settings = { address: `127.0.0.1:${free}` };
   await clock.advance(5_000);
   await until(async () => (await ask(free, '/healthz').catch(() => undefined))?.status === 200, { what: 'it listens' });
@@ -251,6 +258,7 @@ it('says who has the port, and follows a change of the settings', async () => {
   await clock.advance(5_000);
   await until(() => warnings.length > 0, { what: 'it complains' });
   expect(warnings.join()).toMatch(/the port is in use by node.*; the place of before stays in use/);
+  expect(vitals.cannotListen?.message).toBe(warnings[0]);
   expect((await ask(free, '/healthz')).status).toBe(200);
   // The token cannot be read while its file is written anew, and the port is free a little later.
   state.settings = { address: `127.0.0.1:${free}`, token: 'file:/token' };
@@ -265,6 +273,7 @@ it('says who has the port, and follows a change of the settings', async () => {
   await until(async () => (await ask(taken, '/healthz').catch(() => undefined))?.status === 200, {
     what: 'it listens at the other port',
   });
+  expect(vitals.cannotListen).toBeUndefined();
   state.settings = undefined;
   await clock.advance(5_000);
   await until(async () => (await ask(taken, '/healthz').catch(() => undefined)) === undefined, { what: 'it ends' });

@@ -290,3 +290,18 @@ export const configurationCondition = (
   ...{ node, since, hint },
   message: `node ${node} has refused its configuration, and goes on with the one of before: ${message}`,
 });
+
+/** Returns the condition of a running process that cannot listen where its configuration says. */
+export const listenCondition = (
+  node: string,
+  { since, message }: Required<Pick<Condition, 'since' | 'message'>>,
+): Condition => ({
+  key: `listen ${node}`,
+  kind: 'configuration',
+  ...{
+    node,
+    since,
+    hint: 'Free that place, or correct `listen` in the configuration; it tries again every few seconds.',
+  },
+  message: `node ${node} answers no health checks and metrics where its configuration says: ${message}`,
+});

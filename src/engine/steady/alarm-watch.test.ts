@@ -152,6 +152,12 @@ it.each<[what: string, key: string, bad: Act, good: Act]>([
     ({ remove }) => remove(),
   ],
   [
+    'a place where it cannot listen',
+    'listen here',
+    ({ vitals }) => vitals.listens('the port is in use'),
+    ({ vitals }) => vitals.listens(undefined),
+  ],
+  [
     'a store that cannot be written for a minute',
     'store here',
     async ({ vitals, seconds }) => {

@@ -5,6 +5,7 @@ import {
   conditionsOfNodes,
   conditionsOfOutcome,
   configurationCondition,
+  listenCondition,
   nextConditionMs,
   storeCondition,
 } from '../../core/alarm/conditions.ts';
@@ -40,7 +41,7 @@ export interface AlarmSurroundings {
   readonly declared: () => Declarations;
   readonly vitals: Pick<
     VitalsLog,
-    'readyAt' | 'cannotRead' | 'cannotReadOne' | 'cannotWrite' | 'storeFailsSinceMs' | 'alarmed'
+    'readyAt' | 'cannotRead' | 'cannotReadOne' | 'cannotWrite' | 'storeFailsSinceMs' | 'cannotListen' | 'alarmed'
   >;
   readonly peers: Pick<Peers, 'isMine' | 'known' | 'missing'>;
   /** How often it looks at what time alone brings. */
@@ -162,6 +163,7 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
     const incidents = [...memory.incidents].flatMap(([page, one]) => (one ? [[page, one] as const] : []));
     const ofNode = [
       ...(refused ? [configurationCondition(node, refused)] : []),
+      ...(vitals.cannotListen ? [listenCondition(node, vitals.cannotListen)] : []),
       ...incidents.map(([, condition]) => condition),
     ];
     const [known, missing] = [peers.known(), peers.missing()];

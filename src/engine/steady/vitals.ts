@@ -19,6 +19,8 @@ export interface Vitals {
   readonly cannotWrite: string | undefined;
   /** Since when the store has failed at any of them. Monotonic, in ms. */
   readonly storeFailsSinceMs: number | undefined;
+  /** Why it cannot listen where the configuration says, and since when (RFC 3339). */
+  readonly cannotListen: { readonly since: string; readonly message: string } | undefined;
   readonly counts: Readonly<Counts>;
   /** How many alarms are open of which this process takes care; undefined before its first look. */
   readonly openAlarms: number | undefined;
@@ -65,6 +67,8 @@ export interface VitalsLog extends Vitals {
   asked(windows: number): void;
   passEnded(outcomes: readonly Outcome[]): void;
   alarmed(open: number): void;
+  /** Takes note that it listens where the configuration says, or why not. */
+  listens(failure: string | undefined): void;
   /** Takes note that the store could be used, or why not. */
   store(use: StoreUse, failure: string | undefined): void;
 }
@@ -87,6 +91,7 @@ export function createVitals(clock: Clock): VitalsLog {
   let lateMs = 0;
   let isResting = false;
   let openAlarms: number | undefined;
+  let cannotListen: Vitals['cannotListen'];
   let certificates = (): Iterable<KnownCertificate> => [];
 
   const store: VitalsLog['store'] = (use, failure) => {
@@ -119,6 +124,9 @@ export function createVitals(clock: Clock): VitalsLog {
     get storeFailsSinceMs() {
       return storeFailsSinceMs;
     },
+    get cannotListen() {
+      return cannotListen;
+    },
     counts,
     get openAlarms() {
       return openAlarms;
@@ -147,6 +155,10 @@ export function createVitals(clock: Clock): VitalsLog {
     },
     asked(windows) {
       counts.windows += windows;
+    },
+    listens(failure) {
+      const since = cannotListen?.since ?? clock.now().toISOString();
+      cannotListen = failure === undefined ? undefined : { since, message: failure };
     },
     alarmed(open) {
       openAlarms = open;
