@@ -42,7 +42,7 @@ it('only answers challenges in the role of a responder, and knows no other role'
 
 it.each([
   ['', true, true],
-  ['--store /other', true, true],
+  ['--store /other', true, false],
   ['', false, false],
   ['--role responder', true, false],
 ])('makes a new store for declared certificates: run %s', async (flags, declares, makes) => {

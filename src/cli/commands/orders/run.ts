@@ -24,9 +24,9 @@ async function keepRunning(session: Session): Promise<number> {
   const source = await sourceOf(session);
   const { storeIsDeclared, certificates, listen } = await session.settings();
   if (role === 'node') await rememberListen(session, listen?.address);
-  // A supervisor starts it on a new volume, and nobody types `issue` there first. Cron's `renew` is more careful, because
-  // a mistyped `--store` would go unnoticed.
-  const makeStore = storeIsDeclared === true || (role === 'node' && certificates.length > 0);
+  // A supervisor starts it on a new volume, and nobody types `issue` there first. A typed `--store` may be mistyped.
+  const isTyped = session.invocation.flags['store'] !== undefined;
+  const makeStore = storeIsDeclared === true || (role === 'node' && certificates.length > 0 && !isTyped);
   const fleet = await session.fleet({ makeStore, tellsAlarms: true });
   await reportStart(session, 'run');
   const { clock } = await session.world();
