@@ -5,6 +5,7 @@ import type { Environment } from '../options/secret-references.ts';
 import { keys, type Places, type Problem } from '../problems.ts';
 import type { Registry } from '../registry/registry.ts';
 import { settingsIn } from '../settings/settings.ts';
+import { aliasProblem } from './alias-size.ts';
 import { type Merged, merge, type PartProblem } from './merged.ts';
 import { unusableText } from './unusable-text.ts';
 
@@ -25,6 +26,8 @@ export async function settingsOf(
     const parsed = parse(text);
     if ('problem' in parsed) return [{ ...parsed.problem, part }];
     values.push(parsed.value);
+    const huge = aliasProblem(parsed.value, text.length);
+    if (huge) return [{ ...huge, part }];
     return unusableText(parsed.value).map((problem) => ({ ...problem, part }));
   });
   const placeOf: Merged['placeOf'] = (path) => ({ part: 0, path });
