@@ -19,7 +19,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createLiveFolder } from '../../src/clients/folders/live-folder.ts';
-import { loadSettings } from '../../src/config/file/load.ts';
+import { loadSettings, refuseUntrusted } from '../../src/config/file/load.ts';
 import { createFiles } from '../../src/lib/files/files.ts';
 import { type LogFile, openLogFile } from '../../src/lib/files/log-file.ts';
 import { createHttp } from '../../src/lib/http/http.ts';
@@ -367,6 +367,26 @@ describe.skipIf(!isRoot)('the configuration at its default place', () => {
     });
   });
 
+  it.each<readonly [string, (folder: string) => void, RegExp | undefined]>([
+    ['nothing that others can change', () => {}, undefined],
+    ['a sticky folder', (at) => chmodSync(join(at, 'certfleet.d'), 0o1777), undefined],
+    ['mounted ConfigMaps', (at) => [mount(at, 'certfleet.yaml'), mount(join(at, 'certfleet.d'), 'x.yaml')], undefined],
+    ['a file that all can write', (at) => chmodSync(join(at, 'certfleet.yaml'), 0o666), /changed by every user/],
+    ['a file of another user', (at) => chownSync(join(at, 'certfleet.d/x.yaml'), stranger, 0), /belongs to user/],
+    [
+      'an empty folder that all can write',
+      (at) => [rmSync(join(at, 'certfleet.d/x.yaml')), chmodSync(join(at, 'certfleet.d'), 0o777)],
+      /changed by every user/,
+    ],
+  ])('is judged before it is read again, also if a person named it: %s', async (_what, change, reason) => {
+    const folder = made();
+    change(folder);
+    const judged = refuseUntrusted(real, join(folder, 'certfleet.yaml'));
+    const hint = expect.stringContaining('reads it again whenever it changes');
+    if (reason === undefined) await expect(judged).resolves.toBeUndefined();
+    else await expect(judged).rejects.toMatchObject({ message: expect.stringMatching(reason), hint });
+  });
+
   it.each<readonly [string, (folder: string) => void]>([
     ['folders of root', () => {}],
     ['mounted ConfigMaps', (at) => [mount(at, 'certfleet.yaml'), mount(join(at, 'certfleet.d'), 'x.yaml')]],
@@ -410,6 +430,14 @@ describe('the command line', () => {
     const named = write(newPath('config'), declaring('/dev/fd/9'));
     const ran = await check(named, [...bash, '"$@" 9< <(printf c2VjcmV0)', 'bash']);
     expect(ran.stdout).toContain('is valid');
+  });
+
+  it.skipIf(!isRoot)('does not run with a configuration that others can write', async () => {
+    const config = write(newPath('config'), 'certificates: []\n');
+    chmodSync(config, 0o666);
+    const ran = await certfleet(['run', '--config', config, '--store', newPath('store')]);
+    expect([ran.status, stderrOf(ran)]).toEqual([2, expect.stringContaining('can be changed by every user')]);
+    succeeded(await check(config));
   });
 
   it('ends at a signal while it waits for the pipe', async () => {

@@ -151,6 +151,21 @@ async function listed(files: LoadRequest['files'], path: string): Promise<readon
   }
 }
 
+/**
+ * Fails with `config/untrusted` if users other than root and the effective user can change a configuration that a
+ * process reads again by itself: its file, also one that a person named, the folder beside it, or the files there.
+ */
+export async function refuseUntrusted(files: LoadRequest['files'], file: string): Promise<void> {
+  for (const path of [file, dropInFolder(file), ...(await listed(files, file))]) {
+    const found = (await files.stat(path)) && (await untrustedAt(files, path));
+    // In a sticky folder, others can add files, each of which is looked at.
+    if (!found || (found.command === 'none' && found.path === path)) continue;
+    const remedy = remedyOf(found);
+    const hint = `A configuration names commands, and \`certfleet run\` reads it again whenever it changes. Check its contents, then ${remedy}.`;
+    throw fail('config/untrusted', { file: found.path, reason: found.reason, remedy }, { hint });
+  }
+}
+
 /** Returns the text of a file, or undefined if there is none. */
 async function readOne({ file, files }: LoadRequest, path: string): Promise<string | undefined> {
   try {

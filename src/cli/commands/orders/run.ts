@@ -1,3 +1,4 @@
+import { refuseUntrusted } from '../../../config/file/load.ts';
 import { configurationStamp, filledFiles } from '../../../config/file/stamp.ts';
 import type { ConfigurationSource } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
@@ -44,11 +45,13 @@ async function sourceOf(session: Session): Promise<ConfigurationSource> {
   const { files } = await session.world();
   const file = configurationPath(session);
   const { signals } = session.context;
+  await refuseUntrusted(files, file);
   return {
     file,
     stamp: await configurationStamp(files, file),
     filled: await filledFiles(files, file),
     async read() {
+      await refuseUntrusted(files, file);
       const settings = await session.readAgain();
       await rememberListen(session, settings.listen?.address);
       return settings;
