@@ -98,7 +98,7 @@ interface Interval {
 }
 
 /** Reports whether only the CA's window can be a reason. */
-const isByWindow = (nextRunMs: number | undefined): nextRunMs is undefined | typeof atOnceMs =>
+export const isByWindow = (nextRunMs: number | undefined): nextRunMs is undefined | typeof atOnceMs =>
   nextRunMs === undefined || nextRunMs === atOnceMs;
 
 /** Returns when to renew at the latest, so that the order comes before the end of the CA's window. */
@@ -134,6 +134,20 @@ export function earliestReasonMs({ current, renewal }: Lineage, { nextRunMs, shi
     return current && Number.isFinite(lastMs) ? shifted(lastMs, current, shiftMs) : lastMs;
   }
   return Math.min(parsed(renewal?.at) - nextRunMs, parsed(current?.facts.notAfter) - 2 * nextRunMs);
+}
+
+/**
+ * Returns the first time at which {@link whyNow} has the CA's window as a reason, for a certificate that was not issued in
+ * the future.
+ */
+export function windowReasonMs(
+  current: NonNullable<Lineage['current']>,
+  { at, window }: Renewal,
+  { nextRunMs, shiftMs = 0 }: Interval,
+): number {
+  if (!window || Date.parse(at) >= Date.parse(window.end)) return Number.POSITIVE_INFINITY;
+  const oldEnoughMs = (Date.parse(current.issuedAt) || 0) + youngestMs(4 * hourMs);
+  return Math.max(shifted(lastMsOf(window, nextRunMs), current, shiftMs), oldEnoughMs);
 }
 
 /** Returns the times at which {@link whyNow} may begin to have a reason: it has none while a certificate is too young. */

@@ -92,14 +92,16 @@ function chanceOf(seed: number): () => number {
 
 /** A lineage with random times in everything that a pass may have to do. */
 function anyLineage(chance: () => number): Lineage {
+  const troubles = chance() < 0.5 ? 1 : 0;
   const maybe = <T>(share: number, make: () => T): T | undefined => (chance() < share ? make() : undefined);
+  const trouble = <T>(share: number, make: () => T): T | undefined => maybe(share * troubles, make);
   const some = (spanMs: number, fromMs = -spanMs / 4) => at(Math.floor(fromMs + chance() * spanMs));
   const deployment = (): Deployment => ({
-    version: chance() < 0.7 ? 'v1' : 'v0',
-    state: chance() < 0.7 ? 'current' : 'pending',
+    version: chance() < 1 - 0.3 * troubles ? 'v1' : 'v0',
+    state: chance() < 1 - 0.3 * troubles ? 'current' : 'pending',
     since: some(dayMs, -dayMs),
-    retryAt: maybe(0.5, () => some(2 * dayMs)),
-    sent: maybe(0.4, () => [{ version: 'v0', receipt: 1, keptAt: maybe(0.8, () => some(dayMs, -dayMs)) }]),
+    retryAt: trouble(0.5, () => some(2 * dayMs)),
+    sent: trouble(0.4, () => [{ version: 'v0', receipt: 1, keptAt: maybe(0.8, () => some(dayMs, -dayMs)) }]),
   });
   const start = some(2 * dayMs);
   const window = maybe(0.5, () => ({ start, end: new Date(Date.parse(start) + chance() * dayMs).toISOString() }));
@@ -112,16 +114,16 @@ function anyLineage(chance: () => number): Lineage {
       window,
       checkAfter: maybe(0.9, () => some(dayMs)),
     })),
-    failure: maybe(0.4, () => ({
+    failure: trouble(0.4, () => ({
       ...failure,
       at: some(hourMs, -hourMs),
       retryAt: some(2 * dayMs),
       holdUntil: maybe(0.4, () => some(8 * dayMs)),
     })),
     deployments: { edge: deployment() },
-    rolledBack: maybe(0.1, () => ({ at: at(-dayMs), until: some(3 * dayMs) })),
-    tombstones: maybe(0.3, () => [{ ...stone, closedAt: some(dayMs, -dayMs), looked: chance() < 0.5 ? 0 : 1 }]),
-    work: maybe(0.3, () => ({
+    rolledBack: trouble(0.1, () => ({ at: at(-dayMs), until: some(3 * dayMs) })),
+    tombstones: trouble(0.3, () => [{ ...stone, closedAt: some(dayMs, -dayMs), looked: chance() < 0.5 ? 0 : 1 }]),
+    work: trouble(0.3, () => ({
       ...work,
       ...{ step: chance() < 0.3 ? 'deploy' : chance() < 0.5 ? 'order' : 'close', version: 'v2' },
       lease: maybe(0.6, () => lease),
@@ -137,6 +139,10 @@ it('has nothing to do before its time, and something at it', () => {
     const [kind, share] = [chance(), chance()];
     const nextRunMs = kind < 0.3 ? Math.floor(share * 10 * dayMs) : kind < 0.6 ? atOnceMs : undefined;
     const shiftMs = chance() < 0.5 ? Math.floor((chance() - 0.5) * 180) * 60_000 : undefined;
+    const noQuestionBeforeMs = chance() < 0.3 ? nowMs + Math.floor(chance() * 2 * dayMs) : undefined;
+    const checkMs = Math.max(Date.parse(lineage.renewal?.checkAfter ?? '') || 0, noQuestionBeforeMs ?? 0);
+    const checkAfter = checkMs > 0 ? new Date(checkMs).toISOString() : undefined;
+    const asked = { ...lineage, renewal: lineage.renewal && { ...lineage.renewal, checkAfter } };
     const seen: SeenLease = {
       holder: (['alive', 'dead', 'unknown'] as const)[Math.floor(chance() * 3)]!,
       unchangedMs: Math.floor(chance() * 90_000),
@@ -147,12 +153,18 @@ it('has nothing to do before its time, and something at it', () => {
       const now = new Date(ms);
       const isHeld = lineage.work?.lease && seen.holder !== 'dead';
       if (isHeld && seen.unchangedMs + ms - nowMs < seen.leaseTtlMs) return true;
-      const plan = planLineage(testSpec, lineage, now, { obeyBackoff: true, force: false, nextRunMs, shiftMs });
+      const plan = planLineage(testSpec, asked, now, { obeyBackoff: true, force: false, nextRunMs, shiftMs });
       return (
         plan.action === 'none' && leftToSweep(lineage, { now, holder: seen.holder, canDeliver: true }) === 'nothing'
       );
     };
-    const wake = wakeOf(testSpec, lineage, { now: new Date(nowMs), lease: seen, nextRunMs, shiftMs });
+    const wake = wakeOf(testSpec, lineage, {
+      now: new Date(nowMs),
+      lease: seen,
+      nextRunMs,
+      shiftMs,
+      noQuestionBeforeMs,
+    });
     const endMs = wake ?? nowMs + 200 * dayMs;
     if (wake === undefined) never += 1;
     else expect(isIdle(wake), `seed ${seed}: something at ${new Date(wake).toISOString()}`).toBe(false);

@@ -1,10 +1,14 @@
-import { hasSuperseded } from '../lineage/deployments.ts';
+import { longestRetryAfterMs } from '../ca/retry-after.ts';
+import { hasSuperseded, targetsToDeploy } from '../lineage/deployments.ts';
+import { hasWanted } from '../lineage/differences.ts';
 import { type Lineage, unfinishedWork } from '../lineage/lineage.ts';
 import { renewalMs } from '../lineage/renewal.ts';
+import { isFromTheFuture, isToComeMs } from '../lineage/stored-time.ts';
 import { dueAt, isDue, owesCleanup } from '../lineage/tombstones.ts';
+import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { planLineage } from './plan.ts';
-import { timesOfReasons } from './schedule.ts';
+import { isByWindow, timesOfReasons, windowReasonMs } from './schedule.ts';
 
 /** What the lease of a lineage tells. */
 export interface SeenLease {
@@ -54,15 +58,22 @@ export function leftToSweep(
  * current version changes.
  *
  * @param wanted undefined if it is no longer declared
+ * @param facts.noQuestionBeforeMs until when it asks for no window, for a reason that is not stored
  */
 export function wakeOf(
   wanted: StoredSpec | undefined,
-  lineage: Lineage | undefined,
-  facts: Rules & { readonly now: Date; readonly lease?: SeenLease | undefined },
+  stored: Lineage | undefined,
+  facts: Rules & {
+    readonly now: Date;
+    readonly lease?: SeenLease | undefined;
+    readonly noQuestionBeforeMs?: number | undefined;
+  },
 ): number | undefined {
-  const { now, lease, ...rules } = facts;
+  const { now, lease, noQuestionBeforeMs = 0, ...rules } = facts;
   const nowMs = now.getTime();
-  if (!lineage) return wanted && nowMs;
+  if (!stored) return wanted && nowMs;
+  if (isPlain(wanted, stored, { now, ...rules })) return plainWakeMs(stored, { nowMs, noQuestionBeforeMs, ...rules });
+  const lineage = withCheck(stored, noQuestionBeforeMs);
   // Whoever lives holds it; the first moment at which it may be taken from a process that does not.
   const isHeld = lineage.work?.lease !== undefined && lease !== undefined && lease.holder !== 'dead';
   const fromMs = isHeld ? nowMs + Math.max(0, lease.leaseTtlMs - lease.unchangedMs) : nowMs;
@@ -72,6 +83,49 @@ export function wakeOf(
   if (isWake(fromMs)) return fromMs;
   const later = new Set(timesOf(lineage, rules).filter((ms) => ms > fromMs));
   return [...later].sort((a, b) => a - b).find(isWake);
+}
+
+/**
+ * Reports whether a certificate is as nearly all are at nearly all times: every target has it, nothing is to be finished,
+ * tried again or removed, and nobody has to wait.
+ */
+function isPlain(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage,
+  { now, caHold, rollover, nextRunMs, node }: Rules & { readonly now: Date },
+): wanted is StoredSpec {
+  const { current, failure, work, tombstones, rolledBack, revoking, deployments } = lineage;
+  if (!wanted || !current || (failure ?? work ?? tombstones ?? rolledBack ?? revoking) !== undefined) return false;
+  if (current.compromised || current.revoked || isFromTheFuture(current.issuedAt, now)) return false;
+  if ((caHold ?? rollover) !== undefined || !isByWindow(nextRunMs) || isByHand(wanted)) return false;
+  for (const target in deployments) if (deployments[target]?.sent) return false;
+  return hasWanted(lineage, wanted) && targetsToDeploy(wanted, lineage, { node }).length === 0;
+}
+
+/** Returns the time of {@link wakeOf} for such a certificate, without a plan for each time that may be the one. */
+function plainWakeMs(
+  lineage: Lineage,
+  {
+    nowMs,
+    noQuestionBeforeMs,
+    nextRunMs,
+    shiftMs,
+  }: Rules & { readonly nowMs: number; readonly noQuestionBeforeMs: number },
+): number {
+  const { current, renewal } = lineage;
+  const renewsMs = renewalMs(lineage, shiftMs);
+  if (!current || !renewal || renewsMs === undefined) return nowMs;
+  const checkMs = Math.max(Date.parse(renewal.checkAfter ?? '') || 0, noQuestionBeforeMs);
+  if (!isToComeMs(checkMs, longestRetryAfterMs, nowMs)) return nowMs;
+  const reasonMs = windowReasonMs(current, renewal, { nextRunMs, shiftMs });
+  return Math.max(nowMs, Math.ceil(Math.min(renewsMs, Date.parse(current.facts.notAfter), reasonMs, checkMs)));
+}
+
+/** Returns the lineage with a later time for the next question. */
+function withCheck(lineage: Lineage, ms: number): Lineage {
+  const { renewal } = lineage;
+  if (!renewal || ms <= (Date.parse(renewal.checkAfter ?? '') || 0)) return lineage;
+  return { ...lineage, renewal: { ...renewal, checkAfter: new Date(ms).toISOString() } };
 }
 
 /** Reports whether an unattended pass has something to do at that time, once it may take the lease. */

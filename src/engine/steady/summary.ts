@@ -77,11 +77,11 @@ export function summaryOf(
   const wanted = job?.wanted;
   const question = job && questionOf(job, lineage);
   const neverAsks = current !== undefined && current.facts.ariId === undefined;
-  const asked = question || neverAsks ? withCheck(lineage, now.getTime() + longestMs) : withCheck(lineage, laterMs);
-  const rules = { now, node, lease, nextRunMs: job?.nextRunMs, shiftMs: job?.shiftMs };
-  const freeMs = wakeOf(wanted, asked, rules);
+  const noQuestionBeforeMs = question || neverAsks ? now.getTime() + longestMs : laterMs;
+  const rules = { now, node, lease, nextRunMs: job?.nextRunMs, shiftMs: job?.shiftMs, noQuestionBeforeMs };
+  const freeMs = wakeOf(wanted, lineage, rules);
   const caHold = endOfCaHold(hold, lineage, now);
-  const dueMs = caHold === undefined ? freeMs : wakeOf(wanted, asked, { ...rules, caHold });
+  const dueMs = caHold === undefined ? freeMs : wakeOf(wanted, lineage, { ...rules, caHold });
   const isPending = wanted !== undefined && targetsToDeploy(wanted, lineage).length > 0;
   const hasOwnTargets = wanted !== undefined && nodeTargets(wanted).length > 0;
   return {
@@ -114,13 +114,6 @@ const isQuiet = ({ deployments, kept }: Lineage): boolean =>
 
 const hasFailed = ({ failure, deployments }: Lineage): boolean =>
   failure !== undefined || Object.values(deployments).some(({ retryAt }) => retryAt !== undefined);
-
-/** Returns the lineage with a later time for the next question. */
-function withCheck(lineage: Lineage, ms: number): Lineage {
-  const { renewal } = lineage;
-  if (!renewal || ms <= (Date.parse(renewal.checkAfter ?? '') || 0)) return lineage;
-  return { ...lineage, renewal: { ...renewal, checkAfter: new Date(ms).toISOString() } };
-}
 
 /** The issuers of all summaries, each kept once: every document has a copy of its own. */
 export interface Issuers {
