@@ -21,6 +21,17 @@ interface Shard {
   readonly names: ReadonlyMap<string, string>;
 }
 
+/** A shard that is to be listed. */
+interface Listed {
+  readonly kind: Kind;
+  readonly folder: string;
+  readonly times: string;
+  /** They are too old to be those of a change that comes. */
+  readonly isPast: boolean;
+  /** The cursor tells nothing about the numbers. */
+  readonly isOld: boolean;
+}
+
 interface FileCursor {
   readonly shards: ReadonlyMap<string, Shard>;
   /** When it was made. */
@@ -38,6 +49,8 @@ const longestMs = 12 * 3_600_000;
  * the times have stood still for so long.
  */
 const settledMs = 2_000;
+/** A folder that was last changed before this cannot be given the same times again, however wrong a usable clock is. */
+const pastMs = 2 * 3_600_000;
 
 /**
  * Creates the function that finds changed documents. A write or a deletion changes the times of its shard's folder, so
@@ -50,19 +63,17 @@ export function createChanges(
   guarded: ReturnType<typeof createGuard>,
   { entryOf }: Pick<ReturnType<typeof createReader>, 'entryOf'>,
 ): Store['changes'] {
-  async function timesOf(folder: string): Promise<string | undefined> {
+  async function timesOf(folder: string): Promise<Pick<Listed, 'times' | 'isPast'> | undefined> {
     const stat = await files.stat(folder);
-    return stat && `${stat.modifiedMs} ${stat.changedMs}`;
+    if (!stat) return undefined;
+    const { modifiedMs, changedMs } = stat;
+    const isPast = Math.max(modifiedMs, changedMs) < clock.now().getTime() - pastMs;
+    return { times: `${modifiedMs} ${changedMs}`, isPast };
   }
 
   /** Lists a shard, and collects what has changed since it was last listed. */
   async function list(
-    {
-      kind,
-      folder,
-      times,
-      isOld,
-    }: { readonly kind: Kind; readonly folder: string; readonly times: string; readonly isOld: boolean },
+    { kind, folder, times, isPast, isOld }: Listed,
     before: Shard | undefined,
     changed: ((entry: Entry | Gone) => void) | undefined,
   ): Promise<Shard> {
@@ -88,7 +99,7 @@ export function createChanges(
     if (changed && before)
       for (const stem of before.documents.keys())
         if (!documents.has(stem)) changed({ key: { kind, name: before.names.get(stem) ?? stem }, gone: true });
-    return { times, sinceMs, isSettled: nowMs - sinceMs >= settledMs, documents, names };
+    return { times, sinceMs, isSettled: isPast || nowMs - sinceMs >= settledMs, documents, names };
   }
 
   return (kind, cursor: Cursor | undefined, signal) =>
@@ -106,10 +117,10 @@ export function createChanges(
         const folder = join(root, kind, shard);
         const known = before?.get(shard);
         // The times come first, so that they are too old rather than too young for the listing.
-        const times = await timesOf(folder);
-        if (times === undefined) continue;
-        const isSame = known?.isSettled === true && known.times === times;
-        after.set(shard, isSame ? known : await list({ kind, folder, times, isOld }, known, changed));
+        const found = await timesOf(folder);
+        if (!found) continue;
+        const isSame = known?.isSettled === true && known.times === found.times;
+        after.set(shard, isSame ? known : await list({ kind, folder, ...found, isOld }, known, changed));
       }
       // A shard that is empty may be removed.
       for (const [shard, { documents, names }] of before ?? [])
