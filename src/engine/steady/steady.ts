@@ -1,5 +1,4 @@
 import { createBell } from '../../core/async/bell.ts';
-import { shiftMsOf } from '../../core/ca/clock-skew.ts';
 import { asFailure, isFailure } from '../../core/errors/errors.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
@@ -10,13 +9,13 @@ import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
 import { askWindows } from '../pass/windows.ts';
+import { createClocks } from './clocks.ts';
 import { complain } from './complain.ts';
 import { createDue } from './due.ts';
 import { createLooker } from './looker.ts';
 import { gatherMs, restAfter, restMs } from './rest.ts';
 import { createSeen, type Declarations } from './seen.ts';
 import type { Surroundings } from './surroundings.ts';
-import { aheadMsOf, isJump } from './wall-clock.ts';
 
 /** A store that cannot be read is tried again after this time. */
 const pauseMs = 5_000;
@@ -65,11 +64,10 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   let declared: Declarations = world.declared();
   /** Why the last turn failed. */
   let complaint: string | undefined;
-  /** The CAs that were asked for their time, and how far this clock is ahead of theirs, by directory URL. */
-  const clocksAsked = new Set<string>();
-  const shifts = new Map<string, number>();
-  /** How far the wall clock was ahead of the monotonic one. */
-  let clockAheadMs = aheadMsOf(clock);
+  const clocks = createClocks(engine, {
+    ask: (issuer) => void begin([], () => withPass((pass) => askClock(pass, issuer, signal))),
+    lookAgain: () => scan().then(() => schedule(everything())),
+  });
 
   const everything = (): Iterable<string> => new Set([...world.declared().names(), ...seen.names()]);
 
@@ -102,35 +100,6 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
       holds.set(directory, hold);
       if (isNews) for (const name of seen.held()) unseen.add(name);
     }
-  }
-
-  /** Looks again at everything once the wall clock has jumped: what a wrong clock has put off may be due at once. */
-  async function followClock(): Promise<void> {
-    const aheadMs = aheadMsOf(clock);
-    if (isJump(clockAheadMs, aheadMs)) {
-      engine.memory.skews.clear();
-      clocksAsked.clear();
-      await scan();
-      schedule(everything());
-    }
-    clockAheadMs = aheadMs;
-  }
-
-  /** Finds out how far this clock is from those of the CAs, and works out anew when to renew in their windows. */
-  async function followCas(): Promise<void> {
-    let isNews = false;
-    for (const [directory, issuer] of seen.cas) {
-      const skewMs = engine.memory.skews.get(directory);
-      if (skewMs === undefined && !clocksAsked.has(directory)) {
-        clocksAsked.add(directory);
-        void begin([], () => withPass((pass) => askClock(pass, issuer, signal)));
-      }
-      isNews ||= shiftMsOf(skewMs) !== (shifts.get(directory) ?? 0);
-      shifts.set(directory, shiftMsOf(skewMs));
-    }
-    if (!isNews) return;
-    await scan();
-    schedule(everything());
   }
 
   /** Looks again at what is declared in another way. */
@@ -262,9 +231,9 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
 
   /** One turn: takes note of what has changed, and begins what is due. Returns for how long to sleep, in ms. */
   async function turn(): Promise<number> {
-    await followClock();
+    await clocks.follow();
     await readHolds();
-    await followCas();
+    await clocks.followCas(seen.cas);
     followDeclarations();
     // One document that the store cannot read does not stop the work on others.
     const failure = await lookAtChanged().catch((error: unknown) => ({ error }));
