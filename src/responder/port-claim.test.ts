@@ -44,7 +44,7 @@ it('stays when what answers on its port is overloaded, and says so once', async 
   await clock.advance(5_000);
   expect([hasEnded, warnings]).toEqual([
     false,
-    [expect.stringMatching(/another server of this process, which does not answer is using the port; waiting/)],
+    [expect.stringMatching(/ is using the port; waiting until it is free$/)],
   ]);
   answers = 'twin';
   await clock.advance(2_000);

@@ -128,12 +128,6 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     // Any user's program can answer like certfleet, and have certfleet's name. The owner of an invisible process is
     // unknown.
     const doubt = holder && holder.otherUser === undefined ? '' : ', or another program that only claims to be one,';
-    // Under a flood of connections, a responder at another of this process's addresses does not answer even this process.
-    if (holder?.isSelf)
-      return fail('solver/port-held', {
-        address: where,
-        holder: 'another server of this process, which does not answer',
-      });
     const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}${doubt}` });
     if (isForeign) return held('a certfleet process that uses another store or version');
     if (holder?.isStopped && holder.isCertfleet) return held('a stopped certfleet process');

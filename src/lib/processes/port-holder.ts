@@ -66,8 +66,6 @@ export interface PortHolder {
   /** The kernel's name for the process: `nginx`. */
   readonly name: string;
   readonly pid: number;
-  /** Whether it is this process. */
-  readonly isSelf: boolean;
   readonly isCertfleet: boolean;
   /** Whether SIGSTOP or a debugger stopped the process, so that it does not respond. */
   readonly isStopped: boolean;
@@ -95,7 +93,6 @@ export async function findPortHolder(at: ListenAddress): Promise<PortHolder | un
     ...present({ otherUser: isTrusted(uid) ? undefined : uid }),
     name: read(`/proc/${pid}/comm`).trim() || 'a process',
     pid: Number(pid),
-    isSelf: Number(pid) === process.pid,
     isCertfleet: read(`/proc/${pid}/cmdline`)
       .split('\0')
       .some((argument) => certfleetPath.test(argument)),
