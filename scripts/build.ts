@@ -86,8 +86,9 @@ const output: OutputOptions = {
 const input: InputOptions = {
   cwd: root,
   platform: 'node',
-  // Native parts of ssh2, which it does without: a build that needs no compiler is the same on every machine.
-  external: [/\.node$/, 'cpu-features'],
+  // Native parts of ssh2, which it does without: a build that needs no compiler is the same on every machine. Of pg, what
+  // it is never asked for.
+  external: [/\.node$/, 'cpu-features', 'pg-native', 'pg-cloudflare', 'pgpass'],
   plugins: [englishOnly],
   logLevel: 'silent',
 };

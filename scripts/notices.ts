@@ -72,7 +72,15 @@ const manifestIn = async (folder: string) =>
 
 async function textsIn(folder: string): Promise<readonly string[]> {
   const names = (await readdir(folder)).filter((name) => /^(licen[cs]e|copying|notice)\b(?!.*\.js$)/i.test(name));
+  if (names.length === 0) return licenceInReadme(folder);
   return Promise.all(names.toSorted().map(async (name) => (await readFile(join(folder, name), 'utf8')).trim()));
+}
+
+/** Some packages have their licence at the end of their README, under a heading of its own. */
+async function licenceInReadme(folder: string): Promise<readonly string[]> {
+  const readme = await readFile(join(folder, 'README.md'), 'utf8').catch(() => '');
+  const [, text = ''] = /^#+ *licen[cs]e\n(.*)$/ims.exec(readme) ?? [];
+  return text.includes('Permission is hereby granted') ? [text.trim()] : [];
 }
 
 /** What the licences ask for: each one's text, with the package that it belongs to. */

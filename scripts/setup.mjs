@@ -63,6 +63,9 @@ const servers = {
   // And one that knows APIs that Debian's lego lacks; it calls them with curl.
   'acme.sh': '/usr/share/acme.sh/acme.sh',
   curl: 'curl',
+  // The programs of a version are in a folder of their own, which the package of the default version fills.
+  postgresql: '/var/lib/dpkg/info/postgresql.list',
+  pgbouncer: 'pgbouncer',
   // A mail server for the tests of alarms.
   'python3-aiosmtpd': '/usr/lib/python3/dist-packages/aiosmtpd',
   // AWS for the tests; without the two modules, which it does not depend on, its server does not start.
