@@ -161,8 +161,8 @@ function declaredDeployers({ deployers, preflight }: Settings): readonly StoredS
 /** The store with its secrets opened, encrypted if there is a key. Tests a new one before it is used. */
 export async function openStore(settings: Settings, context: ComposeContext, signal: AbortSignal): Promise<Store> {
   const { world, reporter } = context;
-  const plain = await connectStore(settings.store, context);
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
+  const plain = await connectStore(settings.store, context, { hasKey: keys.length > 0 });
   const isNew = !(await plain.exists(signal));
   if (isNew) {
     if (context.makeStore === false) throw await absent(plain, signal);
@@ -186,10 +186,15 @@ export async function absent(store: Store, signal: AbortSignal, hint?: string): 
   return fail('store/absent', { path: store.location }, { hint });
 }
 
-/** The store as it is on its medium. */
+/**
+ * The store as it is on its medium.
+ *
+ * @param hasKey whether there is a key for its secrets, if they are going to be read or written
+ */
 export async function connectStore(
   settings: AdapterSettings,
   { world, env }: Pick<ComposeContext, 'world' | 'env'>,
+  { hasKey }: { readonly hasKey?: boolean } = {},
 ): Promise<Store> {
   const entry = adapterEntry(registry, 'store', settings.type);
   if (!entry) throw unknownType('store', settings.type);
@@ -199,7 +204,9 @@ export async function connectStore(
     files: world.files,
     name: 'store',
   });
-  return definition.connect({ options, name: 'store', world });
+  const store = definition.connect({ options, name: 'store', world });
+  if (hasKey === false && definition.needsKey?.(options)) throw fail('store/key-required', { path: store.location });
+  return store;
 }
 
 /**

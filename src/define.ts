@@ -554,6 +554,8 @@ export interface NotifierDefinition<Shape extends z.ZodObject = z.ZodObject> ext
 }
 
 export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+  /** Others can read the medium, so there must be a store key, unless these options do without. */
+  needsKey?(options: z.infer<Shape>): boolean;
   connect(context: AdapterContext<z.infer<Shape>>): Store;
 }
 

@@ -1185,6 +1185,25 @@ export const registry: Registry = {
       options: [],
       load: async () => (await import('../stores/memory.ts')).default,
     },
+    "postgres": {
+      id: "postgres",
+      title: "PostgreSQL",
+      since: "0.1.0",
+      homepage: "https://www.postgresql.org",
+      options: [
+        {"name":"url","title":"The address of the database, with the role to log in as","secret":true,"required":false},
+        {"name":"password","title":"The password of the role, if the URL has none","secret":true,"required":false},
+        {"name":"socket","title":"The folder of the server’s Unix socket, instead of a URL","secret":false,"required":false},
+        {"name":"port","title":"The port that the name of the socket ends with, if not 5432","secret":false,"required":false},
+        {"name":"user","title":"The role to log in as over a Unix socket","secret":false,"required":false},
+        {"name":"database","title":"The database, over a Unix socket","secret":false,"required":false},
+        {"name":"schema","title":"The schema of the store’s tables; it is made with the store","secret":false,"required":false},
+        {"name":"tls","title":"Whether a connection to a host is encrypted, and the server’s certificate verified","secret":false,"required":false},
+        {"name":"caFile","title":"A PEM file with more roots, if the server has a private CA","secret":false,"required":false},
+        {"name":"plaintext","title":"Store private keys unencrypted if there is no `storeKey`","secret":false,"required":false},
+      ],
+      load: async () => (await import('../stores/postgres.ts')).default,
+    },
   },
 };
 

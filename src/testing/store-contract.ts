@@ -1,6 +1,7 @@
 import { type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { maxDocumentBytes } from '../core/lineage/document-limits.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
+import { type StoreMedium, storeMediumContract } from './store-medium.ts';
 
 /** The functions of a test framework that the suite needs. Those of vitest and jest fit. */
 export interface ContractTest {
@@ -58,8 +59,16 @@ const oddNames: readonly string[] = [
   '长'.repeat(1_000),
 ];
 
-/** The contract of the port `Store`. Every store runs it; each test gets a new store from `makeStore`. */
-export function storeContract(test: ContractTest, makeStore: () => Promise<StoreUnderTest>): void {
+/**
+ * The contract of the port `Store`. Every store runs it; each test gets a new store from `makeStore`.
+ *
+ * @param medium if writes take time on it, and answers may be lost; then `again` is needed, too
+ */
+export function storeContract(
+  test: ContractTest,
+  makeStore: () => Promise<StoreUnderTest>,
+  medium?: StoreMedium,
+): void {
   const { describe, it, expect } = test;
   const { signal } = new AbortController();
   const key = (name: string, kind: Kind = 'lineage'): Key => ({ kind, name });
@@ -334,6 +343,32 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect((await store.list('account', signal)).names).toEqual([]);
     });
 
+    it('has room for 10,000 documents', async () => {
+      const { store, again } = await makeStore();
+      let { cursor } = await store.changes('lineage', undefined, signal);
+      const names = Array.from({ length: 10_000 }, (_, n) => `many-${n}`).sort();
+      for (let at = 0; at < names.length; at += 200)
+        await Promise.all(
+          names
+            .slice(at, at + 200)
+            // Some are longer than a store reads at once.
+            .map((name, n) =>
+              store.put(key(name), bytesOf(name.repeat(n === 0 ? 1_000 : 1)), { ifRevision: null, signal }),
+            ),
+        );
+      const through = (await again?.()) ?? store;
+      expect((await scanAll(through, 'lineage')).map((entry) => entry.key.name).sort()).toEqual(names);
+      expect((await through.list('lineage', signal)).names.toSorted()).toEqual(names);
+      const seen = new Set<string>();
+      for (let rest = 1; rest > 0; ) {
+        const found = await store.changes('lineage', cursor, signal);
+        cursor = found.cursor;
+        rest = found.entries.length;
+        for (const entry of found.entries) seen.add(entry.key.name);
+      }
+      expect([...seen].sort()).toEqual(names);
+    });
+
     it('never misses a document that exists all the time while others write', async () => {
       const { store, again } = await makeStore();
       const names = Array.from({ length: 20 }, (_, n) => `busy-${n}`);
@@ -467,4 +502,14 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(store.location.length > 0).toBe(true);
     });
   });
+
+  if (medium)
+    storeMediumContract(
+      test,
+      async () => {
+        const { store, again } = await makeStore();
+        return { store, other: (await again?.()) ?? store };
+      },
+      medium,
+    );
 }

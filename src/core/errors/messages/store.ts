@@ -14,6 +14,48 @@ export const store = {
     retry: 'later',
     hint: '{advice}',
   },
+  'store/unreachable': {
+    message: 'the database {path} does not answer: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check that its server runs and that this machine reaches it; `certfleet doctor --store` tells more. What was being written may have arrived; the next run finds out.',
+  },
+  'store/login-refused': {
+    message: 'the database {path} refuses the login: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check user, password and database of `store`, and pg_hba.conf of the server.',
+  },
+  'store/tls-refused': {
+    message: 'there is no trusted connection to the database {path}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Turn TLS on at the server (`ssl = on`), name its host as its certificate does, and give a private CA as `caFile` of `store`. On a network that nobody else can read, `tls: off` goes without.',
+  },
+  'store/right-missing': {
+    message: 'the role {role} lacks a right in the database {path}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Grant it as the owner of the database: `{advice}`.',
+  },
+  'store/read-only': {
+    message: 'the database {path} cannot be written: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Connect to the primary server, by an address that follows it when another one is promoted.',
+  },
+  'store/too-new': {
+    message: 'the store {path} was written by a newer certfleet: its schema is {found}, and this one knows {known}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Update certfleet on this machine. Nothing was changed.',
+  },
+  'store/key-required': {
+    message: 'the store {path} is a database, and there is no store key to encrypt its private keys with',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Make a key (`certfleet store key FILE`) and name it as `storeKey`, because who can read the database or a backup of it could otherwise read all private keys. If that is meant, say `plaintext: true` in `store`.',
+  },
   'store/untrusted': {
     message: 'the store {path} cannot be trusted: {reason}',
     blame: 'config',

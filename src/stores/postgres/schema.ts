@@ -1,0 +1,75 @@
+import type { Pool } from '../../clients/postgres/pool.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { identifier } from './names.ts';
+
+/**
+ * What each version of the schema adds to the one before. A migration that was released never changes, and an older
+ * certfleet must be able to work on, because the machines of a fleet are not updated at once: otherwise the number of
+ * the schema is not enough.
+ *
+ * - `name` is bytes, because a name may contain NUL; `key` makes names of any length fit into an index.
+ * - A deleted document has no bytes, and stays for a day, so that others learn of the deletion.
+ * - `at` is the transaction that wrote the row, for those who follow the changes.
+ */
+const migrations: readonly ((schema: string) => string)[] = [
+  (schema) => `
+create table ${schema}.document (
+  kind text not null,
+  name bytea not null,
+  key bytea not null generated always as (sha256(name)) stored,
+  revision uuid not null,
+  bytes bytea,
+  at xid8 not null default pg_current_xact_id(),
+  written timestamptz not null default now(),
+  primary key (kind, key)
+);
+create index document_at on ${schema}.document (at);
+create index document_deleted on ${schema}.document (written) where bytes is null;`,
+];
+
+export const schemaVersion = migrations.length;
+
+/** The version of the schema, or undefined if there is none. */
+export async function readVersion(
+  pool: Pick<Pool, 'read'>,
+  schema: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const table = `${identifier(schema)}.migration`;
+  const [found] = await pool.read('select to_regclass($1)::text as table', [table], signal);
+  if (!found?.['table']) return undefined;
+  const [row] = await pool.read(`select coalesce(max(number), 0)::text as version from ${table}`, [], signal);
+  return Number(row?.['version']);
+}
+
+export function refuseNewer(version: number, path: string): void {
+  if (version > schemaVersion) throw fail('store/too-new', { path, found: version, known: schemaVersion });
+}
+
+/** Makes the schema, or brings it up to date. Processes that do so at once wait for each other. */
+export async function migrate(pool: Pool, schema: string, path: string, signal: AbortSignal): Promise<void> {
+  const named = identifier(schema);
+  await pool.alone(async ({ query }) => {
+    await query('begin');
+    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`certfleet ${schema}`]);
+    const [is] = await query('select to_regnamespace($1)::text as schema, to_regclass($2)::text as table', [
+      named,
+      `${named}.migration`,
+    ]);
+    // `if not exists` would need the right to create one.
+    if (!is?.['schema']) await query(`create schema ${named}`);
+    if (!is?.['table'])
+      await query(
+        `create table ${named}.migration (number integer primary key, applied timestamptz not null default now())`,
+      );
+    const [row] = await query(`select coalesce(max(number), 0)::text as version from ${named}.migration`);
+    const version = Number(row?.['version']);
+    refuseNewer(version, path);
+    for (const [at, migration] of migrations.entries()) {
+      if (at < version) continue;
+      await query(migration(named));
+      await query(`insert into ${named}.migration (number) values ($1)`, [at + 1]);
+    }
+    await query('commit');
+  }, signal);
+}
