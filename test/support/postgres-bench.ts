@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { Client } from 'pg';
 import { Secret } from '../../src/core/errors/secret.ts';
 import type { Key, Store } from '../../src/ports/store.ts';
+import type { World } from '../../src/ports/world.ts';
 import postgresStore from '../../src/stores/postgres.ts';
 import type { StoreMedium } from '../../src/testing/store-medium.ts';
 import type { Postgres } from './postgres.ts';
@@ -17,11 +18,15 @@ export const newSchema = (): string => `store_${++made}`;
 type Options = Partial<Parameters<typeof postgresStore.connect>[0]['options']>;
 
 /** Opens a store, which is closed at the end. */
-export function openPostgres(url: string, schema: string, options: Options = {}): Store {
+export function openPostgres(
+  url: string | undefined,
+  schema: string,
+  { world, ...options }: Options & { readonly world?: Partial<World> } = {},
+): Store {
   const store = postgresStore.connect({
-    options: { url: new Secret(url), schema, tls: 'off', plaintext: true, ...options },
+    options: { ...(url ? { url: new Secret(url) } : {}), schema, tls: 'off', plaintext: true, ...options },
     name: 'store',
-    world: storeWorld({}),
+    world: storeWorld(world),
   });
   atEnd(() => store.close?.());
   return store;
@@ -32,9 +37,12 @@ export interface LossyWay {
   readonly port: number;
   /** The next answer to a statement with this text does not arrive, and the connection ends. */
   loseNextAnswer(to: string, meanwhile?: () => Promise<void>): void;
+  /** Leads elsewhere from now on, and ends all connections. */
+  leadTo(target: number): void;
 }
 
-export async function startLossyWay(target: number): Promise<LossyWay> {
+export async function startLossyWay(first: number): Promise<LossyWay> {
+  let target = first;
   let losing: { readonly to: string; readonly meanwhile: (() => Promise<void>) | undefined } | undefined;
   const open = new Set<Socket>();
   const server = createServer((client) => {
@@ -66,8 +74,11 @@ export async function startLossyWay(target: number): Promise<LossyWay> {
     });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  atEnd(() => {
+  const endAll = () => {
     for (const socket of open) socket.destroy();
+  };
+  atEnd(() => {
+    endAll();
     server.close();
   });
   return {
@@ -75,15 +86,25 @@ export async function startLossyWay(target: number): Promise<LossyWay> {
     loseNextAnswer(to, meanwhile) {
       losing = { to, meanwhile };
     },
+    leadTo(next) {
+      target = next;
+      endAll();
+    },
   };
 }
 
-/** Stores of a server, as the contract suite needs them: each behind a way of its own, which may lose answers. */
-export function createPostgresBench(server: () => Postgres) {
+/**
+ * Stores of a server, as the contract suite needs them: each behind a way of its own, which may lose answers.
+ *
+ * @param address the address that they use, if not the server's own
+ */
+export function createPostgresBench(server: () => Postgres, address = () => server().url()) {
   const ways = new WeakMap<Store, { readonly schema: string; readonly way: LossyWay }>();
   async function open(schema: string): Promise<Store> {
-    const way = await startLossyWay(server().port);
-    const store = openPostgres(server().url().replace(`:${server().port}/`, `:${way.port}/`), schema);
+    const url = new URL(address());
+    const way = await startLossyWay(Number(url.port));
+    url.port = String(way.port);
+    const store = openPostgres(url.href, schema);
     ways.set(store, { schema, way });
     return store;
   }

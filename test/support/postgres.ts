@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, writeFile } from 'node:fs/promises';
+import { appendFile, chown, copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 import { freePort, type Service, startService, temporaryFolder } from './service.ts';
 
 const run = promisify(execFile);
@@ -24,8 +25,8 @@ export function postgresPrograms(): string | undefined {
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 
-/** The command that runs a program as a user who owns the data. It gets no signal when its parent ends otherwise. */
-const asUser = (program: string, args: readonly string[]): readonly [string, readonly string[]] =>
+/** The command that runs a program as a user who is not root. It gets no signal when its parent ends otherwise. */
+export const asUser = (program: string, args: readonly string[]): readonly [string, readonly string[]] =>
   isRoot
     ? [
         '/usr/bin/setpriv',
@@ -51,12 +52,15 @@ export interface Postgres {
   readonly socket: string;
   readonly folder: string;
   readonly service: Service;
-  /** The superuser's name and password. */
+  /** The superuser, and the owner of the database. */
   readonly admin: Login;
+  readonly owner: Login;
   /** The address of a database for a role; by default, those that the server has from its start. */
   url(login?: Login, database?: string): string;
   /** Runs statements as the superuser, and returns rows as `psql -At` prints them. */
   sql(text: string, database?: string): Promise<readonly string[]>;
+  /** Runs a statement in a transaction that stays open until the result is ended. */
+  hold(text: string): Promise<{ end(): Promise<void> }>;
   /** Ends the server as `pg_ctl stop -m fast` does. Its data stay. */
   stop(): Promise<void>;
   /** Starts it again on its port. */
@@ -71,68 +75,118 @@ export interface Login {
 export interface PostgresOptions {
   /** Waits for the disk at each commit. Tests that kill the server need it. */
   readonly isDurable?: boolean;
+  /** Encrypts connections, and refuses others on TCP. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string };
   /** Lines of postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Starts a server with an empty database `certfleet` of the role `certfleet`. */
-export async function startPostgres({ isDurable = false, settings = {} }: PostgresOptions = {}): Promise<Postgres> {
-  const programs = postgresPrograms();
-  if (programs === undefined) throw new Error(`no PostgreSQL in ${versions}: run \`npm run setup\``);
+const programs = (): string => {
+  const folder = postgresPrograms();
+  if (folder === undefined) throw new Error(`no PostgreSQL in ${versions}: run \`npm run setup\``);
+  return folder;
+};
+
+/** Runs a program of PostgreSQL in a folder, as its owner. */
+async function runIn(folder: string, name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const [program, all] = asUser(join(programs(), name), args);
+  await run(program, all, { cwd: folder, env: { ...process.env, ...env } });
+}
+
+async function ownFolder(): Promise<string> {
   const folder = await temporaryFolder('postgres');
-  const port = await freePort();
+  if (isRoot) await chown(folder, nobody, nobody);
+  return folder;
+}
+
+async function ownFile(path: string, write: (path: string) => Promise<unknown>): Promise<string> {
+  await write(path);
+  if (isRoot) await chown(path, nobody, nobody);
+  return path;
+}
+
+/** Starts a server with an empty database `certfleet` of the role `certfleet`. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
+  const { isDurable = false, certificate, settings = {} } = options;
+  const folder = await ownFolder();
   const data = join(folder, 'data');
   const admin = { user: 'postgres', password: randomBytes(9).toString('hex') };
   const owner = { user: 'certfleet', password: randomBytes(9).toString('hex') };
-  const passwordFile = join(folder, 'password');
-  await writeFile(passwordFile, admin.password, { mode: 0o600 });
-  if (isRoot) for (const path of [folder, passwordFile]) await chown(path, nobody, nobody);
-  const [program, args] = asUser(join(programs, 'initdb'), [
+  const passwordFile = await ownFile(join(folder, 'password'), (path) => writeFile(path, admin.password));
+  await runIn(folder, 'initdb', [
     ...['--pgdata', data, '--username', admin.user, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
     ...['--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'],
   ]);
-  await run(program, args, { cwd: folder });
-  const lines = {
-    listen_addresses: '127.0.0.1',
-    port: String(port),
-    unix_socket_directories: folder,
-    ...(isDurable ? {} : { fsync: 'off', synchronous_commit: 'on', full_page_writes: 'off' }),
-    ...settings,
-  };
+  if (certificate) {
+    await ownFile(join(data, 'server.crt'), (path) => copyFile(certificate.certFile, path));
+    await ownFile(join(data, 'server.key'), (path) => copyFile(certificate.keyFile, path));
+    await writeFile(join(data, 'pg_hba.conf'), 'local all all scram-sha-256\nhostssl all all all scram-sha-256\n');
+  }
+  const server = await startIn(
+    folder,
+    { admin, owner },
+    {
+      ...(isDurable ? {} : { fsync: 'off', full_page_writes: 'off' }),
+      ...(certificate ? { ssl: 'on' } : {}),
+      ...settings,
+    },
+  );
+  await server.sql(`create role ${owner.user} login password '${owner.password}'`, 'postgres');
+  await server.sql(`create database certfleet owner ${owner.user}`, 'postgres');
+  return server;
+}
+
+/** Starts a server that follows another one, until it is promoted (`select pg_promote()`). */
+export async function startStandby({ admin, owner, socket, port }: Postgres): Promise<Postgres> {
+  const folder = await ownFolder();
+  const args = ['-h', socket, '-p', String(port), '-U', admin.user, '--checkpoint', 'fast', '--no-sync', '-R'];
+  await runIn(folder, 'pg_basebackup', ['-D', join(folder, 'data'), ...args], { PGPASSWORD: admin.password });
+  return startIn(folder, { admin, owner }, {});
+}
+
+async function startIn(
+  folder: string,
+  { admin, owner }: Pick<Postgres, 'admin' | 'owner'>,
+  settings: Readonly<Record<string, string>>,
+): Promise<Postgres> {
+  const port = await freePort();
+  const data = join(folder, 'data');
+  const lines = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: folder, ...settings };
   const text = Object.entries(lines).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
-  await writeFile(join(data, 'postgresql.auto.conf'), text.join(''));
+  // The last line of a setting counts.
+  await appendFile(join(data, 'postgresql.auto.conf'), text.join(''));
   const psql = async (sql: string, database = 'certfleet'): Promise<readonly string[]> => {
     const { stdout } = await run(
-      join(programs, 'psql'),
+      join(programs(), 'psql'),
       ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', folder, '-p', String(port), '-U', admin.user, '-d', database, '-c', sql],
       { env: { ...process.env, PGPASSWORD: admin.password } },
     );
     return stdout.split('\n').filter((line) => line !== '');
   };
   const begin = (): Promise<Service> => {
-    const [server, flags] = asUser(join(programs, 'postgres'), ['-D', data]);
-    return startService({
-      name: 'postgres',
-      program: server,
-      args: flags,
-      cwd: folder,
-      ready: () =>
-        psql('select 1', 'postgres').then(
-          () => true,
-          () => false,
-        ),
-    });
+    const [program, args] = asUser(join(programs(), 'postgres'), ['-D', data]);
+    const ready = () =>
+      psql('select 1', 'postgres').then(
+        () => true,
+        () => false,
+      );
+    return startService({ name: 'postgres', program, args, cwd: folder, ready });
   };
   let service = await begin();
-  await psql(`create role ${owner.user} login password '${owner.password}'`, 'postgres');
-  await psql(`create database certfleet owner ${owner.user}`, 'postgres');
   return {
-    ...{ port, socket: folder, folder, admin, sql: psql },
+    ...{ port, socket: folder, folder, admin, owner, sql: psql },
     get service() {
       return service;
     },
     url: ({ user, password } = owner, database = 'certfleet') =>
       `postgres://${user}:${password}@127.0.0.1:${port}/${database}`,
+    async hold(sql) {
+      const client = new Client({ host: folder, port, database: 'certfleet', ...admin });
+      await client.connect();
+      await client.query('begin');
+      await client.query(sql);
+      return { end: () => client.end() };
+    },
     async stop() {
       // SIGTERM would wait for clients.
       service.signal('SIGINT');

@@ -40,6 +40,7 @@ export class PostgresFailure extends Error {
       return new PostgresFailure(outcome === 'lost' || outcome === 'again' ? 'unsent' : outcome, wordsOf(error), state);
     }
     if (error instanceof PostgresFailure) return new PostgresFailure('unsent', error.message);
+    if (isAboutPassword(error)) return new PostgresFailure('refused', 'the server wants a password', '28P01');
     const isOfEncryption = isEncrypted && isAboutTls(error);
     return new PostgresFailure(isOfEncryption ? 'refused' : 'unsent', wordsOf(error), undefined, isOfEncryption);
   }
@@ -69,6 +70,9 @@ function isAboutTls(error: unknown): boolean {
   if (typeof syscall === 'string') return false;
   return typeof code === 'string' ? !/^E[A-Z]+$/.test(code) || code === 'EPROTO' : /\bSSL\b/.test(message);
 }
+
+/** The words of pg if it has none to give. */
+const isAboutPassword = (error: unknown): boolean => /^SASL: .*password must be/.test((error as Error).message);
 
 const noTls = 'The server does not support SSL connections';
 const wordsOf = (error: unknown): string => {
