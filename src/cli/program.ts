@@ -11,9 +11,10 @@ export type Typed = { readonly command: Command; readonly invocation: Invocation
 
 /** Parses the arguments (without node and script). Fails with `usage/invalid`. */
 export function parseArguments(
-  argv: readonly string[],
+  given: readonly string[],
   streams: { readonly stdout: Output; readonly stderr: Output },
 ): Typed {
+  const argv = withoutBareStore(given);
   const isJson = argv.includes('--json');
   const output = isJson ? { stdout: asJson(streams.stdout), stderr: { write: () => {} } } : streams;
   let typed: Typed | undefined;
@@ -83,6 +84,12 @@ function aboutWhich(argv: readonly string[]): (command: Command) => boolean {
   const typed = commands.filter(({ name }) => name.split(' ').every((word) => argv.includes(word)));
   const isHelp = argv.some((word) => word === 'help' || /^-\w*h|^--h/.test(word));
   return typed.length === 0 || isHelp ? () => true : (command) => typed.includes(command);
+}
+
+/** `doctor --store` looks at the store: there, the flag of all commands needs no value. */
+function withoutBareStore(argv: readonly string[]): readonly string[] {
+  const isBare = (word: string, at: number) => word === '--store' && (argv[at + 1] ?? '-').startsWith('-');
+  return argv.includes('doctor') ? argv.filter((word, at) => !isBare(word, at)) : argv;
 }
 
 /** Prints help and version as one line of JSON. */

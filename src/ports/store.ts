@@ -134,6 +134,8 @@ export interface Store {
    * Tests that the store works before an order: write, link, read, delete, free space. Fails with `store/unusable`.
    */
   check(signal: AbortSignal): Promise<void>;
+  /** The time of the clock that the medium has of its own. */
+  now?(signal: AbortSignal): Promise<Date>;
   /** Removes what has become safe to remove with time: old tombstones, left-over temporary files. */
   tidy(signal: AbortSignal): Promise<void>;
   /**

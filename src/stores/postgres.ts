@@ -190,6 +190,15 @@ export function openPostgresStore(place: Place, schema: string, world: Pick<Worl
       if (row?.['revision']) table.hold(key, row['revision']);
     },
     check: (signal) => checkDatabase(table, where, signal),
+    async now(signal) {
+      signal.throwIfAborted();
+      const [row] = await table.read(
+        'select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as ms',
+        [],
+        signal,
+      );
+      return new Date(Number(row?.['ms']));
+    },
     async tidy(signal) {
       if (await table.isThere(signal)) await table.write(table.statements.tidy, [], signal);
     },

@@ -188,17 +188,20 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'doctor',
-    summary: 'draw the path of the CA’s request for a certificate, and say where it breaks',
+    summary: 'draw the path of the CA’s request for a certificate, and say where it breaks; or look at the store',
     description:
       'For each identifier: the addresses, the load balancer’s listener, the rule that wins for the challenge path, the ' +
       'servers behind it, the responder, and the answer at every address; with DNS-01 the aliases, the zone and its ' +
       'servers. It changes nothing (it listens on the responder’s port until it ends), and requests nothing from ' +
       'link-local, metadata or, unless preflight.resolvers is set, private addresses. ✓ is well, ? cannot be told from ' +
-      'here, ✗ is broken. Exits with 0 if nothing is broken, else with the code of what is: 2 settings, 3 the answer by ' +
-      'the public path, 5 DNS, the load balancer or the responder.',
-    arguments: { text: '<name...>', description: 'certificates that are declared or stored' },
+      'here, ✗ is broken. Without a name (also as `doctor --store`), it tells whether the store can be used, and why not. Exits with 0 if nothing is broken, else with the code of what is: 2 settings, 3 the answer by ' +
+      'the public path, 5 DNS, the load balancer or the responder, 7 the store.',
+    arguments: { text: '[name...]', description: 'certificates that are declared or stored' },
     flags: [],
-    examples: [{ line: 'certfleet doctor www.example.com', why: 'find out why the CA does not get the answer' }],
+    examples: [
+      { line: 'certfleet doctor www.example.com', why: 'find out why the CA does not get the answer' },
+      { line: 'certfleet doctor --store', why: 'find out why the store cannot be used' },
+    ],
     load: async () => (await import('./look/doctor.ts')).doctor,
   },
   ...commandsOfChallenges,

@@ -27,7 +27,9 @@ export type HopPlace =
   | 'answer'
   | 'target'
   | 'room'
-  | 'rights';
+  | 'rights'
+  | 'store'
+  | 'clock';
 
 export type HopReason =
   | 'hairpin-nat'

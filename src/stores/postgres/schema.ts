@@ -1,3 +1,4 @@
+import type { Connection } from '../../clients/postgres/connection.ts';
 import type { Pool } from '../../clients/postgres/pool.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { identifier } from './names.ts';
@@ -46,30 +47,29 @@ export function refuseNewer(version: number, path: string): void {
   if (version > schemaVersion) throw fail('store/too-new', { path, found: version, known: schemaVersion });
 }
 
-/** Makes the schema, or brings it up to date. Processes that do so at once wait for each other. */
-export async function migrate(pool: Pool, schema: string, path: string, signal: AbortSignal): Promise<void> {
+/**
+ * Makes the schema, or brings it up to date, in the transaction of the connection. Processes that do so at once wait for
+ * each other.
+ */
+export async function migrate({ query }: Pick<Connection, 'query'>, schema: string, path: string): Promise<void> {
   const named = identifier(schema);
-  await pool.alone(async ({ query }) => {
-    await query('begin');
-    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`certfleet ${schema}`]);
-    const [is] = await query('select to_regnamespace($1)::text as schema, to_regclass($2)::text as table', [
-      named,
-      `${named}.migration`,
-    ]);
-    // `if not exists` would need the right to create one.
-    if (!is?.['schema']) await query(`create schema ${named}`);
-    if (!is?.['table'])
-      await query(
-        `create table ${named}.migration (number integer primary key, applied timestamptz not null default now())`,
-      );
-    const [row] = await query(`select coalesce(max(number), 0)::text as version from ${named}.migration`);
-    const version = Number(row?.['version']);
-    refuseNewer(version, path);
-    for (const [at, migration] of migrations.entries()) {
-      if (at < version) continue;
-      await query(migration(named));
-      await query(`insert into ${named}.migration (number) values ($1)`, [at + 1]);
-    }
-    await query('commit');
-  }, signal);
+  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`certfleet ${schema}`]);
+  const [is] = await query('select to_regnamespace($1)::text as schema, to_regclass($2)::text as table', [
+    named,
+    `${named}.migration`,
+  ]);
+  // `if not exists` would need the right to create one.
+  if (!is?.['schema']) await query(`create schema ${named}`);
+  if (!is?.['table'])
+    await query(
+      `create table ${named}.migration (number integer primary key, applied timestamptz not null default now())`,
+    );
+  const [row] = await query(`select coalesce(max(number), 0)::text as version from ${named}.migration`);
+  const version = Number(row?.['version']);
+  refuseNewer(version, path);
+  for (const [at, migration] of migrations.entries()) {
+    if (at < version) continue;
+    await query(migration(named));
+    await query(`insert into ${named}.migration (number) values ($1)`, [at + 1]);
+  }
 }

@@ -44,7 +44,12 @@ export function createTable(pool: Pool, where: Where): Table {
     const version = await readVersion(pool, schema, signal);
     refuseNewer(version ?? 0, path);
     if (version === undefined && !make) return false;
-    if (version !== schemaVersion) await migrate(pool, schema, path, signal);
+    if (version !== schemaVersion)
+      await pool.alone(async (connection) => {
+        await connection.query('begin');
+        await migrate(connection, schema, path);
+        await connection.query('commit');
+      }, signal);
     isReady = true;
     return true;
   }

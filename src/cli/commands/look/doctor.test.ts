@@ -85,6 +85,5 @@ describe('doctor', () => {
       fleet: { doctor: [path(well)] },
       stdout: `${JSON.stringify({ v: 1, object: 'path', ...path(well) })}\n`,
     },
-    { what: 'needs a name', argv: 'doctor', code: 2 },
   ])('$what', behaves);
 });

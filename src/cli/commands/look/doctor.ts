@@ -7,8 +7,9 @@ import { certificateNames } from '../../flags/names.ts';
 import { exitCodeOfHops } from '../../output/exit-codes.ts';
 import { widthOf, wrap } from '../../output/text.ts';
 
-/** `certfleet doctor NAME…` */
+/** `certfleet doctor NAME…`, and without a name, a look at the store. */
 export const doctor: Run = async (session) => {
+  if (session.invocation.args.length === 0) return doctorOfStore(session);
   const names = await certificateNames(session, session.invocation.args);
   const fleet = await openAny(session, names);
   const { paths, targets } = await fleet.doctor(names, session.signal);
@@ -18,6 +19,24 @@ export const doctor: Run = async (session) => {
     ...paths.map((path) => ({ title: titleOf(path), hops: path.hops })),
     ...targets.map(({ certificate, target, hops }) => ({ title: `${certificate}: delivery to ${target}`, hops })),
   ];
+  return told(session, all);
+};
+
+async function doctorOfStore(session: Session): Promise<number> {
+  const { lookAtStore } = await import('../../../whole-store.ts');
+  const [settings, world] = await Promise.all([session.settings(), session.world()]);
+  const { location, hops } = await lookAtStore(settings, { world, env: session.context.env }, session.signal);
+  session.printJson({ object: 'store-look', store: location, hops });
+  return told(session, [{ title: `The store ${location}`, hops }]);
+}
+
+interface Drawn {
+  readonly title: string;
+  readonly hops: readonly Hop[];
+}
+
+/** Prints drawings and a closing line, and returns the exit code. */
+function told(session: Session, all: readonly Drawn[]): number {
   const hops = all.flatMap((one) => one.hops);
   const code = exitCodeOfHops(hops);
   const shown = session.quiet ? all.filter((one) => one.hops.some(({ state }) => state === 'broken')) : all;
@@ -32,7 +51,7 @@ export const doctor: Run = async (session) => {
   ];
   if (!session.quiet) session.print(`\nDoctor: ${parts.length === 0 ? 'all is well' : parts.join(', ')}.`);
   return code;
-};
+}
 
 /**
  * Opens the fleet. Without a store, opens one that stores nothing, for certificates that are declared but were never
@@ -58,7 +77,7 @@ const titleOf = ({ certificate, identifier, challenge, solver }: DrawnPath): str
   `${certificate}: ${withLetters(identifier)} by ${challenge}, solver ${solver}`;
 
 /** Draws one path: a line for each hop, and advice below it. */
-function drawing({ title, hops }: { readonly title: string; readonly hops: readonly Hop[] }, width: number): string {
+function drawing({ title, hops }: Drawn, width: number): string {
   const indent = ' '.repeat(placeWidth + 7);
   const room = Math.max(30, width - indent.length);
   const lines = hops.flatMap((hop, index) => {

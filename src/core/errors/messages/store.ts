@@ -50,6 +50,12 @@ export const store = {
     retry: 'later',
     hint: 'Update certfleet on this machine. Nothing was changed.',
   },
+  'store/clock-off': {
+    message: 'the clock of the database {path} is {span} {direction} that of this machine',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Let a time service (NTP) set the clocks of both machines.',
+  },
   'store/key-required': {
     message: 'the store {path} is a database, and there is no store key to encrypt its private keys with',
     blame: 'config',
