@@ -22,7 +22,7 @@ const urlProblem = (url: Secret): string | undefined => {
 
 const options = z
   .strictObject({
-    url: secret('The address of the database, with the role to log in as', { aliases: ['DATABASE_URL'] })
+    url: secret('The address of the database, with the role to log in as')
       .refine((url) => urlProblem(url) === undefined, { error: ({ input }) => urlProblem(input as Secret) })
       .optional(),
     password: secret('The password of the role, if the URL has none').optional(),
@@ -75,6 +75,16 @@ export default defineStore({
   homepage: 'https://www.postgresql.org',
   since: '0.1.0',
   options,
+  notes: `\`\`\`yaml
+store:
+  type: postgres
+  url: env:DATABASE_URL   # postgres://certfleet:PASSWORD@db.example.com/certfleet
+storeKey: "file:/etc/certfleet/store.key"
+\`\`\`
+
+PostgreSQL 13 or later. The database exists already; the first command that makes a store makes the schema and its tables, for which the role needs the right \`create\` on the database, or owns the schema: \`create schema certfleet authorization certfleet\`. Several machines may share it, with one \`storeKey\`, and it is backed up with the database, or by \`certfleet backup\`. Who can write it can run commands as the user that runs certfleet.
+
+A connection to a host is encrypted, and the server’s certificate verified, also its name; passwords go by SCRAM if the server asks for it. A process has up to ten connections, mostly one. PgBouncer may stand before the server, also in transaction mode. After a fail-over, the address must lead to the new primary. \`certfleet doctor --store\` tells why the store cannot be used.`,
   needsKey: ({ plaintext }) => !plaintext,
   connect: ({ options: given, world }) => openPostgresStore(placeOf(given), given.schema, world),
 });
@@ -103,7 +113,7 @@ function placeOf({
 
 /**
  * Compare-and-set by one statement, on the revision, which the client chooses. If its answer is lost, the same statement
- * is sent again: it finds the old revision or its own (decision 0043).
+ * is sent again: it finds the old revision or its own (decision 0045).
  */
 export function openPostgresStore(place: Place, schema: string, world: Pick<World, 'clock' | 'random'>): Store {
   const path = schema === 'certfleet' ? place.name : `${place.name} (schema ${schema})`;

@@ -52,7 +52,7 @@ const listing = { rows: 5_000, inline: -1 };
 const shortOf = (revision: string): number => Number.parseInt(revision.slice(-12), 16);
 
 /**
- * Creates the function that finds changed documents (decision 0074). All who ask at the same time share one statement,
+ * Creates the function that finds changed documents (decision 0045). All who ask at the same time share one statement,
  * whatever their kinds.
  */
 export function createChanges(table: Table, where: Where): Store['changes'] {
