@@ -192,7 +192,11 @@ describe('configuration', () => {
     await writeFile(file, text);
     const said: string[] = [];
     const output = { write: (text: string) => said.push(text) };
-    const named = [...block.text.matchAll(/env:([A-Z_]+)/g)].map(([, name]) => [name, 'secret']);
+    const databaseUrl = 'postgres://certfleet:secret@db.example.com/certfleet';
+    const named = [...block.text.matchAll(/env:([A-Z_]+)/g)].map(([, name]) => [
+      name,
+      name === 'DATABASE_URL' ? databaseUrl : 'secret',
+    ]);
     const code = await main(['config', 'check', '--config', file], {
       env: { ...bareEnvironment(), ...Object.fromEntries(named) },
       stdout: output,

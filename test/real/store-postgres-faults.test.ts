@@ -1,12 +1,15 @@
 import { beforeAll, expect, it } from 'vitest';
+import { defaultSettings } from '../../src/config/settings/defaults.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Cursor, Key, Store } from '../../src/ports/store.ts';
+import { lookAtStore } from '../../src/whole-store.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { hasPostgres, type Postgres, startPostgres, startStandby } from '../support/postgres.ts';
 import { newSchema, openPostgres, startLossyWay } from '../support/postgres-bench.ts';
 import { until } from '../support/service.ts';
+import { storeWorld } from '../support/store-world.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -292,6 +295,28 @@ describeWith([hasPostgres], 'a server that fails', () => {
     await other.put(key('big'), bytesOf('x'.repeat(100_000)), { ifRevision: null, signal });
     expect(await look()).toEqual([[['big', 100_000]], [], []]);
     expect(await calls()).toEqual([22, 2, 1]);
+  });
+
+  it('has another time', async () => {
+    const settings = {
+      ...defaultSettings({}),
+      store: { type: 'postgres', url: server.url(), tls: 'off', plaintext: true, schema: newSchema() },
+    };
+    const look = async (ms: number) => {
+      const now = () => new Date(Date.now() + ms);
+      const { hops } = await lookAtStore(
+        settings,
+        { world: storeWorld({ clock: { ...systemClock, now } }), env: {} },
+        signal,
+      );
+      return hops.at(-1);
+    };
+    expect(await look(1_000)).toMatchObject({ at: 'clock', state: 'well' });
+    for (const [ms, words] of [
+      [300_000, / is 5 minutes behind that of this machine/],
+      [-7_200_000, / is 2 hours ahead of that of this machine/],
+    ] as const)
+      expect(await look(ms)).toMatchObject({ code: 'store/clock-off', finding: expect.stringMatching(words) });
   });
 
   it('is another store, or none, all of a sudden', async () => {
