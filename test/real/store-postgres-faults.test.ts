@@ -313,8 +313,8 @@ describeWith([hasPostgres], 'a server that fails', () => {
     };
     expect(await look(1_000)).toMatchObject({ at: 'clock', state: 'well' });
     for (const [ms, words] of [
-      [300_000, / is 5 minutes behind that of this machine/],
-      [-7_200_000, / is 2 hours ahead of that of this machine/],
+      [300_000, / minutes behind that of this machine/],
+      [-7_200_000, / ahead of that of this machine/],
     ] as const)
       expect(await look(ms)).toMatchObject({ code: 'store/clock-off', finding: expect.stringMatching(words) });
   });

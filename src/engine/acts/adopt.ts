@@ -1,4 +1,5 @@
 import { asFailure, isFailure } from '../../core/errors/errors.ts';
+import { isUnusableStore } from '../../core/errors/unusable-store.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../../core/lineage/found.ts';
 import { encodeDocument, type Lineage, type Version } from '../../core/lineage/lineage.ts';
 import { renewalOfImported } from '../../core/lineage/renewal.ts';
@@ -147,7 +148,7 @@ async function storeAll(
         await step(each);
       } catch (error) {
         signal.throwIfAborted();
-        if (isFailure(error, 'store/unusable')) throw error;
+        if (isUnusableStore(error)) throw error;
         results.set(each.one, failedBy(each.one.placed, error));
       }
     };

@@ -1,4 +1,4 @@
-import { isFailure } from '../../core/errors/errors.ts';
+import { isUnusableStore } from '../../core/errors/unusable-store.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -171,7 +171,7 @@ export function createVitals(clock: Clock): VitalsLog {
         const { code } = outcome.error;
         errors.set(code, (errors.get(code) ?? 0) + 1);
       }
-      const unusable = ended.find((one) => one.result === 'failed' && isFailure(one.error, 'store/unusable'));
+      const unusable = ended.find((one) => one.result === 'failed' && isUnusableStore(one.error));
       // Only what a pass has brought to an end proves that the store has room for it.
       const hasStored = ended.some(
         ({ result }) => result === 'issued' || result === 'renewed' || result === 'deployed',

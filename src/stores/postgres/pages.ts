@@ -29,19 +29,25 @@ const pageSize = 500;
 const smallInPage = 4 * 1024;
 const listSize = 5_000;
 
-/** Reads the documents of a kind in pages, in the order of their keys. */
+/** Reads the documents of a kind in pages, in the order of their keys, the next one while the caller has one. */
 export async function* pagesOf(
   table: Table,
   kind: Kind,
   { rows, inline }: { readonly rows: number; readonly inline: number },
   signal: AbortSignal,
 ): AsyncIterable<readonly Found[]> {
-  for (let after = ''; ; ) {
-    const answer = await table.read(table.statements.page, [kind, after, rows, inline], signal);
+  const read = (after: string) => table.read(table.statements.page, [kind, after, rows, inline], signal);
+  for (let reading = read(''); ; ) {
+    const answer = await reading;
     const page = answer.filter((row) => row['key'] !== null).map((row) => foundIn(row, kind));
+    const isLast = page.length < rows;
+    if (!isLast) {
+      reading = read(page.at(-1)!.key);
+      // The caller may want no more.
+      reading.catch(() => {});
+    }
     if (page.length > 0) yield page;
-    if (page.length < rows) return;
-    after = page.at(-1)!.key;
+    if (isLast) return;
   }
 }
 

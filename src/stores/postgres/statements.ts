@@ -88,7 +88,7 @@ export type Statements = ReturnType<typeof createStatements>;
  * some may be missing. A standby has another start time, and promotes itself to another timeline.
  */
 export const identities = [
-  `(select system_identifier from pg_control_system())::text || ' ' || case when pg_is_in_recovery() then 'standby' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end || ' ' || pg_postmaster_start_time()::text`,
+  `(select system_identifier from pg_control_system())::text || ' ' || case when pg_is_in_recovery() then 'standby' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end || ' ' || extract(epoch from pg_postmaster_start_time())::text`,
   // For servers that do not tell users the rest.
-  'pg_postmaster_start_time()::text',
+  'extract(epoch from pg_postmaster_start_time())::text',
 ] as const;
