@@ -117,6 +117,8 @@ export interface Store {
     cursor: Cursor | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly entries: readonly (Entry | Gone)[]; readonly cursor: Cursor }>;
+  /** How often those who follow the changes should ask, if not every five seconds. */
+  readonly followMs?: number;
   /** Returns which documents of a kind exist, including damaged ones, without opening them: cheap for thousands. */
   list(kind: Kind, signal: AbortSignal): Promise<Listing>;
   /** Reports whether the store exists. Most commands must not create one, because its path may be mistyped. */

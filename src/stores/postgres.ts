@@ -188,6 +188,8 @@ export function openPostgresStore(place: Place, schema: string, world: Pick<Worl
     },
     scan: (kind, signal, isKnown) => scan(table, kind, signal, isKnown),
     changes: createChanges(table, where),
+    // One statement, which finds nothing.
+    followMs: 2_000,
     list: (kind, signal) => list(table, kind, signal),
     async exists(signal) {
       signal.throwIfAborted();

@@ -5,7 +5,7 @@ import type { Changes } from './surroundings.ts';
 import type { VitalsLog } from './vitals.ts';
 import { aheadMsOf, isJump } from './wall-clock.ts';
 
-/** How often a process looks for what others have changed. */
+/** How often a process looks for what others have changed, unless the store says otherwise. */
 const everyMs = 5_000;
 
 /** Follows the lineages of a store, and the wall clock. */
@@ -59,7 +59,7 @@ export async function createFollower(
     wake: () => ring(),
     async follow(until) {
       while (!until.aborted) {
-        await clock.sleep(everyMs, until).catch(() => undefined);
+        await clock.sleep(store.followMs ?? everyMs, until).catch(() => undefined);
         if (until.aborted) return;
         if (isJump(takenAheadMs, aheadMsOf(clock))) ring();
         await look(until);
