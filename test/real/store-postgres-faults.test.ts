@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import { beforeAll, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/config/settings/defaults.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Cursor, Key, Store } from '../../src/ports/store.ts';
+import { createStatements } from '../../src/stores/postgres/statements.ts';
 import { lookAtStore } from '../../src/whole-store.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { hasPostgres, type Postgres, startPostgres, startStandby } from '../support/postgres.ts';
@@ -187,6 +190,25 @@ describeWith([hasPostgres], 'a server that fails', () => {
     const second = await write;
     expect(await store.get(key('a'), signal)).toMatchObject({ revision: second });
     expect(await textIn(store, 'a')).toBe('two');
+  });
+
+  it('executes a write late: it brings nothing back that others have deleted since', async () => {
+    const schema = newSchema();
+    const store = open(schema);
+    const revision = randomUUID();
+    const late = new Client(server.url());
+    await late.connect();
+    await create(store, 'ready');
+    const { create: text } = createStatements(`${schema}.document`);
+    const write = () => late.query(text, ['lineage', bytesOf('a'), revision, bytesOf('late'), null]);
+    await write();
+    await store.delete(key('a'), { ifRevision: revision, signal });
+    await write();
+    expect(await textIn(store, 'a')).toBeUndefined();
+    await create(store, 'a', 'again');
+    await write();
+    expect(await textIn(store, 'a')).toBe('again');
+    await late.end();
   });
 
   it('starts again: writes wait for it, and what was written is there', async () => {
