@@ -7,6 +7,7 @@ import type { Lineage } from './core/lineage/lineage.ts';
 import type { Identifier } from './core/names/identifier.ts';
 import type { LookTimes } from './core/node/look-times.ts';
 import type { NodeStatus } from './core/node/node-status.ts';
+import type { Role } from './core/node/running.ts';
 import type { Ahead } from './core/plan/ahead.ts';
 import type { Outcome } from './core/plan/outcome.ts';
 import type { LineageStatus } from './core/plan/status.ts';
@@ -144,8 +145,11 @@ export interface Fleet {
    * sent, or with `config/…`.
    */
   testAlarms(name: string, signal: AbortSignal): Promise<{ readonly type: string }>;
-  /** Forgets a node that is gone for good. Fails with `usage/unknown-node`. */
-  forgetNode(node: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Forgets a node that is gone for good, or what has ended where something keeps running. Resolves with what keeps
+   * running there. Fails with `usage/unknown-node`, `usage/node-runs`.
+   */
+  forgetNode(node: string, signal: AbortSignal): Promise<readonly Role[]>;
   /**
    * Draws the CA's path to the answer for each identifier of the named certificates, declared or stored: which address,
    * rule and server. Also describes the targets that can say before an order whether they have room. Changes nothing, but

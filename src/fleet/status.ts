@@ -1,13 +1,16 @@
 import { fail } from '../core/errors/errors.ts';
 import type { LimitWait } from '../core/lineage/failure.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
-import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
+import type { ProcessIdentity } from '../core/lineage/process-identity.ts';
+import { describeNode, type NodeStatus, withoutEnded } from '../core/node/node-status.ts';
+import type { Replica } from '../core/node/replica.ts';
+import { commandsOf, type Role } from '../core/node/running.ts';
 import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
-import { forgetReplica, readReplicas } from '../engine/ledger/replica.ts';
+import { changeReplica, forgetReplica, readReplicas } from '../engine/ledger/replica.ts';
 import { lineageMissing, unusableVersion, watchStore } from '../engine/pass/store-faults.ts';
 import { foretell } from '../engine/pass/tickets.ts';
 import { limitFor } from '../engine/path/limit.ts';
@@ -78,17 +81,27 @@ export async function nodesOf(
 }
 
 /**
- * Forgets a node that is gone for good, with the files that commands got there. Fails with `usage/unknown-node`. A node
- * that still runs is known again after its next run.
+ * Forgets a node that is gone for good, with the files that commands got there. If something keeps running there, it
+ * forgets only what has ended; resolves with what keeps running. Fails with `usage/unknown-node`, `usage/node-runs`.
  */
-export async function forgetNode({ engine }: OpenFleet, node: string, signal: AbortSignal): Promise<void> {
-  const known = (await readReplicas(engine, signal)).map((one) => one.node);
-  if (!known.includes(node)) {
-    const names = known.length > 0 ? `known are ${known.join(', ')}` : 'none is known';
+export async function forgetNode({ engine }: OpenFleet, node: string, signal: AbortSignal): Promise<readonly Role[]> {
+  const known = await readReplicas(engine, signal);
+  const replica = known.find((one) => one.node === node);
+  if (!replica) {
+    const names = known.length > 0 ? `known are ${known.map((one) => one.node).join(', ')}` : 'none is known';
     throw fail('usage/unknown-node', { node, known: names });
   }
-  await engine.connect.forgetNode(node);
-  await forgetReplica(engine, node, signal);
+  const facts = { now: engine.clock.now(), isDead: (who: ProcessIdentity) => engine.processes.look(who) === 'dead' };
+  const { live } = withoutEnded(replica, facts);
+  if (live.length === 0) {
+    await engine.connect.forgetNode(node);
+    await forgetReplica(engine, node, signal);
+    return [];
+  }
+  const change = (document: Replica['document'] | undefined) =>
+    document && withoutEnded({ node, document }, facts).document;
+  if (await changeReplica(engine, node, change, signal)) return live;
+  throw fail('usage/node-runs', { node, command: live.map((role) => `\`${commandsOf[role]}\``).join(' and ') });
 }
 
 /** Reports whether a process that may be alive is working on the lineage. */

@@ -317,6 +317,7 @@ export function commandLine(given: CommandLine = {}) {
       damagedLedger: async () => (given.fleet?.damagedLedger ?? []).map((message) => ({ message, hint: '' })),
       forgetNode: async (node) => {
         calls.push({ forgetNode: node });
+        return (given.fleet?.nodes ?? []).flatMap(({ running = [] }) => running.map(({ role }) => role));
       },
       testAlarms: async (name) => {
         calls.push({ testAlarms: name });

@@ -63,6 +63,7 @@ describe('a node', () => {
       { node: 'cron', document: nodeThatRan(daily) },
       { node: 'well', document: nodeThatRan([6 * dayMs]) },
       { node: 'run', document: nodeThatRan([], { node: process(0) }) },
+      { node: 'two', document: nodeThatRan([], { node: process(6 * dayMs), responder: process(0) }) },
     ];
     expect(missingNodes(replicas, at(6 * dayMs))).toEqual([
       {
@@ -74,6 +75,11 @@ describe('a node', () => {
         ...{ node: 'run', since: at(5 * minuteMs).toISOString() },
         message: `the node run is missing: \`certfleet run\` gave its last sign of life there at ${at(0).toISOString()}`,
         hint: 'Start `certfleet run` there again or, if the node is gone for good, run `certfleet node forget run`.',
+      },
+      {
+        ...{ node: 'two', since: at(5 * minuteMs).toISOString() },
+        message: `\`certfleet run --role responder\` is missing on the node two, where \`certfleet run\` goes on: its last sign of life was at ${at(0).toISOString()}`,
+        hint: 'Start it there again or, if it is not needed there any more, run `certfleet node forget two`, which forgets only what has ended.',
       },
     ]);
   });

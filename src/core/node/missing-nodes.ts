@@ -1,6 +1,6 @@
 import { spanText } from '../text/span.ts';
 import { type Replica, type ReplicaDocument, storable, usualIntervalMs } from './replica.ts';
-import { missingAfterMs, type Role, type Running } from './running.ts';
+import { commandsOf, missingAfterMs, type Role, type Running } from './running.ts';
 
 /** A node that has not given a sign of life, for an alarm. */
 export interface MissingNode {
@@ -66,6 +66,10 @@ export const missingNodes = (replicas: readonly Replica[], now: Date, isLive?: I
     return absence ? [{ node: replica.node, since: absence.since, ...wordsOf(replica, absence) }] : [];
   });
 
+/** Says how to forget what has ended on a node on which something goes on. */
+export const toForgetEnded = (node: string): string =>
+  `run \`certfleet node forget ${node}\`, which forgets only what has ended`;
+
 /** Describes an absence for a person. */
 export function wordsOf(
   { node, document }: Replica,
@@ -78,7 +82,11 @@ export function wordsOf(
     const message = `the node ${node} is missing: its last run began at ${lastSeen}${usual}`;
     return { message, hint: `Start \`certfleet renew\` there again ${gone}.` };
   }
-  const command = what === 'node' ? 'certfleet run' : 'certfleet run --role responder';
+  if (what === 'responder' && document.running?.node?.lease) {
+    const message = `\`certfleet run --role responder\` is missing on the node ${node}, where \`certfleet run\` goes on: its last sign of life was at ${lastSeen}`;
+    return { message, hint: `Start it there again or, if it is not needed there any more, ${toForgetEnded(node)}.` };
+  }
+  const command = commandsOf[what];
   const message = `the node ${node} is missing: \`${command}\` gave its last sign of life there at ${lastSeen}`;
   return { message, hint: `Start \`${command}\` there again ${gone}.` };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeNode } from './node-status.ts';
+import { describeNode, withoutEnded } from './node-status.ts';
 import type { ReplicaDocument } from './replica.ts';
 
 const at = (minute: number) => `2026-11-24T10:${`${minute}`.padStart(2, '0')}:00.000Z`;
@@ -28,4 +28,18 @@ it.each<[string, Partial<ReplicaDocument>, isDead: boolean, expected: object]>([
   const replica = { node: 'a', document: { schema: 1, version: '1.0.0', runs: [], lacks: [], ...document } as const };
   const status = describeNode(replica, [], { now, isDead: () => isDead });
   expect({ ...{ stopped: undefined, missing: undefined }, ...status }).toMatchObject(expected);
+});
+
+it.each<[string, ReplicaDocument['running'], live: readonly string[], left: readonly string[] | undefined]>([
+  ['a stopped responder beside a node', { node: process(49, {}), responder: process(9) }, ['node'], ['node']],
+  ['a responder that died beside a node', { node: process(49, {}), responder: process(9, {}) }, ['node'], ['node']],
+  ['a stopped node beside a responder', { node: process(9), responder: process(49, {}) }, ['responder'], ['responder']],
+  ['nothing where all runs', { node: process(49, {}), responder: process(49, {}) }, ['node', 'responder'], undefined],
+  ['all where nothing runs', { node: process(9) }, [], []],
+])('what has ended is %s', (_what, running, live, left) => {
+  const missingTold = { what: 'responder', at: at(20) } as const;
+  const before = { schema: 1, version: '1.0.0', runs: [at(1)], lacks: [], running, missingTold } as const;
+  const found = withoutEnded({ node: 'a', document: before }, { now, isDead: () => false });
+  expect([found.live, found.document && Object.keys(found.document.running!)]).toEqual([live, left]);
+  if (found.document) expect(found.document).toMatchObject({ runs: [at(1)], missingTold: undefined });
 });

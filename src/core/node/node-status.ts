@@ -88,16 +88,17 @@ export function lacksOf({ node, document }: Replica, { wanted, lineage }: Certif
   });
 }
 
-/** @param isDead whether a process is provably dead */
-export function describeNode(
-  replica: Replica,
-  lacks: readonly NodeLack[],
-  { now, isDead }: { readonly now: Date; readonly isDead: (who: ProcessIdentity) => boolean },
-): NodeStatus {
+interface LifeFacts {
+  readonly now: Date;
+  /** Reports whether a process is provably dead. */
+  readonly isDead: (who: ProcessIdentity) => boolean;
+}
+
+export function describeNode(replica: Replica, lacks: readonly NodeLack[], { now, isDead }: LifeFacts): NodeStatus {
   const { node, document } = replica;
   const { runs, version, more } = document;
   const absence = absenceOf(replica, now);
-  const running = runningOf(document).filter(({ role, lease }) => absence?.what !== role && !isDead(lease.holder));
+  const running = liveOf(replica, { now, isDead });
   const stopped = absence ? undefined : stoppedOf(document, running);
   return {
     ...{ node, version },
@@ -113,6 +114,26 @@ export function describeNode(
     }),
     ...{ lacks, ...present({ more }) },
   };
+}
+
+/**
+ * Returns which processes keep running on a node, and its document without those that have ended: undefined if none has.
+ */
+export function withoutEnded(
+  replica: Replica,
+  facts: LifeFacts,
+): { readonly live: readonly Role[]; readonly document: ReplicaDocument | undefined } {
+  const { running = {} } = replica.document;
+  const live = liveOf(replica, facts).map(({ role }) => role);
+  const left = live.map((role) => [role, running[role]] as const);
+  if (left.length === Object.keys(running).length) return { live, document: undefined };
+  return { live, document: { ...replica.document, running: Object.fromEntries(left), missingTold: undefined } };
+}
+
+/** Returns what keeps running on a node, as far as is known. */
+function liveOf(replica: Replica, { now, isDead }: LifeFacts) {
+  const what = absenceOf(replica, now)?.what;
+  return runningOf(replica.document).filter(({ role, lease }) => what !== role && !isDead(lease.holder));
 }
 
 /** Returns what has ended. A run that began later, as by a schedule, has taken over. */

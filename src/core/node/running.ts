@@ -4,6 +4,12 @@ import type { Lease } from '../lineage/lineage.ts';
 export type Role = (typeof roles)[number];
 export const roles = ['node', 'responder'] as const;
 
+/** What keeps running for each role, as it is typed. */
+export const commandsOf: Readonly<Record<Role, string>> = {
+  node: 'certfleet run',
+  responder: 'certfleet run --role responder',
+};
+
 /** The process of `certfleet run` that has the name of a node for a role, or had it last. */
 export interface Running {
   /** Undefined once the process has ended in order. Its beat is the sign of life that other machines see. */

@@ -1,4 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
+import { toForgetEnded } from '../../../core/node/missing-nodes.ts';
+import { commandsOf, type Role } from '../../../core/node/running.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { NodeStatus } from '../../../fleet.ts';
@@ -10,12 +12,18 @@ import { dateText } from '../../output/text.ts';
 export const forgetNode: Run = async (session) => {
   const [node = ''] = session.invocation.args; // the parser requires one
   const fleet = await session.fleet({ makeStore: false });
-  await fleet.forgetNode(node, session.signal);
-  session.printJson({ object: 'node', node, forgotten: true });
+  const running = await fleet.forgetNode(node, session.signal);
+  session.printJson({ object: 'node', node, forgotten: running.length === 0, running });
+  if (running.length > 0) {
+    session.print(`Forgot what has ended on the node ${node}. ${listed(running)} still runs there.`);
+    return 0;
+  }
   session.print(`Forgot the node ${node}.`);
   session.note('If it runs certfleet with this store again, it is known again.');
   return 0;
 };
+
+const listed = (running: readonly Role[]): string => running.map((role) => `\`${commands[role]}\``).join(' and ');
 
 /**
  * Describes the nodes of the store: a table, and below it what needs attention. Returns undefined if there is nothing to
@@ -41,13 +49,12 @@ export function nodesText(
 }
 
 /** Reports whether a node keeps certfleet running. */
-export const isSteady = ({ missingSince, running = [] }: NodeStatus): boolean =>
-  missingSince === undefined && running.some(({ role }) => role === 'node');
+export const isSteady = ({ running = [] }: NodeStatus): boolean => running.some(({ role }) => role === 'node');
 
 function stateText(status: NodeStatus, now: Date): string {
   const { missingSince, running = [], stopped } = status;
-  if (missingSince !== undefined) return 'missing';
   const main = running.find(({ role }) => role === 'node');
+  if (missingSince !== undefined && !main) return 'missing';
   if (main) return `running since ${dateText(main.since, now)}`;
   if (running[0]) return `responder since ${dateText(running[0].since, now)}`;
   if (stopped) return `stopped since ${dateText(stopped.since, now)}`;
@@ -58,33 +65,41 @@ const lacksNumber = ({ lacks, more = 0 }: NodeStatus): number =>
   new Set(lacks.map(({ certificate }) => certificate)).size + more;
 
 function missingText(status: NodeStatus, now: Date): readonly string[] {
-  const { node, missing, missingSince, lastRun, lastSeen, everyMs } = status;
+  const { node, missing, missingSince, lastRun, lastSeen, everyMs, running } = status;
   if (missingSince === undefined) return [];
+  if (running) {
+    const seen = dateText(lastSeen ?? missingSince, now);
+    const words = `\`${commands[missing ?? 'renew']}\` is missing on the node ${node}: its last sign of life was on ${seen}.`;
+    return [words, againText(status, commands[missing ?? 'renew'])];
+  }
   const usual = everyMs === undefined ? '' : `; it usually runs every ${spanText(everyMs)}`;
   const what = commands[missing ?? 'renew'];
   const why =
     missing === 'renew' || missing === undefined
       ? `its last run began on ${dateText(lastRun ?? missingSince, now)}${usual}`
       : `\`${what}\` gave its last sign of life there on ${dateText(lastSeen ?? missingSince, now)}`;
-  return [`The node ${node} is missing: ${why}.`, againText(node, what)];
+  return [`The node ${node} is missing: ${why}.`, againText(status, what)];
 }
 
-const stoppedText = ({ node, stopped }: NodeStatus, now: Date): readonly string[] =>
-  stopped
-    ? [
-        `\`${commands[stopped.role]}\` has not run on the node ${node} since ${dateText(stopped.since, now)}.`,
-        againText(node, commands[stopped.role]),
-      ]
-    : [];
+function stoppedText(status: NodeStatus, now: Date): readonly string[] {
+  const { node, stopped } = status;
+  if (!stopped) return [];
+  const command = commands[stopped.role];
+  return [
+    `\`${command}\` has not run on the node ${node} since ${dateText(stopped.since, now)}.`,
+    againText(status, command),
+  ];
+}
 
-const againText = (node: string, command: string): string =>
-  `  Start \`${command}\` there again or, if the node is gone for good, run \`certfleet node forget ${node}\`.`;
+/** Where something else runs, the node is not gone. */
+function againText({ node, running }: NodeStatus, command: string): string {
+  const otherwise = running
+    ? `it is not needed there any more, ${toForgetEnded(node)}`
+    : `the node is gone for good, run \`certfleet node forget ${node}\``;
+  return `  Start \`${command}\` there again or, if ${otherwise}.`;
+}
 
-const commands = {
-  renew: 'certfleet renew',
-  node: 'certfleet run',
-  responder: 'certfleet run --role responder',
-} as const;
+const commands = { renew: 'certfleet renew', ...commandsOf } as const;
 
 const machinesText = ({ node, severalMachines }: NodeStatus): readonly string[] =>
   severalMachines

@@ -425,6 +425,26 @@ describe('status', () => {
       ],
     },
     {
+      what: 'says what has stopped or is missing on a node that runs, and does not take the node for gone',
+      argv: 'status',
+      fleet: {
+        status: [valid],
+        nodes: [
+          node('a', { running: [there('node')], stopped: { role: 'responder', since: '2026-11-24T08:30:00Z' } }),
+          node('b', {
+            ...{ running: [there('node')], missing: 'responder' },
+            ...{ missingSince: '2026-11-24T08:05:00Z', lastSeen: '2026-11-24T08:00:00Z' },
+          }),
+        ],
+      },
+      says: [
+        /^b +running since 2026-11-20 09:00 UTC /m,
+        '`certfleet run --role responder` has not run on the node a since 2026-11-24 08:30 UTC.\n  Start `certfleet run --role responder` there again or, if it is not needed there any more, run `certfleet node forget a`, which forgets only what has ended.',
+        '`certfleet run --role responder` is missing on the node b: its last sign of life was on 2026-11-24 08:00 UTC.',
+      ],
+      never: ['gone for good', 'The node b is missing'],
+    },
+    {
       what: 'says since when what kept running has stopped, and what is lacking there',
       argv: 'status',
       fleet: {
@@ -519,9 +539,12 @@ it('prints a node a line with --json', async () => {
   ]);
 });
 
-it('node forget names the node', async () => {
-  const done = await commandLine({}).run('node', 'forget', 'web-3');
-  expect([done.code, done.stdout, done.calls]).toEqual([0, 'Forgot the node web-3.\n', [{ forgetNode: 'web-3' }]]);
+it.each([
+  ['the node', [], 'Forgot the node web-3.\n'],
+  ['what still runs', [there('node')], 'Forgot what has ended on the node web-3. `certfleet run` still runs there.\n'],
+])('node forget names %s', async (_what, running, says) => {
+  const done = await commandLine({ fleet: { nodes: [node('web-3', { running })] } }).run('node', 'forget', 'web-3');
+  expect([done.code, done.stdout, done.calls]).toEqual([0, says, [{ forgetNode: 'web-3' }]]);
 });
 
 describe('show', () => {

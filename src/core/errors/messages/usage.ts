@@ -33,6 +33,12 @@ export const usage = {
     retry: 'never',
     hint: '`certfleet status` lists the nodes of the store.',
   },
+  'usage/node-runs': {
+    message: '{command} runs on the node {node}, so it is not forgotten',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Stop it there first. If its machine is gone for good, try again five minutes after its last sign of life.',
+  },
   'usage/arguments': {
     message: 'name {what}: `{form}`',
     blame: 'config',
