@@ -1,6 +1,6 @@
 import { cleaned } from '../clients/http/json-api.ts';
 import { notifierName } from '../clients/http/notify-api.ts';
-import { MailFailure, type MailServer, sendMail } from '../clients/mail/smtp.ts';
+import { MailFailure, type MailServer, secretsOf, sendMail } from '../clients/mail/smtp.ts';
 import { messageOf } from '../core/alarm/message.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { isAddress } from '../core/names/contact.ts';
@@ -90,7 +90,7 @@ and a warning names the refused ones. An HTTP proxy is not used.`,
     const login = username === undefined || password === undefined ? undefined : { username, password };
     const port = options.port ?? ports[security];
     const server: MailServer = { host, port, security, login, caFile };
-    const secrets = password ? [password] : [];
+    const secrets = login ? secretsOf(login) : [];
     const shown = (text: string) => cleaned(text, secrets);
     const place = `${host}:${port}`;
 

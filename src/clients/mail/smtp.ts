@@ -2,7 +2,7 @@ import MailComposer from 'nodemailer/lib/mail-composer';
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection';
 import { onAbort } from '../../core/async/on-abort.ts';
 import { reasonOf } from '../../core/errors/errors.ts';
-import type { Secret } from '../../core/errors/secret.ts';
+import { Secret } from '../../core/errors/secret.ts';
 import { trustAlso } from '../../lib/http/ca-file.ts';
 import { connectTcp } from '../../lib/http/connect.ts';
 
@@ -112,6 +112,12 @@ export async function sendMail(
     socket.destroy();
   }
 }
+
+/** Returns what a server may repeat of a login: the password, and what AUTH PLAIN makes of it (RFC 4616). */
+export const secretsOf = ({ username, password }: NonNullable<MailServer['login']>): readonly Secret[] => [
+  password,
+  new Secret(`\0${username}\0${password.reveal()}`),
+];
 
 /** Returns the mail in the form of RFC 5322. */
 const write = ({ from, to, subject, text, date, id }: Mail): Promise<Buffer> =>
