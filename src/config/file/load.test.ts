@@ -319,6 +319,7 @@ describe('problems', () => {
   const cutLong = `${'x'.repeat(199)}…`;
 
   it.each([
+    [`${whole}alarms: { "a\\eb": { type: slack, url: "env:HOOK" } }\n`, expect.stringMatching(/^16: .*invisible/)],
     [edited('solver: web', 'solvr: web'), '10: unknown key "solvr" in certificates[0]; did you mean "solver"?'],
     [edited('leaseTtl', 'leaseTTTL'), '14: unknown key "leaseTTTL"; did you mean "leaseTtl"?'],
     [edited('listen:', '__proto__:'), '5: unknown key "__proto__" in solvers.web'],

@@ -224,6 +224,14 @@ const heartbeat = z
   )
   .transform((value) => (typeof value === 'string' ? { url: value, every: 60_000 } : value));
 
+/** A name of the user's choice is printed as it is, so it must not control a terminal or hide. */
+const givenName = z
+  .string()
+  .min(1)
+  .refine((name) => !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(name), {
+    error: 'a name must not contain line breaks or invisible characters',
+  });
+
 export const configuration = z.strictObject({
   store: adapter('Where to store state, keys and certificates').optional(),
   storeKey: storeKey.optional().meta({
@@ -255,21 +263,21 @@ export const configuration = z.strictObject({
       'Expiries are well while no certificate is overdue: it has expired, or a third of the time between its planned renewal and its expiry is over, which raises the alarm `expiring`, too. Whoever knows the URL can call it, so keep it in a file: `file:/path`, or `env:NAME`.',
     examples: ['file:/etc/certfleet/heartbeat.url', { url: 'env:HEARTBEAT_URL', every: '5m' }],
   }),
-  issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
+  issuers: z.record(givenName, issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
   solvers: z
-    .record(z.string().min(1), adapter('How to answer a challenge'))
+    .record(givenName, adapter('How to answer a challenge'))
     .default({})
     .meta({ title: 'Ways to answer challenges, by names of your choice' }),
   balancers: z
-    .record(z.string().min(1), adapter('A load balancer'))
+    .record(givenName, adapter('A load balancer'))
     .default({})
     .meta({ title: 'Load balancers that solvers and deployers change, by names of your choice' }),
   deployers: z
-    .record(z.string().min(1), adapter('Where to deploy a certificate'))
+    .record(givenName, adapter('Where to deploy a certificate'))
     .default({})
     .meta({ title: 'Places to deploy certificates to, by names of your choice' }),
   alarms: z
-    .record(z.string().min(1), adapter('Where to send alarms'))
+    .record(givenName, adapter('Where to send alarms'))
     .default({})
     .meta({ title: 'Whom to tell what needs a person, by names of your choice; each gets every alarm' }),
   certificates: z.array(certificate).default([]).meta({ title: 'The certificates to get and renew' }),

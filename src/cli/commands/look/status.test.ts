@@ -425,6 +425,21 @@ describe('status', () => {
       ],
     },
     {
+      what: 'says of many at once that they are no longer declared',
+      argv: 'status',
+      ...statuses(...['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...undeclared, name }))),
+      says: ['a, b, c and 3 more are no longer declared, so they are not renewed; they expire on 2027-02-22.\n'],
+    },
+    {
+      what: 'says of many at once that they are no longer declared and were never issued',
+      argv: 'status',
+      ...statuses(
+        ...['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...unissued, name, state: 'undeclared' as const })),
+      ),
+      says: ['a, b, c and 3 more are no longer declared, and were never issued.\n'],
+      never: ['not renewed'],
+    },
+    {
       what: 'says what has stopped or is missing on a node that runs, and does not take the node for gone',
       argv: 'status',
       fleet: {

@@ -184,7 +184,12 @@ function remarkText(some: readonly Remark[]): string {
   const rest = (isSame ? text.replace(/^NAME/, '') : first.text.slice(first.name.length))
     .replace(/^ is /, ' are ')
     .replace(/^ was /, ' were ')
-    .replace(/^ lacks /, ' lack ');
+    .replace(/^ lacks /, ' lack ')
+    .replace(
+      /^( are no longer declared), so it is not renewed; it expires on /,
+      '$1, so they are not renewed; they expire on ',
+    )
+    .replace(/^( are no longer declared), and was never issued/, '$1, and were never issued');
   return [`${shortList(group.map(({ name }) => name))}${rest}`, ...(isSame ? [] : [asExample])].join('\n');
 }
 
@@ -233,7 +238,7 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     );
   else if (state === 'undeclared')
     remarks.push(
-      `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
+      `${name} is no longer declared, ${notAfter ? `so it is not renewed; it expires on ${dateText(notAfter, now)}` : 'and was never issued'}.`,
       `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
     );
   if (rolledBack && !isLeftAlone(lineage))
