@@ -66,6 +66,8 @@ async function timer(names: readonly string[] = ['abc']) {
       }
       return told.map((one) => one.join('; '));
     },
+    /** Takes all certificates out of the configuration. */
+    undeclare: () => void jobs.splice(0),
     edit: (change: (lineage: Lineage) => Lineage) => world.editLineage(change),
   };
 }
@@ -171,6 +173,21 @@ it('an incident whose certificates are renewed at once is told once, and is over
   expect(await after(7, 7, 10, 1, 1)).toEqual(['', '', '', `-ca-incident sim ${page} ${page}`, '']);
   const renewed = await Promise.all(names.map(async (name) => (await world.readLineage(name))?.current?.id));
   expect(renewed.filter((id) => id === undefined || before.includes(id))).toEqual([]);
+});
+
+it('one that is no longer declared is told once a renewal would be late, as long as a target has it', async () => {
+  const { after, edit, undeclare } = await timer();
+  await after(0);
+  await edit((lineage) => ({
+    ...lineage,
+    renewal: { at: '2026-11-25T00:00:00.000Z', source: 'lifetime' },
+    deployments: { web: { version: lineage.current!.id, state: 'current', since: lineage.current!.issuedAt } },
+    current: { ...lineage.current!, facts: { ...lineage.current!.facts, notAfter: '2026-11-28T00:00:00.000Z' } },
+  }));
+  undeclare();
+  expect(await after(24, 24)).toEqual(['', '+expiring abc']);
+  await edit((lineage) => ({ ...lineage, deployments: {} }));
+  expect(await after(1, 1)).toEqual(['', '-expiring abc']);
 });
 
 it('twelve that fail are one line', async () => {

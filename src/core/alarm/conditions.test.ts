@@ -40,6 +40,20 @@ const rows: readonly (readonly [
   ['not what a person forced', { failure: failure({ forced: true }) }, []],
   ['not a failure with other settings', { failure: failure({}), wanted: { ...watched, endpoints: ['b.test:1'] } }, []],
   ['not one that is no longer declared', { failure: failure({}), wanted: null }, []],
+  ...(
+    [
+      ['not one that is no longer declared before a renewal would be late', '2026-04-10T23:00:00Z', {}, []],
+      ['one that is no longer declared and still in use, later', '2026-04-11T00:00:00Z', {}, ['expiring abc']],
+      ['one that is no longer declared and has expired', '2026-05-07T00:00:00Z', {}, ['expiring abc']],
+      ['not one that is no longer declared a week after its expiry', '2026-05-09T00:00:00Z', {}, []],
+      ['not one that is no longer declared and nowhere', '2026-04-11T00:00:00Z', { deployments: {} }, []],
+      ['not one that was given back', '2026-04-11T00:00:00Z', { givenBack: { at: '', path: '/etc/letsencrypt' } }, []],
+      ['not a test', '2026-04-11T00:00:00Z', { name: 'abc~staging' }, []],
+    ] as const
+  ).map(
+    ([what, time, fields, keys]) =>
+      [what, { ...edge({ state: 'current' }), wanted: null, now: at(time), ...fields }, [...keys]] as const,
+  ),
   [
     'a pause at the first failure',
     {
@@ -115,7 +129,7 @@ describe('what is worth an alarm about a certificate', () => {
         conditionsOf(wanted ?? undefined, lineage, { now: new Date(ms), deployTimeoutMs }).map(({ key }) => key);
       let nextMs: number | undefined;
       let before = keysAt(march.getTime() - hourMs);
-      for (let ms = march.getTime() - hourMs; ms < at('2026-05-03T00:00:00Z').getTime(); ms += hourMs) {
+      for (let ms = march.getTime() - hourMs; ms < at('2026-05-10T00:00:00Z').getTime(); ms += hourMs) {
         const keys = keysAt(ms);
         if (keys.join() !== before.join()) expect(nextMs).toBeLessThanOrEqual(ms);
         before = keys;

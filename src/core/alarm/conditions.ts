@@ -3,12 +3,14 @@ import type { Deployment, Failure, Lineage, Renewal, Version } from '../lineage/
 import { overdueMs, plannedMs, renewalByLifetime } from '../lineage/renewal.ts';
 import { isHeldBack, isStopped } from '../lineage/revocation.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
+import { isStagingName } from '../names/identifiers.ts';
 import type { Replica } from '../node/replica.ts';
 import type { Outcome } from '../plan/outcome.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { targetsAndEndpoints } from '../spec/spec-parts.ts';
 import { present } from '../text/present.ts';
+import { shortList } from '../text/short-list.ts';
 import type { Alarm } from './alarm.ts';
 
 /** Something that is worth waking a person for, as it is now. An alarm is what is said about it. */
@@ -30,20 +32,23 @@ export interface ConditionFacts {
 
 /** The back-off has tried three times within minutes, so a short fault has passed by then. What needs a person does not pass. */
 const failuresUntilAlarm = 3;
+/** What expired longer ago and is not renewed is out of use, or its outage is known. */
+const abandonedMs = 7 * 24 * 3_600_000;
 /** A window moves the renewal time away from the usual one by more than this part of the lifetime only after an incident. */
 const movedShare = 1 / 10;
 
 /**
  * Returns what is worth waking a person for about one certificate.
  *
- * @param wanted undefined if it is not renewed: then nothing is
+ * @param wanted undefined if it is not renewed: then only its expiry is, where it is still in use
  */
 export function conditionsOf(
   wanted: StoredSpec | undefined,
   lineage: Lineage | undefined,
   facts: ConditionFacts,
 ): readonly Condition[] {
-  if (!wanted || !lineage || isStopped(lineage)) return [];
+  if (!lineage || isStopped(lineage)) return [];
+  if (!wanted) return abandoned(lineage, facts.now);
   const failure = failureThatCounts(wanted, lineage, {}, facts.now);
   return [
     ...failing(lineage.name, failure),
@@ -63,8 +68,9 @@ export function nextConditionMs(
   lineage: Lineage | undefined,
   { now, deployTimeoutMs }: ConditionFacts,
 ): number | undefined {
-  if (!wanted || !lineage || isStopped(lineage)) return undefined;
+  if (!lineage || isStopped(lineage)) return undefined;
   const { current } = lineage;
+  if (!wanted) return current && isInUse(lineage) ? nextOf([...abandonedTimes(lineage, current)], now) : undefined;
   const times = [
     ...(current ? [lateRenewalMs(wanted, lineage, current), Date.parse(current.facts.notAfter)] : []),
     ...Object.values(lineage.deployments).flatMap(({ state, since, settlesUntil }) =>
@@ -72,8 +78,44 @@ export function nextConditionMs(
     ),
     ...[lineage.failure?.holdUntil, lineage.rolledBack?.until].map((at) => Date.parse(at ?? '')),
   ];
+  return nextOf(times, now);
+}
+
+function nextOf(times: readonly number[], now: Date): number | undefined {
   const later = times.filter((ms) => ms > now.getTime());
   return later.length > 0 ? Math.ceil(Math.min(...later)) : undefined;
+}
+
+/** Reports whether a target or an endpoint has it. Another client renews what was given back; nobody uses a test. */
+const isInUse = ({ name, current, deployments, givenBack }: Lineage): boolean =>
+  !givenBack && !isStagingName(name) && Object.values(deployments).some(({ version }) => version === current?.id);
+
+/** Returns when the alarm about one that is not renewed begins, and when it ends. */
+const abandonedTimes = (lineage: Lineage, current: Version): readonly [number, number] => [
+  overdueMs(lineage, current),
+  Date.parse(current.facts.notAfter) + abandonedMs,
+];
+
+/** One that is not renewed is worth an alarm later than a renewal would ever be: until then, its removal may follow. */
+function abandoned(lineage: Lineage, now: Date): readonly Condition[] {
+  const { name, current, deployments, settingsLost } = lineage;
+  if (!current || !isInUse(lineage)) return [];
+  const [fromMs, untilMs] = abandonedTimes(lineage, current);
+  if (now.getTime() < fromMs || now.getTime() >= untilMs) return [];
+  const { notAfter } = current.facts;
+  const where = shortList(Object.keys(deployments));
+  const why = settingsLost ? 'its settings were lost' : 'it is no longer declared';
+  const expires = Date.parse(notAfter) <= now.getTime() ? 'expired' : 'expires';
+  return [
+    {
+      key: `expiring ${name}`,
+      kind: 'expiring',
+      certificate: name,
+      message: `${name} ${expires} at ${notAfter} and is not renewed, because ${why}, but it is still at ${where}`,
+      hint: `Declare it again or, if nothing uses it any more, run \`certfleet delete ${name} --force\`.`,
+      since: new Date(fromMs).toISOString(),
+    },
+  ];
 }
 
 function failing(certificate: string, failure: Failure | undefined): readonly Condition[] {

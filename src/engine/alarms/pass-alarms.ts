@@ -18,8 +18,8 @@ import { lineageNamed } from '../run/stored-lineage.ts';
 import { type AlarmPorts, type Alarms, createAlarms } from './alarms.ts';
 import { createOwnBook, createStoreBook, ownName } from './book.ts';
 
-/** Takes note of a document that a pass has read. */
-type Read = (wanted: StoredSpec, lineage: Lineage) => void;
+/** Takes note of a document that a pass has read, with what is wanted of it: undefined if it is not renewed. */
+type Read = (wanted: StoredSpec | undefined, lineage: Lineage) => void;
 
 /** Alarms of a pass that a timer runs. */
 interface PassAlarms {
@@ -95,7 +95,7 @@ function createPassAlarms(engine: Engine, pass: Covered): PassAlarms {
 
   return {
     read(wanted, lineage) {
-      wantedOf.set(lineage.name, wanted);
+      if (wanted) wantedOf.set(lineage.name, wanted);
       const found = conditionsOf(wanted, lineage, facts());
       if (found.length > 0) before.set(lineage.name, found);
     },

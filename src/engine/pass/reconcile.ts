@@ -106,8 +106,8 @@ export async function reconcileAll(
     readonly leavesDue?: (name: string) => Quiet | undefined;
     /** Set for a pass over all certificates that only does what is due: what it may know from an earlier one. */
     readonly remembers?: Pick<Job, 'nextRunMs'> | undefined;
-    /** Told each document that is read, with what is wanted of it. */
-    readonly read?: ((wanted: StoredSpec, lineage: Lineage) => void) | undefined;
+    /** Told each document that is read, with what is wanted of it: undefined if it is not renewed. */
+    readonly read?: ((wanted: StoredSpec | undefined, lineage: Lineage) => void) | undefined;
   },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
@@ -168,7 +168,7 @@ export async function reconcileAll(
     const job = asked && !(found instanceof Error) ? replacingCurrent(asked, found) : asked;
     jobs.delete(name);
     watch.saw(name, job && !(found instanceof Error) ? found : undefined);
-    if (job && !(found instanceof Error)) wanted.read?.(job.wanted, found);
+    if ((job || isWhole) && !(found instanceof Error)) wanted.read?.(job?.wanted, found);
     plan(name, job, found);
     if (job && !(found instanceof Error)) remembered?.learn(stamp, job, found, outcomes.get(name));
   };
