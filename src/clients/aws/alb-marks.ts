@@ -15,6 +15,19 @@ export interface AlbMarks {
   learnGroup(arn: string): void;
 }
 
+/** So many are kept of those that may be gone. A listener has a hundred rules unless AWS has raised its quota. */
+const mostKept = 1_000;
+
+/** Forgets the oldest ARNs, except those that were just seen. */
+function trim(arns: Pick<Map<string, unknown>, 'keys' | 'delete' | 'size'>, seen: readonly { readonly arn: string }[]) {
+  if (arns.size <= mostKept) return;
+  const there = new Set(seen.map(({ arn }) => arn));
+  for (const arn of arns.keys()) {
+    if (arns.size <= mostKept) return;
+    if (!there.has(arn)) arns.delete(arn);
+  }
+}
+
 /** @param label the listener's label, which is in the tags of its groups */
 export function createMarks(elb: Elb, label: string): AlbMarks {
   /** The names of rules by ARN, as in their tags; '' for rules of others. AWS never reuses an ARN. */
@@ -27,6 +40,7 @@ export function createMarks(elb: Elb, label: string): AlbMarks {
     const asked = rules.filter((rule) => mayBeMarked(rule) && !ruleNames.has(rule.arn)).map(({ arn }) => arn);
     const tags = await elb.tags(asked, signal);
     for (const arn of asked) ruleNames.set(arn, tags.get(arn)?.[tagKeys.name] ?? '');
+    trim(ruleNames, rules);
   }
 
   const nameOf = (rule: ElbRule): string | undefined => {
@@ -40,6 +54,7 @@ export function createMarks(elb: Elb, label: string): AlbMarks {
     const asked = groups.filter(({ arn }) => !groupsHere.has(arn)).map(({ arn }) => arn);
     const tags = await elb.tags(asked, signal);
     for (const arn of asked) if (tags.get(arn)?.[tagKeys.listener] === label) groupsHere.add(arn);
+    trim(groupsHere, groups);
     return groups.filter(({ arn }) => groupsHere.has(arn));
   }
 
