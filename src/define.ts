@@ -15,7 +15,7 @@ import type { Deployer } from './ports/deployer.ts';
 import type { DnsProvider, DnsProviderTraits } from './ports/dns-provider.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Pki } from './ports/pki.ts';
-import type { AlpnResponder, Responder } from './ports/responder.ts';
+import type { AlpnResponder, Responder, ResponderParts } from './ports/responder.ts';
 import type { Solver } from './ports/solver.ts';
 import type { Store } from './ports/store.ts';
 import type { World } from './ports/world.ts';
@@ -415,13 +415,13 @@ export type CreateResponder = (
     readonly fallback?: { readonly host: string; readonly port: number };
     readonly healthCheck?: string;
   },
-  parts: { readonly world: World; readonly store: Store },
+  parts: ResponderParts,
 ) => Responder;
 
 /** `createAlpnResponder` of `src/responder/`. */
 export type CreateAlpnResponder = (
   options: { readonly listen: string },
-  parts: { readonly world: World; readonly store: Store; readonly pki: Pki },
+  parts: ResponderParts & { readonly pki: Pki },
 ) => AlpnResponder;
 
 interface AdapterDefinition<Shape extends z.ZodObject> {
@@ -556,6 +556,10 @@ export interface NotifierDefinition<Shape extends z.ZodObject = z.ZodObject> ext
 export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
   /** Others can read the medium, so there must be a store key, unless these options do without. */
   needsKey?(options: z.infer<Shape>): boolean;
+  /** Connects a process that may read tokens and nothing else. If omitted, it connects like any other. */
+  connectTokens?(context: AdapterContext<z.infer<Shape>>): Store;
+  /** Returns what the owner of the medium runs to make a role that may read tokens and nothing else. */
+  responderRole?(options: z.infer<Shape>, role: string): string;
   connect(context: AdapterContext<z.infer<Shape>>): Store;
 }
 

@@ -26,6 +26,7 @@ import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { Notifier } from '../ports/notifier.ts';
 import type { Solver } from '../ports/solver.ts';
+import { createResponderParts } from '../responder/parts.ts';
 import {
   ownerOf,
   type PreparedAdapter,
@@ -81,7 +82,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   const pace = createRequestPace(world.clock);
   const zones = createBoundedMap<Zones>(mostResolverLists);
   const looks = createBoundedMap<Looks>(mostResolverLists);
-  const responders = createResponders({ world, store });
+  const responders = createResponders(createResponderParts({ world, store }));
 
   // Certificates with the same resolvers share what was found about zones and servers.
   function zonesOf(settings: PreflightSettings): Zones {

@@ -7,9 +7,7 @@ import type { AdapterSettings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import type { SolverContext } from '../define.ts';
 import { registry } from '../generated/registry.ts';
-import type { AlpnResponder, Responder } from '../ports/responder.ts';
-import type { Store } from '../ports/store.ts';
-import type { World } from '../ports/world.ts';
+import type { AlpnResponder, Responder, ResponderParts } from '../ports/responder.ts';
 import { pki } from '../x509/pki.ts';
 
 /** The responders of a process: one for each listen address, which all of its solvers share. */
@@ -20,18 +18,18 @@ export interface Responders extends Pick<SolverContext<unknown>, 'responder' | '
 
 export type ServingResponder = Pick<Responder, 'address' | 'serve' | 'close'>;
 
-export function createResponders({ world, store }: { readonly world: World; readonly store: Store }): Responders {
+export function createResponders(parts: ResponderParts): Responders {
   const sharedResponder = createShared<Responder>();
   const sharedAlpnResponder = createShared<AlpnResponder>();
 
   const responder: Responders['responder'] = ({ listen, fallback, healthCheck = usualCheckPath }, create) => {
     const to = fallback === undefined ? undefined : parseHostPort(fallback);
-    const make = () => create({ listen, healthCheck, ...present({ fallback: to }) }, { world, store });
+    const make = () => create({ listen, healthCheck, ...present({ fallback: to }) }, parts);
     return sharedResponder(canonical([listen, fallback ?? null, healthCheck]), make);
   };
 
   const alpnResponder: Responders['alpnResponder'] = (listen, create) =>
-    sharedAlpnResponder(listen, () => create({ listen }, { world, store, pki }));
+    sharedAlpnResponder(listen, () => create({ listen }, { ...parts, pki }));
 
   async function listenerOf({ type, ...settings }: AdapterSettings) {
     const definition = await adapterEntry(registry, 'solver', type)?.load();

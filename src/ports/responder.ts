@@ -1,6 +1,8 @@
 import type { Identifier } from '../core/names/identifier.ts';
 import type { Json } from '../core/text/json.ts';
 import type { Probe, Readiness, SolverChallenge } from './solver.ts';
+import type { Store } from './store.ts';
+import type { World } from './world.ts';
 
 /**
  * The HTTP server for HTTP-01 challenges at one address. All solvers of a process that name the address share it, and
@@ -42,4 +44,43 @@ export interface AlpnResponder extends Omit<Responder, 'probe' | 'reachedAt'> {
    * the key authorization of the certificate that it presents.
    */
   proof(signal: AbortSignal): Promise<(identifier: Identifier) => string>;
+}
+
+/**
+ * Answers that only a reader of the store can give to a challenge (decision 0021): HMAC-SHA-256 over the purpose and
+ * the challenge, with a secret of the store as the key.
+ */
+export interface StoreProof {
+  /**
+   * Returns the answer of a responder that was reached at this address and port. A relay cannot use the answer of
+   * another one.
+   */
+  atPort(challenge: string, at: { readonly address: string; readonly port: number }): string;
+  /**
+   * Returns the answer of a responder that was reached over the public path, which may lead to any node, through any
+   * balancer.
+   */
+  byPath(challenge: string): string;
+  /** Returns the answer of a TLS-ALPN-01 responder, which is identified only by the requested name. */
+  byName(serverName: string): string;
+}
+
+/** The tokens that the processes of the store answer for each other. */
+export interface TokenLookup {
+  /**
+   * Returns the key authorization of a token that was stored before the call. Rejects if there are too many calls at the
+   * same time, or if the store does not respond within 5 s.
+   */
+  find(token: string): Promise<string | undefined>;
+  /** Fails if no token can be found now. */
+  look(): Promise<void>;
+}
+
+/** What all responders of a process share. */
+export interface ResponderParts {
+  readonly world: World;
+  readonly store: Store;
+  readonly tokens: TokenLookup;
+  /** Returns the proof, for which the store's secret is read once. */
+  readonly proof: () => Promise<StoreProof>;
 }

@@ -88,6 +88,8 @@ export type IsKnown = (name: string, stamp: string) => boolean;
 export interface Store {
   /** Where the store is, for messages: a path, or a database URL without its password. */
   readonly location: string;
+  /** `changes` is cheap, however many documents there are, so that it may take the place of many single reads. */
+  readonly hasCheapChanges?: boolean;
   /** If the store is a folder on this machine: where deployers may keep their own files. */
   readonly deployed?: string;
   /** Returns the document, or undefined if it does not exist. */

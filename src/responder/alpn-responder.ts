@@ -5,15 +5,12 @@ import { type Identifier, identifierKey } from '../core/names/identifier.ts';
 import { type ListenAddress, parseListenAddress } from '../core/names/listen-address.ts';
 import { isToken } from '../core/text/encoding.ts';
 import type { Pki } from '../ports/pki.ts';
-import type { AlpnResponder } from '../ports/responder.ts';
+import type { AlpnResponder, ResponderParts } from '../ports/responder.ts';
 import type { SolverChallenge } from '../ports/solver.ts';
-import type { Store } from '../ports/store.ts';
-import type { World } from '../ports/world.ts';
 import { createAlpnNeighbour, isPortName } from './alpn-neighbour.ts';
 import { listenForAlpn } from './alpn-server.ts';
 import { createGuests, stayForGuests } from './guests.ts';
 import { createPortClaim, type Holder, isPortError, patienceMs } from './port-claim.ts';
-import { storeProofOf } from './store-proof.ts';
 import { createTokenDocuments, type TokenClaim } from './token-documents.ts';
 
 /** An answer that this process gives. */
@@ -35,14 +32,13 @@ const retryAfterMs = 200;
  */
 export function createAlpnResponder(
   { listen }: { readonly listen: string },
-  { world, store, pki }: { readonly world: World; readonly store: Store; readonly pki: Pki },
+  { world, store, tokens, proof, pki }: ResponderParts & { readonly pki: Pki },
 ): AlpnResponder {
   const at = parseListenAddress(listen) as ListenAddress; // checked by the solver's options
   /** Answers by server name, in the order in which they came. The first one is given. */
   const queues = new Map<string, Known[]>();
   const documents = createTokenDocuments(store, world.clock, { exclusive: true });
-  const guests = createGuests(documents.find, world.clock);
-  const proof = storeProofOf(store, world.random);
+  const guests = createGuests(tokens.find, world.clock);
   const neighbour = createAlpnNeighbour(world, pki);
   let making: Promise<Secret> | undefined;
   const ownKey = (): Promise<Secret> => {

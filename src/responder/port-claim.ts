@@ -5,7 +5,7 @@ import type { Listening } from '../lib/http/guarded-server.ts';
 import { findPortHolder, type PortHolder } from '../lib/processes/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { StoreProof } from './store-proof.ts';
+import type { StoreProof } from '../ports/responder.ts';
 
 /** The process that answers on the port: this one, or another one of the same store at this address. */
 export type Holder = { readonly kind: 'self' } | { readonly kind: 'other'; readonly address: string };

@@ -2,15 +2,13 @@ import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { fail } from '../core/errors/errors.ts';
 import { type ListenAddress, localAddresses, parseListenAddress } from '../core/names/listen-address.ts';
 import { isToken } from '../core/text/encoding.ts';
-import type { Responder } from '../ports/responder.ts';
-import type { Store } from '../ports/store.ts';
-import type { World } from '../ports/world.ts';
+import type { Responder, ResponderParts } from '../ports/responder.ts';
 import { createFallback } from './fallback.ts';
 import { createGuests, stayForGuests } from './guests.ts';
 import { createHttpNeighbour } from './http-neighbour.ts';
 import { createPortClaim, type Holder, isPortError, patienceMs } from './port-claim.ts';
 import { createChallengeServer, healthPath } from './server.ts';
-import { newChallenge, storeProofOf } from './store-proof.ts';
+import { newChallenge } from './store-proof.ts';
 import { createTokenDocuments } from './token-documents.ts';
 
 interface Known {
@@ -35,16 +33,15 @@ export interface ResponderOptions {
 /** Creates the responder for one listen address of this process. */
 export function createResponder(
   options: ResponderOptions,
-  { world, store }: { readonly world: World; readonly store: Store },
+  { world, store, tokens: stored, proof }: ResponderParts,
 ): Responder {
   const at = parseListenAddress(options.listen) as ListenAddress; // refined above
   const { healthCheck = usualCheckPath } = options;
   const tokens = new Map<string, Known>();
   const documents = createTokenDocuments(store, world.clock);
   // Reads the store even if this process shares nothing, because another process may rely on this one's port.
-  const guests = createGuests(documents.find, world.clock);
+  const guests = createGuests(stored.find, world.clock);
   const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? guests.find(token);
-  const proof = storeProofOf(store, world.random);
   const neighbour = createHttpNeighbour(world);
   const claim = createPortClaim({
     listen: createChallengeServer({

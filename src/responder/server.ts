@@ -12,7 +12,8 @@ import {
   type ServerLimits,
 } from '../lib/http/guarded-server.ts';
 import type { Log } from '../ports/log.ts';
-import { challengeForm, type StoreProof } from './store-proof.ts';
+import type { StoreProof } from '../ports/responder.ts';
+import { challengeForm } from './store-proof.ts';
 
 /**
  * The path for health checks. Followed by `-` and a challenge, it returns the proof for the public path. No CA uses

@@ -5,26 +5,8 @@ import { Secret } from '../core/errors/secret.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
 import { toBase64url } from '../core/text/encoding.ts';
 import type { Random } from '../ports/random.ts';
+import type { StoreProof } from '../ports/responder.ts';
 import type { Store } from '../ports/store.ts';
-
-/**
- * Answers that only a reader of the store can give to a challenge (decision 0021): HMAC-SHA-256 over the purpose and
- * the challenge, with a secret of the store as the key.
- */
-export interface StoreProof {
-  /**
-   * Returns the answer of a responder that was reached at this address and port. A relay cannot use the answer of
-   * another one.
-   */
-  atPort(challenge: string, at: { readonly address: string; readonly port: number }): string;
-  /**
-   * Returns the answer of a responder that was reached over the public path, which may lead to any node, through any
-   * balancer.
-   */
-  byPath(challenge: string): string;
-  /** Returns the answer of a TLS-ALPN-01 responder, which is identified only by the requested name. */
-  byName(serverName: string): string;
-}
 
 /** As long as the output of the hash (RFC 2104 §3). */
 const secretBytes = 32;
@@ -55,7 +37,10 @@ export function storeProofOf(store: Store, random: Random): () => Promise<StoreP
 
 /** Reads the store's secret, or generates it if this store has none yet. Fails with `store/…`. */
 export async function readStoreProof(store: Store, random: Random, signal: AbortSignal): Promise<StoreProof> {
-  const secret = await secretOf(store, random, signal);
+  return proofWith(await readProofSecret(store, random, signal));
+}
+
+export function proofWith(secret: Secret): StoreProof {
   const answer = (purpose: string, challenge: string) =>
     createHmac('sha256', Buffer.from(secret.reveal(), 'base64url'))
       .update(`certfleet-responder\n${purpose}\n${challenge}`)
@@ -67,14 +52,19 @@ export async function readStoreProof(store: Store, random: Random, signal: Abort
   };
 }
 
-async function secretOf(store: Store, random: Random, signal: AbortSignal): Promise<Secret> {
+/** Reports whether a text can be the secret. */
+export const isProofSecret = (text: string): boolean =>
+  /^[A-Za-z0-9_-]+$/.test(text) && Buffer.from(text, 'base64url').length === secretBytes;
+
+/** The same as {@link readStoreProof}, for a process that does not read the store. */
+export async function readProofSecret(store: Store, random: Random, signal: AbortSignal): Promise<Secret> {
   const key = { kind: 'meta', name: 'responder' } as const;
   for (;;) {
     const entry = await store.get(key, signal);
     if (entry) {
       const where = { key: `${key.kind}/${key.name}`, file: store.location };
       const { secret } = decodeDocument<{ readonly secret: unknown }>(entry.bytes, where, ['secret']);
-      if (typeof secret !== 'string' || Buffer.from(secret, 'base64url').length !== secretBytes)
+      if (typeof secret !== 'string' || !isProofSecret(secret))
         throw fail('store/corrupt', { ...where, reason: `its secret is not ${secretBytes} bytes long` });
       return new Secret(secret);
     }

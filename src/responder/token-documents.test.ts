@@ -3,6 +3,7 @@ import { fail } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
 import { createTokenDocuments } from './token-documents.ts';
+import { createTokenLookup } from './token-lookup.ts';
 
 const begin = Date.parse('2026-11-24T12:00:00Z');
 const signal = new AbortController().signal;
@@ -49,7 +50,7 @@ function bench() {
     pass: (ms: number) => {
       time += ms;
     },
-    tokens: createTokenDocuments(store, clock),
+    tokens: { ...createTokenDocuments(store, clock), ...createTokenLookup(store, clock) },
     read: () => {
       const found = documents.get('tok');
       return found && JSON.parse(new TextDecoder().decode(found.bytes));

@@ -156,6 +156,7 @@ export function openPostgresStore(place: Place, schema: string, world: Pick<Worl
 
   return {
     location: path,
+    hasCheapChanges: true,
     async get(key, signal) {
       signal.throwIfAborted();
       checkDocument(key);

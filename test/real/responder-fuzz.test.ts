@@ -8,7 +8,7 @@ import { systemRandom } from '../../src/lib/random.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { createChallengeServer } from '../../src/responder/server.ts';
 import { readStoreProof } from '../../src/responder/store-proof.ts';
-import { createTokenDocuments } from '../../src/responder/token-documents.ts';
+import { createTokenLookup } from '../../src/responder/token-lookup.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { codePoint } from '../support/any-text.ts';
 import { atEnd, until } from '../support/service.ts';
@@ -128,8 +128,8 @@ test('whatever clients send, many at once', async () => {
       return { bytes: new TextEncoder().encode(JSON.stringify(document)), revision: '1' };
     },
   };
-  const documents = createTokenDocuments(store as never, systemClock);
-  const lookup = (name: string) => documents.find(name);
+  const tokens = createTokenLookup(store as never, systemClock);
+  const lookup = (name: string) => tokens.find(name);
   const server = await createChallengeServer({ lookup, proof, log }).listen({ host: '127.0.0.1', port: 0 });
   atEnd(() => server.close());
 
@@ -173,8 +173,8 @@ test('eight hundred clients at once, for tokens that do not exist, on a store th
     new Promise<never>(() => {
       asked += 1;
     });
-  const documents = createTokenDocuments({ get: hangs } as never, systemClock);
-  const responder = createChallengeServer({ lookup: (name) => documents.find(name), proof });
+  const tokens = createTokenLookup({ get: hangs } as never, systemClock);
+  const responder = createChallengeServer({ lookup: (name) => tokens.find(name), proof });
   const server = await responder.listen({ host: '127.0.0.1', port: 0 });
   atEnd(() => server.close());
   let refused = 0;

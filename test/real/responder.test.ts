@@ -3,8 +3,8 @@ import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Listening } from '../../src/lib/http/guarded-server.ts';
+import type { StoreProof } from '../../src/ports/responder.ts';
 import { type ChallengeServerOptions, createChallengeServer, type FallbackAnswer } from '../../src/responder/server.ts';
-import type { StoreProof } from '../../src/responder/store-proof.ts';
 import { codePoint } from '../support/any-text.ts';
 import '../support/seeded-setup.ts';
 
