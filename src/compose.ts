@@ -193,9 +193,26 @@ export async function absent(store: Store, signal: AbortSignal, hint?: string): 
  */
 export async function connectStore(
   settings: AdapterSettings,
-  { world, env }: Pick<ComposeContext, 'world' | 'env'>,
+  { world, env }: StoreContext,
   { hasKey }: { readonly hasKey?: boolean } = {},
 ): Promise<Store> {
+  const { definition, options } = await storeDefinition(settings, { world, env });
+  const store = definition.connect({ options, name: 'store', world });
+  if (hasKey === false && definition.needsKey?.(options)) throw fail('store/key-required', { path: store.location });
+  return store;
+}
+
+/** The store for a process that may read tokens and nothing else. */
+export async function connectTokens(settings: AdapterSettings, context: StoreContext): Promise<Store> {
+  const { definition, options } = await storeDefinition(settings, context);
+  const connect = definition.connectTokens ?? definition.connect;
+  return connect({ options, name: 'store', world: context.world });
+}
+
+type StoreContext = Pick<ComposeContext, 'world' | 'env'>;
+
+/** Returns what defines the type of a store, with its options. */
+export async function storeDefinition(settings: AdapterSettings, { world, env }: StoreContext) {
   const entry = adapterEntry(registry, 'store', settings.type);
   if (!entry) throw unknownType('store', settings.type);
   const definition = await entry.load();
@@ -204,9 +221,7 @@ export async function connectStore(
     files: world.files,
     name: 'store',
   });
-  const store = definition.connect({ options, name: 'store', world });
-  if (hasKey === false && definition.needsKey?.(options)) throw fail('store/key-required', { path: store.location });
-  return store;
+  return { definition, options };
 }
 
 /**

@@ -371,6 +371,16 @@ export interface Drawn {
 
 export type SweepReport = Swept;
 
+/**
+ * Opens what answers challenges with nothing but the tokens of the store (`responderSecret`). Fails with `store/…`,
+ * `config/own-secret`.
+ */
+export const openTokenResponder = async (
+  settings: Settings,
+  context: ComposeContext,
+): Promise<Pick<Fleet, 'respond' | 'close'>> =>
+  (await import('./fleet/respond-tokens.ts')).openTokenResponder(settings, context);
+
 /** Opens a fleet. Fails with `store/unusable` before any CA is called. */
 export async function openFleet(first: Settings, context: ComposeContext): Promise<Fleet> {
   const composed = await compose(first, context).catch(async (error: unknown) => {

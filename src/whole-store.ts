@@ -3,11 +3,12 @@ import { type Checked, checkAll, type Mended, mendAll, type StoreFault } from '.
 import type { ComposeContext } from './compose/context.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { moveLiterals } from './compose/move-literals.ts';
+import { responderSecretOf } from './compose/responder.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
 import { makeStoreId } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
-import { absent, connectStore, openStore, pki } from './compose.ts';
+import { absent, connectStore, openStore, pki, storeDefinition } from './compose.ts';
 import { type ErrorParams, fail, isFailure, reasonOf } from './core/errors/errors.ts';
 import { failedAt, type Hop } from './core/request-path/hop.ts';
 import type { Settings } from './core/spec/spec.ts';
@@ -82,7 +83,24 @@ async function existing(settings: Settings, context: Context, signal: AbortSigna
   return store;
 }
 
-export { isBackup };
+/**
+ * Returns what the owner of the store's medium runs to make a role for responders; undefined if the medium has no roles.
+ * Fails with `store/absent`.
+ */
+export async function responderRoleOf(
+  settings: Settings,
+  role: string,
+  context: Context,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { definition, options } = await storeDefinition(settings.store, context);
+  if (!definition.responderRole) return undefined;
+  // It refers to what each version of certfleet may add to the store.
+  await (await existing(settings, context, signal)).close?.();
+  return definition.responderRole(options, role);
+}
+
+export { isBackup, responderSecretOf };
 
 export interface BackedUp extends Backup {
   readonly location: string;

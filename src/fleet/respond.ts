@@ -1,4 +1,3 @@
-import type { Composed } from '../compose.ts';
 import { createBell } from '../core/async/bell.ts';
 import { aborted } from '../core/async/on-abort.ts';
 import { asFailure, fail } from '../core/errors/errors.ts';
@@ -8,16 +7,15 @@ import type { AdapterSettings } from '../core/spec/spec.ts';
 import { partsOf } from '../core/spec/spec-parts.ts';
 import { placeOfResponder, serveHealth } from '../daemon/health-server.ts';
 import { tellSystemd } from '../daemon/systemd.ts';
-import { inPass, report } from '../engine/engine.ts';
+import { inPass } from '../engine/engine.ts';
 import { complain } from '../engine/steady/complain.ts';
 import { createFollower } from '../engine/steady/follow.ts';
 import { joinPeers } from '../engine/steady/peers.ts';
 import { createVitals } from '../engine/steady/vitals.ts';
+import { keepTurning, type ServingResponder, tellAddresses } from './answering.ts';
 import { edgesOf, withParts } from './parts.ts';
 import type { RunningFleet } from './run.ts';
 import { readAll, readOne, type Stored } from './stored.ts';
-
-type ServingResponder = Awaited<ReturnType<Composed['respondersOf']>>[number];
 
 /** An address that another program has is tried again after this time. */
 const retryMs = 60_000;
@@ -51,15 +49,6 @@ export async function respond(
   const peers = await joinPeers(process, { role: 'responder', vitals, everyMs, configuration }, signal);
   const edges = edgesOf(fleet, vitals, signal);
   const ownPlace = { ...edges, settings: () => placeOfResponder(fleet.env) };
-
-  /** It has no loop, but its event loop turns. */
-  async function turn(over: AbortSignal): Promise<void> {
-    while (!over.aborted) {
-      vitals.turns();
-      vitals.turned(everyMs);
-      await clock.sleep(everyMs, over).catch(() => undefined);
-    }
-  }
 
   /** Returns the responders at new addresses of certificates that have changed. */
   async function newOnes(over: AbortSignal): Promise<readonly ServingResponder[]> {
@@ -103,17 +92,11 @@ export async function respond(
       });
       for (const one of fresh) {
         responders.push(one);
-        tell([one]);
+        tellAddresses(process, [one]);
         serving.push(keepServing(one, over));
       }
     }
     await Promise.all(serving);
-  }
-
-  function tell(ones: readonly ServingResponder[]): void {
-    const where = ones.map(({ address }) => address).join(', ');
-    const message = `answering the challenges of all nodes of the store at ${where}`;
-    report(process, { level: 'info', event: 'log', message });
   }
 
   try {
@@ -125,10 +108,10 @@ export async function respond(
         (over) => peers.stay(over),
         (over) => serveHealth(ownPlace, over),
         (over) => tellSystemd(edges, over),
-        turn,
+        (over) => keepTurning(process, vitals, everyMs, over),
       ],
       (until) => {
-        tell(first);
+        tellAddresses(process, first);
         vitals.ready();
         ready();
         return aborted(until);

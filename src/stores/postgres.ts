@@ -12,6 +12,7 @@ import { checkDatabase } from './postgres/check.ts';
 import type { Where } from './postgres/failures.ts';
 import { bytesOf, fromBase64, isRevision, noRevision, revisionFrom } from './postgres/names.ts';
 import { list, scan } from './postgres/pages.ts';
+import { responderRole } from './postgres/responder-role.ts';
 import { createTable } from './postgres/table.ts';
 
 const urlProblem = (url: Secret): string | undefined => {
@@ -87,6 +88,8 @@ PostgreSQL 13 or later. The database exists already; the first command that make
 A connection to a host is encrypted, and the server’s certificate verified, also its name; passwords go by SCRAM if the server asks for it. A process has up to ten connections, mostly one. PgBouncer may stand before the server, also in transaction mode. After a fail-over, the address must lead to the new primary. \`certfleet doctor --store\` tells why the store cannot be used.`,
   needsKey: ({ plaintext }) => !plaintext,
   connect: ({ options: given, world }) => openPostgresStore(placeOf(given), given.schema, world),
+  connectTokens: ({ options: given, world }) => openPostgresStore(placeOf(given), given.schema, world, 'token'),
+  responderRole: ({ schema }, role) => responderRole(schema, role),
 });
 
 function placeOf({
@@ -115,9 +118,14 @@ function placeOf({
  * Compare-and-set by one statement, on the revision, which the client chooses. If its answer is lost, the same statement
  * is sent again: it finds the old revision or its own (decision 0045).
  */
-export function openPostgresStore(place: Place, schema: string, world: Pick<World, 'clock' | 'random'>): Store {
+export function openPostgresStore(
+  place: Place,
+  schema: string,
+  world: Pick<World, 'clock' | 'random'>,
+  relation: Where['relation'] = 'document',
+): Store {
   const path = schema === 'certfleet' ? place.name : `${place.name} (schema ${schema})`;
-  const where: Where = { path, place, schema };
+  const where: Where = { path, place, schema, relation };
   const pool = createPool(place, world);
   const table = createTable(pool, where);
 
@@ -195,6 +203,7 @@ export function openPostgresStore(place: Place, schema: string, world: Pick<Worl
     async exists(signal) {
       signal.throwIfAborted();
       if (!(await table.isThere(signal))) return false;
+      if (relation === 'token') return true;
       return (await table.read(table.statements.exists, [], signal))[0]?.['exists'] === 'true';
     },
     async anchor(key, signal) {

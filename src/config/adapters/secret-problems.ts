@@ -50,6 +50,7 @@ export async function secretProblems(
   for (const [name, notifier] of Object.entries(settings.alarms))
     await open('notifier', ['alarms', name], notifier.settings);
   for (const [path, value] of [
+    [['responderSecret'], settings.responderSecret],
     [['listen', 'token'], settings.listen?.token],
     [['heartbeat'], settings.heartbeat?.url],
   ] as const)

@@ -240,6 +240,17 @@ export const configuration = z.strictObject({
     description: 'Of several keys, the first one encrypts, and all decrypt. `certfleet store key FILE` makes a key.',
     examples: ['file:/etc/certfleet/store.key', ['file:/etc/certfleet/new.key', 'file:/etc/certfleet/old.key']],
   }),
+  responderSecret: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({
+      title:
+        'For a `certfleet run --role responder` that reads nothing but tokens: its secret, `file:/path` or `env:NAME`',
+      description:
+        'Such a responder needs no store key and writes nothing. `certfleet store responder-secret FILE` writes the secret of the store; with it, a responder proves to the others that it answers for this store.',
+      examples: ['file:/etc/certfleet/responder.secret'],
+    }),
   node: z
     .string()
     .refine(isNodeName, { error: `must be ${nodeNameRule}` })

@@ -125,6 +125,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     storeIsDeclared: parsed.store !== undefined,
     storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
     ...present({
+      responderSecret: parsed.responderSecret,
       node: parsed.node ?? defaults.node,
       listen: parsed.listen ? listenOf(parsed.listen) : defaults.listen,
     }),

@@ -108,6 +108,8 @@ export interface Settings {
    * decrypt.
    */
   readonly storeKeys?: readonly string[];
+  /** A responder of this configuration reads nothing but tokens, and has the secret of the store from here. */
+  readonly responderSecret?: string;
   /** The name of this node (`core/names/node-name.ts`); by default, the host name. */
   readonly node?: string;
   readonly issuers: Readonly<Record<string, IssuerSettings>>;

@@ -9,6 +9,8 @@ export interface Where {
   readonly path: string;
   readonly place: Place;
   readonly schema: string;
+  /** The table, or the view that a responder may read. */
+  readonly relation: 'document' | 'token';
 }
 
 /** Turns what the server or the network said into an error of the table; returns other errors unchanged. */
@@ -58,7 +60,7 @@ export const gone = (
   );
 
 /** What a role lacks, by the words of the server: `permission denied for table document`. */
-function rightMissing(reason: string, { path, place, schema }: Where, options: { readonly cause: unknown }) {
+function rightMissing(reason: string, { path, place, schema, relation }: Where, options: { readonly cause: unknown }) {
   const [of, role] = [identifier(schema), identifier(place.user)];
   const [, kind = ''] = /permission denied for (\w+)/.exec(reason) ?? [];
   const grants: Readonly<Record<string, string>> = {
@@ -66,6 +68,7 @@ function rightMissing(reason: string, { path, place, schema }: Where, options: {
     schema: `grant usage, create on schema ${of} to ${role}`,
     table: `grant select, insert, update, delete on all tables in schema ${of} to ${role}`,
   };
-  const advice = grants[kind] ?? `alter schema ${of} owner to ${role}`;
+  const ofResponder = `grant usage on schema ${of} to ${role}; grant select on ${of}.token to ${role}`;
+  const advice = relation === 'token' ? ofResponder : (grants[kind] ?? `alter schema ${of} owner to ${role}`);
   return fail('store/right-missing', { path, role: place.user, reason, advice }, options);
 }

@@ -101,7 +101,9 @@ export async function* scan(
   isKnown?: IsKnown,
 ): AsyncIterable<readonly Entry[]> {
   if (!(await table.isThere(signal))) return;
-  const size = isKnown ? { rows: listSize, inline: -1 } : { rows: pageSize, inline: smallInPage };
+  // Tokens are small, and each page of a view with a barrier sorts them all.
+  const rows = isKnown || kind === 'token' ? listSize : pageSize;
+  const size = { rows, inline: isKnown ? -1 : smallInPage };
   for await (const page of pagesOf(table, kind, size, signal)) {
     const wanted = isKnown ? page.filter(({ name, revision }) => !isKnown(name, revision)) : page;
     for await (const entries of withBytes(table, wanted, signal))

@@ -11,6 +11,8 @@ import { identifier } from './names.ts';
  * - `name` is bytes, because a name may contain NUL; `key` makes names of any length fit into an index.
  * - A deleted document has no bytes, and stays for a day, so that others learn of the deletion.
  * - `at` is the transaction that wrote the row, for those who follow the changes.
+ * - `token` is what a responder may read. Without the barrier, its role could see other rows by a function of its own in
+ *   a condition, which the server might try first.
  */
 const migrations: readonly ((schema: string) => string)[] = [
   (schema) => `
@@ -25,7 +27,9 @@ create table ${schema}.document (
   primary key (kind, key)
 );
 create index document_at on ${schema}.document (at);
-create index document_deleted on ${schema}.document (written) where bytes is null;`,
+create index document_deleted on ${schema}.document (written) where bytes is null;
+create view ${schema}.token with (security_barrier) as
+  select kind, name, key, revision, bytes, at from ${schema}.document where kind = 'token';`,
 ];
 
 export const schemaVersion = migrations.length;
@@ -41,6 +45,12 @@ export async function readVersion(
   if (!found?.['table']) return undefined;
   const [row] = await pool.read(`select coalesce(max(number), 0)::text as version from ${table}`, [], signal);
   return Number(row?.['version']);
+}
+
+/** Reports whether there is a schema, for a role that may read tokens only. */
+export async function hasTokens(pool: Pick<Pool, 'read'>, schema: string, signal: AbortSignal): Promise<boolean> {
+  const [found] = await pool.read('select to_regclass($1)::text as view', [`${identifier(schema)}.token`], signal);
+  return Boolean(found?.['view']);
 }
 
 export function refuseNewer(version: number, path: string): void {

@@ -4,7 +4,7 @@ import { createSingleFlight } from '../../core/async/single-flight.ts';
 import type { Key } from '../../ports/store.ts';
 import { gone, type Where, worded } from './failures.ts';
 import { identifier, keyOf } from './names.ts';
-import { migrate, readVersion, refuseNewer, schemaVersion } from './schema.ts';
+import { hasTokens, migrate, readVersion, refuseNewer, schemaVersion } from './schema.ts';
 import { createStatements, type Statements } from './statements.ts';
 
 /** The table of the documents. Every call fails with an error of the table. */
@@ -24,9 +24,9 @@ export interface Table {
 }
 
 export function createTable(pool: Pool, where: Where): Table {
-  const { schema, path } = where;
+  const { schema, path, relation } = where;
   const statementsFor = (anchored?: Key) =>
-    createStatements(`${identifier(schema)}.document`, anchored && { kind: anchored.kind, key: keyOf(anchored) });
+    createStatements(`${identifier(schema)}.${relation}`, anchored && { kind: anchored.kind, key: keyOf(anchored) });
   let statements = statementsFor();
   const preparing = createSingleFlight<boolean>();
   let isReady = false;
@@ -41,6 +41,10 @@ export function createTable(pool: Pool, where: Where): Table {
   }
 
   async function prepare(make: boolean, signal: AbortSignal): Promise<boolean> {
+    if (relation === 'token') {
+      isReady = await hasTokens(pool, schema, signal);
+      return isReady;
+    }
     const version = await readVersion(pool, schema, signal);
     refuseNewer(version ?? 0, path);
     if (version === undefined && !make) return false;

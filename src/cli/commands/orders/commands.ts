@@ -218,7 +218,7 @@ export const commandsOfOrders: readonly Command[] = [
       {
         flags: '--role <role>',
         description:
-          'node (default): everything; responder: answer the challenges of all nodes from the store where a solver listens, and do nothing else; health checks at CERTFLEET_LISTEN only. Of each node name, one process for each role may run',
+          'node (default): everything; responder: answer the challenges of all nodes from the store where a solver listens, and do nothing else; health checks at CERTFLEET_LISTEN only; with `responderSecret`, it reads nothing but tokens, and writes nothing. Of each node name, one process for each role may run',
       },
     ],
     examples: [

@@ -1,5 +1,7 @@
 import { refuseUntrusted } from '../../../config/file/load.ts';
 import { configurationStamp, filledFiles } from '../../../config/file/stamp.ts';
+import type { Role } from '../../../core/node/running.ts';
+import type { Settings } from '../../../core/spec/spec.ts';
 import type { ConfigurationSource } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { configurationPath } from '../../flags/configuration-path.ts';
@@ -23,22 +25,43 @@ export const run: Run = async (session) => {
 async function keepRunning(session: Session): Promise<number> {
   const role = roleOf(session);
   const source = await sourceOf(session);
-  const { storeIsDeclared, certificates, listen } = await session.settings();
+  const settings = await session.settings();
+  if (role === 'responder' && settings.responderSecret !== undefined) return answerTokens(session, settings);
+  const { storeIsDeclared, certificates, listen } = settings;
   if (role === 'node') await rememberListen(session, listen?.address);
   // A supervisor starts it on a new volume, and nobody types `issue` there first. A typed `--store` may be mistyped.
   const isTyped = session.invocation.flags['store'] !== undefined;
   const makeStore = storeIsDeclared === true || (role === 'node' && certificates.length > 0 && !isTyped);
   const fleet = await session.fleet({ makeStore, tellsAlarms: true });
   await reportStart(session, 'run');
+  const ready = await readyFor(session, role);
+  if (role === 'responder') await fleet.respond({ ready }, session.signal);
+  else await fleet.run({ source, ready, done: () => {} }, session.signal);
+  return 0;
+}
+
+/** A responder that reads nothing but tokens. */
+async function answerTokens(session: Session, settings: Settings): Promise<number> {
+  const { openTokenResponder } = await import('../../../fleet.ts');
+  const { reporter, context, signal } = session;
+  const responder = await openTokenResponder(settings, { world: await session.world(), reporter, env: context.env });
+  try {
+    await reportStart(session, 'run');
+    await responder.respond({ ready: await readyFor(session, 'responder') }, signal);
+  } finally {
+    await responder.close();
+  }
+  return 0;
+}
+
+/** Returns what reports that the process is ready. */
+async function readyFor(session: Session, role: Role): Promise<() => void> {
   const { clock } = await session.world();
-  const ready = () => {
+  return () => {
     const time = clock.now().toISOString();
     const message = `it ${role === 'node' ? 'takes care of the certificates' : 'answers challenges'} from now on`;
     session.reporter.report({ v: 1, time, level: 'info', event: 'run.ready', message });
   };
-  if (role === 'responder') await fleet.respond({ ready }, session.signal);
-  else await fleet.run({ source, ready, done: () => {} }, session.signal);
-  return 0;
 }
 
 async function sourceOf(session: Session): Promise<ConfigurationSource> {

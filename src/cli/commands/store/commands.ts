@@ -55,6 +55,35 @@ export const commandsOfStore: readonly Command[] = [
     load: async () => (await import('./encrypt.ts')).encrypt,
   },
   {
+    name: 'store responder-role',
+    summary: 'print what makes a role in the database for responders alone',
+    description:
+      'Prints statements for the owner of a store in PostgreSQL. The role that they make can read the tokens of challenges, ' +
+      'and nothing else. `certfleet run --role responder` logs in as this role where certfleet.yaml has its URL in `store` and ' +
+      '`responderSecret`. They can be run again.',
+    arguments: { text: '[role]', description: 'the name of the role (default: certfleet_responder)' },
+    flags: [],
+    examples: [{ line: 'certfleet store responder-role | psql "$OWNER_URL"', why: 'make the role' }],
+    load: async () => (await import('./responder.ts')).printResponderRole,
+  },
+  {
+    name: 'store responder-secret',
+    summary: 'write the secret of a responder that reads nothing but tokens',
+    description:
+      'Writes to a new file the secret with which the responders of a store prove to other nodes that they answer for it. ' +
+      'Who has it can pretend to be a responder of this store, and can do nothing else. `responderSecret` in certfleet.yaml ' +
+      'then names the file.',
+    arguments: { text: '<file>', description: 'the file for the secret; it must not exist yet, nor be in the store' },
+    flags: [],
+    examples: [
+      {
+        line: 'certfleet store responder-secret /etc/certfleet/responder.secret',
+        why: 'for a responder without a store key',
+      },
+    ],
+    load: async () => (await import('./responder.ts')).writeResponderSecret,
+  },
+  {
     name: 'backup',
     summary: 'write the whole store to one file',
     description:
