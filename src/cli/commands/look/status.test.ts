@@ -768,6 +768,13 @@ describe('show', () => {
       ],
     },
     {
+      what: 'that it cannot know of responders that write nothing',
+      argv: 'status --config /c.yaml',
+      files: { '/c.yaml': JSON.stringify({ responderSecret: 'env:SECRET' }) },
+      ...statuses(valid),
+      says: [/Responders with `responderSecret` write nothing/],
+    },
+    {
       what: 'a guess at a name that is not there',
       argv: 'show abd',
       ...statuses(valid),

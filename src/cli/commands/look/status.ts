@@ -73,12 +73,17 @@ export const status: Run = async (session) => {
     session.printWhole(`\n${about.table}`);
     if (about.remarks.length > 0) session.print(`\n${about.remarks.join('\n')}`);
   }
+  const { responderSecret } = await session.settings();
+  if (responderSecret !== undefined) session.print(`\n${silentResponders}`);
   const open = alarms && openAlarmsText(alarms);
   if (open !== undefined) session.print(`\n${open}`);
   const next = nextText(all, now, nodes.some(isSteady) ? 'run' : 'renew');
   if (next !== undefined) session.print(`\n${next}`);
   return code;
 };
+
+const silentResponders =
+  'Responders with `responderSecret` write nothing to the store, so it cannot be said here whether they run: ask `certfleet health --role responder` there.';
 
 /** Reports whether the store lacks a document of the certificate, or cannot read one. */
 const isDamaged = ({ state, accountMissing }: LineageStatus): boolean =>
