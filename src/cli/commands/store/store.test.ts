@@ -114,6 +114,26 @@ it.each([
   expect(plain()).toBe(1);
 });
 
+it('writes the secret of responders, the same each time, and never over a file', async () => {
+  const { run, files } = await machine();
+  for (const name of ['one', 'two']) {
+    const done = await run('store', 'responder-secret', `/etc/${name}`, '--store', '/s');
+    expect(done).toMatchObject({ code: 0, stderr: expect.stringContaining(`responderSecret: file:/etc/${name}`) });
+    expect((await files.stat(`/etc/${name}`))?.mode).toBe(0o600);
+  }
+  const { '/etc/one': one, '/etc/two': two } = files.contents('/etc');
+  expect(one).toMatch(/^[\w-]{43}\n$/);
+  expect(two).toBe(one);
+  expect(await run('store', 'responder-secret', '/etc/one', '--store', '/s')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('it already exists'),
+  });
+  expect(await run('store', 'responder-role', '--store', '/s')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('only a store in a database has roles'),
+  });
+});
+
 it('writes no backup if it is stopped while it is put together', async () => {
   const { files, world } = await machine();
   const handlers = new Set<() => void>();
