@@ -214,14 +214,12 @@ describeWith(['pebble', hasPostgres], 'a responder that reads nothing but tokens
     isOver = true;
     await flooding;
     const [seconds, reads] = [(performance.now() - began) / 1_000, (await statements()) - before];
-    const slowest = Math.max(...answered);
-    const middle = answered.sort((a, b) => a - b)[Math.floor(answered.length / 2)]!;
-    console.log(
-      `${Math.round(invented / seconds)} invented tokens/s, ${(reads / seconds).toFixed(1)} reads/s; ${answered.length} real ones, median ${middle.toFixed(0)} ms, slowest ${slowest.toFixed(0)} ms`,
-    );
+    const middle = answered.sort((one, other) => one - other)[Math.floor(answered.length / 2)];
     expect(invented).toBeGreaterThan(2_000);
     expect(reads).toBeLessThanOrEqual(20 * seconds + 2);
     expect(reads).toBeGreaterThan(0);
+    // As fast as this machine floods it. At 5,000 a second it is below 100 ms.
+    expect(middle).toBeLessThan(500);
   });
 
   it.each<[what: string, settings: object, env: () => Readonly<Record<string, string>>, says: RegExp]>([
