@@ -5,8 +5,8 @@ import { digestOf } from './compose/digest.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { passingVolume } from './compose/passing-volume.ts';
 import type { ServingResponder } from './compose/responders.ts';
-import { refuseHalfRestored } from './compose/restoring.ts';
-import { makeStoreId, storeIdKey } from './compose/store-id.ts';
+import { refuseUnready } from './compose/restoring.ts';
+import { makeStoreId, readStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { isRemembered, rememberStore } from './compose/used-stores.ts';
 import { resolveOptions } from './config/options/options.ts';
@@ -16,7 +16,6 @@ import type { Problem } from './config/problems.ts';
 import { adapterEntry } from './config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import type { Secret } from './core/errors/secret.ts';
-import { decodeDocument } from './core/lineage/lineage.ts';
 import { nodeNameOf } from './core/names/node-name.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { OwnedSolver } from './core/spec/spec-parts.ts';
@@ -72,7 +71,8 @@ export async function compose(first: Settings, context: ComposeContext): Promise
   const { signal } = new AbortController();
   const store = withoutLiterals(await openStore(settings, context, signal), world.random);
   const { storeId, isNew } = await identify(store, context, signal);
-  await store.anchor?.(storeIdKey, signal);
+  // Otherwise, `openStore` has done so.
+  if (isNew) await store.anchor?.(storeIdKey, signal);
   if (isNew && store.location !== 'memory') await tellMade(store.location, context);
   if (isNew || context.tellsAlarms) await rememberStore(world, store);
   const limits = limitsOf(settings);
@@ -168,7 +168,11 @@ export async function openStore(settings: Settings, context: ComposeContext, sig
     if (context.makeStore === false) throw await absent(plain, signal);
     if (context.tellsAlarms && (await isRemembered(world, plain))) throw await absent(plain, signal, goneAdvice);
     await plain.check(signal);
-  } else await refuseHalfRestored(plain, signal);
+  } else {
+    // From here on, a move of the store ends the use of it, and one that began before is seen.
+    await plain.anchor?.(storeIdKey, signal);
+    await refuseUnready(plain, signal);
+  }
   const { store, isPartly } = await openEncrypted(plain, { keys, random: world.random, isNew }, signal);
   if (isPartly) {
     const message = `the store ${store.location} is not encrypted yet: new keys and credentials are; run \`certfleet store encrypt\` for those that it has`;
@@ -248,14 +252,10 @@ async function identify(
   { world, reporter }: ComposeContext,
   signal: AbortSignal,
 ): Promise<{ readonly storeId: () => string; readonly isNew: boolean }> {
-  const where = { key: 'meta/store', file: store.location };
   for (;;) {
     try {
-      const entry = await store.get(storeIdKey, signal);
-      if (entry) {
-        const { id } = decodeDocument<{ readonly id: string }>(entry.bytes, where, ['id']);
-        return { storeId: () => id, isNew: false };
-      }
+      const found = await readStoreId(store, signal);
+      if (found) return { storeId: () => found.document.id, isNew: false };
       if ((await store.list('lineage', signal)).names.length > 0) {
         // Another process may have made the store just now.
         if (await store.get(storeIdKey, signal)) continue;

@@ -1,21 +1,23 @@
-import { type Backup, type BackupDocument, backUp, isBackup, readBackup, restoreAll } from './compose/backup.ts';
+import { type Backup, backUp, isBackup, readBackup, restoreAll } from './compose/backup.ts';
 import { type Checked, checkAll, type Mended, mendAll, type StoreFault } from './compose/check.ts';
 import type { ComposeContext } from './compose/context.ts';
 import { withoutLiterals } from './compose/literals.ts';
+import { type Counts, cancelMove, type Moving, moveAll } from './compose/move.ts';
 import { moveLiterals } from './compose/move-literals.ts';
 import { responderSecretOf } from './compose/responder.ts';
-import { refuseHalfRestored } from './compose/restoring.ts';
+import { refuseUnready } from './compose/restoring.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
-import { makeStoreId } from './compose/store-id.ts';
+import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
+import { idOf, type PlainDocument } from './compose/without-lease.ts';
 import { absent, connectStore, openStore, pki, storeDefinition } from './compose.ts';
 import { type ErrorParams, fail, isFailure, reasonOf } from './core/errors/errors.ts';
 import { failedAt, type Hop } from './core/request-path/hop.ts';
-import type { Settings } from './core/spec/spec.ts';
+import type { AdapterSettings, Settings } from './core/spec/spec.ts';
 import { spanText } from './core/text/span.ts';
 import type { Random } from './ports/random.ts';
 import type { Store } from './ports/store.ts';
-import { isOpenSecret, openEncrypted, type StoreKey, storeKeyOf } from './stores/encrypted.ts';
+import { isOpenSecret, isSealed, openEncrypted, type StoreKey, storeKeyOf } from './stores/encrypted.ts';
 
 /** What works on the store as a whole, without the engine: the second interface of the application, beside `fleet.ts`. */
 
@@ -79,7 +81,8 @@ async function keysOf(settings: Settings, context: Context, needed: ErrorParams<
 async function existing(settings: Settings, context: Context, signal: AbortSignal): Promise<Store> {
   const store = await connectStore(settings.store, context);
   if (!(await store.exists(signal))) throw await absent(store, signal);
-  await refuseHalfRestored(store, signal);
+  await store.anchor?.(storeIdKey, signal);
+  await refuseUnready(store, signal);
   return store;
 }
 
@@ -128,7 +131,7 @@ export async function lookAtStore(settings: Settings, context: Context, signal: 
     const isThere = await store.exists(signal);
     if (!isThere) await store.checkUnused?.(signal);
     await store.check(signal);
-    if (isThere) await refuseHalfRestored(store, signal);
+    if (isThere) await refuseUnready(store, signal);
     await connectStore(settings.store, context, { hasKey: keys.length > 0 });
     await openEncrypted(store, { keys, random: context.world.random, isNew: false }, signal);
     const { message, hint } = fail('store/absent', { path: location });
@@ -225,17 +228,89 @@ export async function restoreStore(
 ): Promise<Restored> {
   const documents = readBackup(bytes, path);
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
-  const store = await connectStore(settings.store, context);
+  const hasOpen = documents.some(({ key, bytes: content }) => isOpenSecret(key, content));
+  const store = await connectFor(path, { settings: settings.store, hasOpen }, context);
   if (keys.length > 0) await checkOpens(documents, { keys, store, path, context }, signal);
   const certificates = await restoreAll(store, documents, path, signal);
   await store.close?.();
-  const isOpen = keys.length > 0 && documents.some(({ key, bytes: content }) => isOpenSecret(key, content));
+  const isOpen = keys.length > 0 && hasOpen;
   return { location: store.location, documents: documents.length, certificates, isOpen };
+}
+
+/** Connects to the new place of documents. Fails with `store/secrets-open` if it must not have secrets in the clear. */
+const connectFor = (
+  from: string,
+  { settings, hasOpen }: { readonly settings: AdapterSettings; readonly hasOpen: boolean },
+  context: Context,
+): Promise<Store> =>
+  connectStore(settings, context, { hasKey: !hasOpen }).catch((error: unknown) => {
+    if (!isFailure(error, 'store/key-required')) throw error;
+    throw fail('store/secrets-open', { from, path: String(error.params?.['path']) });
+  });
+
+export interface MoveRequest {
+  readonly from: AdapterSettings;
+  readonly to: AdapterSettings;
+  /** The command line that continues the move, for others. */
+  readonly command: string;
+}
+
+export interface MovedStore extends Partial<Counts> {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Moves a store to a place where there is none, or continues a move. No key is needed. Without counts, the move had
+ * already ended. Fails with the errors of {@link moveAll}, with `store/absent`, and with `store/secrets-open`.
+ */
+export async function moveStore(
+  { from, to, command }: MoveRequest,
+  context: Context,
+  signal: AbortSignal,
+): Promise<MovedStore> {
+  return withBoth({ from, to }, context, async (moving) => {
+    if (!(await moving.from.exists(signal))) throw await absent(moving.from, signal);
+    const hasOpen = !(await isSealed(moving.from, signal));
+    await connectFor(moving.from.location, { settings: to, hasOpen }, context);
+    const counts = await moveAll(moving, command, context.world, signal);
+    return { from: moving.from.location, to: moving.to.location, ...counts };
+  });
+}
+
+/** Gives up a move. Returns why the new place could not be emptied, if it could not. */
+export const cancelMoveOfStore = (
+  { from, to }: Pick<MoveRequest, 'from' | 'to'>,
+  context: Context,
+  signal: AbortSignal,
+): Promise<{ readonly from: string; readonly to: string; readonly left?: string | undefined }> =>
+  withBoth({ from, to }, context, async (moving) => {
+    const left = await cancelMove(moving, signal);
+    return { from: moving.from.location, to: moving.to.location, left };
+  });
+
+async function withBoth<T>(
+  settings: Pick<MoveRequest, 'from' | 'to'>,
+  context: Context,
+  work: (moving: Moving) => Promise<T>,
+): Promise<T> {
+  const [from, to] = await Promise.all([connectStore(settings.from, context), connectStore(settings.to, context)]);
+  try {
+    if (from.location === to.location)
+      throw fail('usage/not-applicable', {
+        typed: 'store move',
+        reason: `both places are ${from.location}`,
+        advice: 'Name the store first, and a place where there is none second.',
+      });
+    return await work({ from, to });
+  } finally {
+    await Promise.all([from.close?.(), to.close?.()]);
+  }
 }
 
 /** Opens every document of a backup, before anything is written. */
 async function checkOpens(
-  documents: readonly BackupDocument[],
+  documents: readonly PlainDocument[],
   given: {
     readonly keys: readonly StoreKey[];
     readonly store: Store;
@@ -245,9 +320,8 @@ async function checkOpens(
   signal: AbortSignal,
 ): Promise<void> {
   const { keys, store, path, context } = given;
-  const idOf = ({ key: { kind, name } }: Pick<BackupDocument, 'key'>) => `${kind}/${name}`;
-  const byId = new Map(documents.map((document) => [idOf(document), { ...document, revision: '' }]));
-  const inBackup: Store = { ...store, location: path, get: async (key) => byId.get(idOf({ key })) };
+  const byId = new Map(documents.map((document) => [idOf(document.key), { ...document, revision: '' }]));
+  const inBackup: Store = { ...store, location: path, get: async (key) => byId.get(idOf(key)) };
   const { random } = context.world;
   const { store: opened } = await openEncrypted(inBackup, { keys, random, isNew: false }, signal);
   for (const { key } of documents)

@@ -15,7 +15,7 @@ import { createMemoryStore } from '../stores/memory.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import { backUpStore, checkStore } from '../whole-store.ts';
 import { type Backup, backUp, readBackup, restoreAll } from './backup.ts';
-import { refuseHalfRestored, restoreMarkKey } from './restoring.ts';
+import { refuseUnready, restoreMarkKey } from './restoring.ts';
 
 const { signal } = new AbortController();
 const at = new Date('2026-11-26T02:00:00Z');
@@ -252,10 +252,9 @@ describe('a restore that ends before any change of a file', () => {
         },
       };
       await expect(restoreAll(store, documents, '/b', stop.signal)).rejects.toThrow('stopped');
-      if (stopAt > 1)
-        await expect(refuseHalfRestored(inner, signal)).rejects.toMatchObject({ code: 'store/restoring' });
+      if (stopAt > 1) await expect(refuseUnready(inner, signal)).rejects.toMatchObject({ code: 'store/restoring' });
       await restoreAll(inner, documents, '/b', signal);
-      await refuseHalfRestored(inner, signal);
+      await refuseUnready(inner, signal);
     }
   });
 });

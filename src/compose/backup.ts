@@ -2,18 +2,14 @@ import { createHash } from 'node:crypto';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { maxDocumentBytes, maxNameLength } from '../core/lineage/document-limits.ts';
 import { decodeDocument, decodeLineage, encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
-import { decodeLock } from '../core/lineage/lock.ts';
 import { type AccountFacts, createAccountUse, lacking, usedAccount, widowed } from '../core/lineage/store-parts.ts';
-import { restored } from '../core/lineage/work/lease.ts';
-import { after } from '../core/lineage/work/transition.ts';
 import { isStoredName } from '../core/names/identifiers.ts';
-import { restoredReplica } from '../core/node/claim.ts';
-import { decodeReplica } from '../core/node/replica.ts';
 import { isDeepJson } from '../core/text/json.ts';
-import type { Entry, Key, Kind, Store } from '../ports/store.ts';
+import type { Kind, Store } from '../ports/store.ts';
 import { forgedAmong, isOpenSecret, notSealed, sealedWith } from '../stores/encrypted.ts';
-import { readRestoreMark, restoreMarkKey, restoring } from './restoring.ts';
+import { readRestoreMark, restoreMarkKey, unfinished } from './restoring.ts';
 import { storeIdKey } from './store-id.ts';
+import { idOf, isVersionId, type PlainDocument, shown, versionsOf, withoutLease } from './without-lease.ts';
 
 /**
  * A backup is one text file of JSON lines:
@@ -46,7 +42,7 @@ const order = {
   meta: 11,
   alarm: 12,
 } as const satisfies Record<Kind, number>;
-const kinds = Object.keys(order) as readonly Kind[];
+export const kinds = Object.keys(order) as readonly Kind[];
 
 export interface Backup {
   readonly text: string;
@@ -60,9 +56,6 @@ export interface Backup {
   readonly missing: readonly string[];
 }
 
-export type BackupDocument = Pick<Entry, 'key' | 'bytes'>;
-const idOf = ({ kind, name }: Key): string => `${kind}/${name}`;
-
 /** How many times to read a certificate again if it changes during the backup. */
 const rounds = 10;
 
@@ -71,7 +64,7 @@ const rounds = 10;
  * keys and versions that its lineage names.
  */
 export async function backUp(store: Store, at: Date, signal: AbortSignal): Promise<Backup> {
-  const found = new Map<string, BackupDocument>();
+  const found = new Map<string, PlainDocument>();
   const damaged: string[] = [];
   for (const kind of kinds)
     for await (const page of store.scan(kind, signal))
@@ -114,7 +107,7 @@ const digestOf = (body: string): string => createHash('sha256').update(body).dig
 
 /** Returns the documents that the found documents need, and that are neither found nor unreadable. */
 function missingIn(
-  found: ReadonlyMap<string, BackupDocument>,
+  found: ReadonlyMap<string, PlainDocument>,
   lineages: ReadonlyMap<string, Lineage>,
   damaged: readonly string[],
 ): readonly string[] {
@@ -145,8 +138,8 @@ function missingIn(
  */
 async function complete(
   store: Store,
-  { found, damaged }: { readonly found: Map<string, BackupDocument>; readonly damaged: readonly string[] },
-  document: BackupDocument,
+  { found, damaged }: { readonly found: Map<string, PlainDocument>; readonly damaged: readonly string[] },
+  document: PlainDocument,
   signal: AbortSignal,
 ): Promise<Lineage | undefined> {
   const { name } = document.key;
@@ -173,19 +166,12 @@ async function complete(
   return lineage; // the document is permanently missing
 }
 
-/** Returns the versions of a lineage. The version in progress has no chain, and may have no key yet. */
-const versionsOf = ({ current, previous, work }: Lineage) =>
-  [
-    ...[current, previous].map((version) => ({ id: version?.id ?? '', isStored: true })),
-    ...[work?.version, work?.parked?.version].map((id) => ({ id: id ?? '', isStored: false })),
-  ].filter(({ id }) => id !== '');
-
 /** Reports whether a file that begins like this is a backup, of this format version or a later one. */
 export const isBackup = (first: Uint8Array): boolean =>
   new TextDecoder().decode(first).startsWith(JSON.stringify({ certfleet: format.certfleet }).slice(0, -1));
 
 /** Returns the documents of a backup. Fails with `store/backup-damaged`, naming `file`, unless the backup is whole. */
-export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocument[] {
+export function readBackup(bytes: Uint8Array, file: string): readonly PlainDocument[] {
   const damaged = (reason: string) => fail('store/backup-damaged', { file, reason });
   const text = new TextDecoder().decode(bytes);
   const lines = text.split('\n');
@@ -196,7 +182,7 @@ export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocu
   if (lines.at(-1) !== '' || last?.['sha256'] === undefined)
     throw damaged('its end is missing, or something was added to it');
   if (last['sha256'] !== digestOf(body)) throw damaged('it has changed since it was written (checksum)');
-  const documents = new Map<string, BackupDocument>();
+  const documents = new Map<string, PlainDocument>();
   for (const line of lines.slice(1, -2)) {
     const document = documentIn(line, file);
     if (typeof document === 'string') throw damaged(document);
@@ -214,7 +200,7 @@ export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocu
  * Returns the document in a line, or the reason why the line is invalid. A backup may come from anywhere, and its names
  * become paths.
  */
-function documentIn(line: string, file: string): BackupDocument | string {
+function documentIn(line: string, file: string): PlainDocument | string {
   const { kind, name, data } = parsed(line) ?? {};
   if (typeof kind !== 'string' || !Object.hasOwn(order, kind)) return `it has a document of the kind ${shown(kind)}`;
   if (typeof name !== 'string' || name.length < 1 || name.length > maxNameLength || !isNameOf(kind as Kind, name))
@@ -233,17 +219,13 @@ function documentIn(line: string, file: string): BackupDocument | string {
   return { key, bytes };
 }
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 80) : typeof value);
-
 /** Reports whether a name is valid for this kind. Names of certificates and version IDs become parts of paths. */
 function isNameOf(kind: Kind, name: string): boolean {
   if (kind === 'lineage' || kind === 'credential' || kind === 'history') return isStoredName(name);
   if (kind !== 'key' && kind !== 'version') return true;
   const end = name.lastIndexOf('~');
-  return isStoredName(name.slice(0, Math.max(end, 0))) && idForm.test(name.slice(end + 1));
+  return isStoredName(name.slice(0, Math.max(end, 0))) && isVersionId(name.slice(end + 1));
 }
-
-const idForm = /^[\w-]{1,64}$/;
 
 function parsed(line: string | undefined): Readonly<Record<string, unknown>> | undefined {
   try {
@@ -263,15 +245,15 @@ function parsed(line: string | undefined): Readonly<Record<string, unknown>> | u
  */
 export async function restoreAll(
   store: Store,
-  documents: readonly BackupDocument[],
+  documents: readonly PlainDocument[],
   file: string,
   signal: AbortSignal,
 ): Promise<number> {
   const refused = () => fail('store/not-empty', { path: store.location });
-  const isId = ({ key }: BackupDocument) => key.kind === 'meta' && key.name === 'store';
+  const isId = ({ key }: PlainDocument) => key.kind === 'meta' && key.name === 'store';
   const fresh = documents.map((document) => withoutLease(document, store.location));
   const revision = await begin(store, { documents, file }, signal);
-  const write = async ({ key, bytes }: BackupDocument): Promise<void> => {
+  const write = async ({ key, bytes }: PlainDocument): Promise<void> => {
     try {
       await store.put(key, bytes, { ifRevision: null, signal });
     } catch (error) {
@@ -291,14 +273,14 @@ export async function restoreAll(
 /** Marks the store as being restored, or finds the mark of an earlier restore of the same backup. Resolves with its revision. */
 async function begin(
   store: Store,
-  { documents, file }: { readonly documents: readonly BackupDocument[]; readonly file: string },
+  { documents, file }: { readonly documents: readonly PlainDocument[]; readonly file: string },
   signal: AbortSignal,
 ): Promise<string> {
   const hash = createHash('sha256');
   for (const { key, bytes } of documents) hash.update(`${JSON.stringify(idOf(key))} ${bytes.length}\n`).update(bytes);
   const sha256 = hash.digest('hex');
   const begun = await readRestoreMark(store, signal);
-  if (begun && begun.mark.sha256 !== sha256) throw restoring(store, begun.mark);
+  if (begun && !('sha256' in begun.mark && begun.mark.sha256 === sha256)) throw unfinished(store, begun.mark);
   if (begun) return begun.revision;
   if (await store.get(storeIdKey, signal)) throw fail('store/not-empty', { path: store.location });
   await store.check(signal);
@@ -306,29 +288,3 @@ async function begin(
 }
 
 const atOnce = 32;
-
-/**
- * Removes the lease from a lineage. A lease from the time of the backup no longer protects anything, and would make
- * other processes wait.
- */
-function withoutLease({ key, bytes }: BackupDocument, location: string): BackupDocument {
-  if (key.kind === 'lineage') {
-    const lineage = decodeLineage(bytes, key.name, location);
-    const bad = versionsOf(lineage).find(({ id }) => !idForm.test(id));
-    if (bad)
-      throw fail('store/corrupt', {
-        key: idOf(key),
-        reason: `${shown(bad.id)} is not a valid version name`,
-        file: location,
-      });
-    const next = lineage.work?.lease ? after(lineage, restored()) : lineage;
-    return { key, bytes: next === lineage || !next ? bytes : encodeDocument(next) };
-  }
-  if (key.kind === 'lock') {
-    const { lease, ...lock } = decodeLock(bytes, key.name, location);
-    return { key, bytes: lease ? encodeDocument(lock) : bytes };
-  }
-  if (key.kind === 'replica')
-    return { key, bytes: encodeDocument(restoredReplica(decodeReplica(bytes, key.name, location))) };
-  return { key, bytes };
-}

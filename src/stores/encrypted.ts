@@ -116,6 +116,10 @@ async function readMarker(store: Store, signal: AbortSignal) {
   return { revision: entry.revision, marker: decodeDocument<Marker>(entry.bytes, where, ['schema', 'keys']) };
 }
 
+/** Reports whether a store has no secret in plain text. */
+export const isSealed = async (store: Store, signal: AbortSignal): Promise<boolean> =>
+  (await readMarker(store, signal))?.marker.whole === true;
+
 /** Fails with `store/key-missing` or `store/wrong-key` unless all keys of the store are given. */
 function checkKeys({ location: path }: Store, ids: readonly string[], given: readonly StoreKey[]): void {
   const missing = ids.find((id) => !given.some((one) => one.id === id));

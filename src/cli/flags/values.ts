@@ -20,13 +20,14 @@ export const cutAt = (text: string, separator: string): readonly [string, string
  * configuration, the store and its key, and the agreement to the terms.
  */
 export function withPlaces(command: string, { invocation: { flags } }: Pick<Session, 'invocation'>): string {
-  const [, of = ''] = /^certfleet (\S+(?: check)?)/.exec(command) ?? [];
+  const [, of = ''] = /^certfleet (\S+(?: check| move)?)/.exec(command) ?? [];
   if (placeless.test(of)) return command;
   const named = (['config', 'store', 'storeKey', 'node'] as const).flatMap((name) => {
     const flag = name === 'storeKey' ? '--store-key' : `--${name}`;
     if (
       (of === 'config check' && name !== 'config') ||
       (name === 'node' && !ofNode.test(of)) ||
+      (of === 'store move' && name !== 'config') ||
       command.includes(` ${flag}`)
     )
       return [];

@@ -111,6 +111,32 @@ export const commandsOfStore: readonly Command[] = [
     load: async () => (await import('./backup.ts')).restore,
   },
   {
+    name: 'store move',
+    summary: 'move the store to another place: from a folder to PostgreSQL, or back',
+    description:
+      'A place is a folder; a database, as env:NAME or file:/path with its URL in the variable or file, or the URL itself if ' +
+      'it has no password; `config`, the `store` of certfleet.yaml; or config:/path, that of another configuration file. The new place ' +
+      'must be empty. Refuses while another process works on the store or `certfleet run` uses it. Documents are copied as they are, so ' +
+      'what is encrypted stays so, and no key is needed; each is read back and compared. If it is stopped or killed, run it again; no ' +
+      'command uses either place before it has ended. Afterwards, every command refuses the old place and names the new one.',
+    arguments: { text: '<from> <to>', description: 'the store, and a place where there is none' },
+    flags: [
+      {
+        flags: '--cancel',
+        description: 'give up a move that has not ended: empty the new place, and use the old one as before',
+      },
+    ],
+    ifStopped: 'the move has not ended: run it again, and it continues; no other command uses either place before',
+    examples: [
+      {
+        line: 'certfleet store move /var/lib/certfleet config',
+        why: 'to the database that certfleet.yaml now names as `store`',
+      },
+      { line: 'certfleet store move env:DATABASE_URL /var/lib/certfleet', why: 'back into a folder' },
+    ],
+    load: async () => (await import('./move.ts')).moveStore,
+  },
+  {
     name: 'store decrypt',
     summary: 'decrypt the store',
     flags: [],

@@ -141,16 +141,59 @@ export const store = {
     hint: 'Add the key {missing} to `storeKey` in certfleet.yaml, or give it with --store-key. Both accept several keys.{advice}',
   },
   'store/not-empty': {
-    message: 'there is already a store at {path}; a backup can be restored only where there is none',
+    message:
+      'there is already a store at {path}; a backup can be restored, and a store moved, only to where there is none',
     blame: 'config',
     retry: 'never',
-    hint: 'Move the existing store away, or name another folder with --store.',
+    hint: 'Move the existing store away, or name another place.',
   },
   'store/restoring': {
     message: 'the restore of {file} into the store {path} has not finished, so the store is missing documents',
     blame: 'config',
     retry: 'later',
     hint: 'Run the restore again to continue it: `{command}`. To restore another backup, move {path} away first.',
+  },
+  'store/moving': {
+    message: 'the move of the store {from} to {to} has not finished, and neither can be used before',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run the move again to continue it: `{command}`. To go on with {from} instead, add --cancel.',
+  },
+  'store/moved': {
+    message: 'the store {path} was moved to {to} on {date}, and is not used any longer',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Name the new place as `store` in certfleet.yaml, or with --store. What is left at the old one can be removed.',
+  },
+  'store/not-moving': {
+    message: 'the store {path} is not being moved, so there is nothing to cancel',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Name the store that is being moved first, and the new place second.',
+  },
+  'store/move-cancelled': {
+    message: 'another process has cancelled the move of the store {from} to {to}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'The store {from} is used as before. To move it, empty the new place, and run the move again.',
+  },
+  'store/move-unequal': {
+    message: 'the document {key} was written to {to}, and reads differently there: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run the move again: it copies what differs. If this happens again, check the disk of the new place.',
+  },
+  'store/node-runs': {
+    message: 'certfleet runs as the node {node} of the store {path} ({holder}); nothing was changed',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Stop it first (`systemctl stop certfleet`). If its machine is gone, wait five minutes, or run `certfleet node forget {node}`.',
+  },
+  'store/secrets-open': {
+    message: '{from} has private keys in the clear, and {path} is a database; nothing was changed',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Encrypt the store first (`certfleet store encrypt`), because who can read the database or a backup of it could otherwise read all private keys. If that is meant, say `plaintext: true` in `store`, or set CERTFLEET_POSTGRES_PLAINTEXT=true.',
   },
   'store/backup-damaged': {
     message: '{file} cannot be restored: {reason}; nothing was changed',
