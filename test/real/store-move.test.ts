@@ -210,12 +210,16 @@ end $$`);
     const env = { CERTFLEET_POSTGRES_PLAINTEXT: 'true' };
     await did(`store move ${old} env:DATABASE`, { env });
     await waitAt('update', `new.name = 'store' and nextval('${schema}.turn') = ${turn}`);
+    const user = inDatabase();
+    await user.anchor?.({ kind: 'meta', name: 'store' }, signal);
     await killedThere(`store move env:DATABASE ${back}`, env);
     const refused = await run(`store check --store ${back}`);
     const says = turn < 3 ? /there is no store at/ : unfinished('env:DATABASE', back);
     expect([refused.status, stderrOf(refused)]).toEqual([7, expect.stringMatching(says)]);
     await did(`store move env:DATABASE ${back}`, { env });
     expect(await contentOf(inFolder(back))).toEqual(before);
+    // A process that had opened the database has lost it.
+    await expect(user.get({ kind: 'lineage', name: 'c1' }, signal)).rejects.toMatchObject({ code: 'store/unusable' });
     const config = at('certfleet.yaml');
     await writeFile(config, JSON.stringify({ store: { type: 'postgres', url: 'env:DATABASE' } }));
     const moved = await run(`status --config ${config}`, { env });
