@@ -27,6 +27,18 @@ const textIn = async (store: Store, name: string) => {
 const create = (store: Store, name: string, text = name) =>
   store.put(key(name), bytesOf(text), { ifRevision: null, signal });
 
+describeWith([hasPostgres], 'an empty database', () => {
+  it('becomes one store, for all that begin at the same time', async () => {
+    const server = await startPostgres();
+    const schema = newSchema();
+    const stores = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, store: openPostgres(server.url(), schema) }));
+    // Each session has seen that there is no schema.
+    await Promise.all(stores.map(({ name, store }) => store.get(key(name), signal)));
+    await Promise.all(stores.map(({ name, store }) => create(store, name)));
+    for (const { name } of stores) expect(await textIn(stores[0]!.store, name)).toBe(name);
+  });
+});
+
 describeWith([hasPostgres, 'openssl'], 'a server that refuses', () => {
   let plain: Postgres;
   let encrypted: Postgres;

@@ -64,13 +64,15 @@ export function refuseNewer(version: number, path: string): void {
 export async function migrate({ query }: Pick<Connection, 'query'>, schema: string, path: string): Promise<void> {
   const named = identifier(schema);
   await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`certfleet ${schema}`]);
-  const [is] = await query('select to_regnamespace($1)::text as schema, to_regclass($2)::text as table', [
-    named,
-    `${named}.migration`,
-  ]);
+  // By the catalogue: while this session waited, `to_regnamespace` may keep what it knew before another one made it.
+  const [is] = await query(
+    `select exists (select from pg_namespace where nspname = $1)::text as schema,
+  exists (select from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = $1 and relname = 'migration')::text as table`,
+    [schema],
+  );
   // `if not exists` would need the right to create one.
-  if (!is?.['schema']) await query(`create schema ${named}`);
-  if (!is?.['table'])
+  if (is?.['schema'] !== 'true') await query(`create schema ${named}`);
+  if (is?.['table'] !== 'true')
     await query(
       `create table ${named}.migration (number integer primary key, applied timestamptz not null default now())`,
     );
