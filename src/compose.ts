@@ -19,8 +19,7 @@ import type { Secret } from './core/errors/secret.ts';
 import { nodeNameOf } from './core/names/node-name.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { OwnedSolver } from './core/spec/spec-parts.ts';
-import { createEngineProcess, type EnginePorts, type EngineProcess } from './engine/engine.ts';
-import { createLocks } from './engine/locks/lock.ts';
+import { createEngineProcess, createFooting, type EnginePorts, type EngineProcess } from './engine/engine.ts';
 import type { Dns01Options } from './engine/solvers/dns01.ts';
 import type { ForwardRuleOptions } from './engine/solvers/http01-forward-rule.ts';
 import { registry } from './generated/registry.ts';
@@ -77,7 +76,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
   if (isNew || context.tellsAlarms) await rememberStore(world, store);
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
-  const locks = createLocks({ store, clock, random, processes, limits });
+  const footing = createFooting({ store, clock, random, processes, limits });
   const node = settings.node ?? nodeNameOf(world.hostName());
   let note = async (_file: string): Promise<void> => undefined;
   let rootsRead = 0;
@@ -90,10 +89,22 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     roots: () => String(rootsRead),
     store,
     storeId,
-    locks,
+    locks: footing.locks,
     balancers: () => settings.balancers,
     alarms: () => settings.alarms,
   });
+  /** Whoever waits for a lease of this process need not wait any longer. */
+  async function endSession(): Promise<void> {
+    const deadline = clock.deadline(limits.shutdownBudgetMs);
+    try {
+      await footing.sessions.own.end(deadline.signal);
+    } catch {
+      // Others find that it is silent.
+    } finally {
+      deadline.done();
+    }
+  }
+
   return {
     process: createEngineProcess(
       {
@@ -112,7 +123,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
         declared: () => settings.certificates,
         limits,
       },
-      locks,
+      footing,
     ),
     declare(next) {
       settings = next;
@@ -140,7 +151,10 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     respondersOf: connections.responders.of,
     withTraits: async (kind, adapter) =>
       (await import('./config/adapters/engine-traits.ts')).withTraits(kind, adapter, registry),
-    close: connections.close,
+    async close(signal) {
+      await connections.close(signal);
+      await endSession();
+    },
   };
 }
 

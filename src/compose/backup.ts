@@ -41,7 +41,8 @@ const order = {
   history: 10,
   meta: 11,
   alarm: 12,
-} as const satisfies Record<Kind, number>;
+} as const satisfies Record<Exclude<Kind, 'session'>, number>;
+/** Without sessions: what restores a backup, or moves a store, holds no leases. */
 export const kinds = Object.keys(order) as readonly Kind[];
 
 export interface Backup {

@@ -18,7 +18,8 @@ import type { Solver } from '../ports/solver.ts';
 import type { Store } from '../ports/store.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { createRunsOfPass } from './history/runs-of-pass.ts';
-import { createLocks, type Locks } from './locks/lock.ts';
+import { createLocks, type LockPorts, type Locks } from './locks/lock.ts';
+import { createSessions, type Sessions } from './locks/sessions.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
 import { newPass, type Pass } from './memory/pass.ts';
 
@@ -63,6 +64,7 @@ export interface ProcessPorts extends Omit<EnginePorts, 'connect'> {
 export interface EngineProcess extends ProcessPorts {
   /** The locks on resources that several certificates share. */
   readonly locks: Locks;
+  readonly sessions: Sessions;
   readonly memory: Memory;
 }
 
@@ -72,10 +74,18 @@ export interface Engine extends EngineProcess {
   readonly pass: Pass;
 }
 
-/** @param locks shared with this process's solvers, which also take them */
-export const createEngineProcess = (ports: ProcessPorts, locks: Locks = createLocks(ports)): EngineProcess => ({
+/** What leases and locks of a process rest on. */
+export type Footing = Pick<EngineProcess, 'locks' | 'sessions'>;
+
+export function createFooting(ports: LockPorts): Footing {
+  const sessions = createSessions(ports);
+  return { sessions, locks: createLocks(ports, sessions) };
+}
+
+/** @param footing shared with this process's solvers, which also take locks */
+export const createEngineProcess = (ports: ProcessPorts, footing: Footing = createFooting(ports)): EngineProcess => ({
   ...ports,
-  locks,
+  ...footing,
   memory: createMemory(ports.clock),
 });
 

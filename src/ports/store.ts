@@ -21,6 +21,7 @@ export type Kind =
   | 'lock'
   | 'meta'
   | 'replica'
+  | 'session'
   | 'token'
   | 'version';
 

@@ -14,8 +14,12 @@ const most = 11;
 
 stopAllAfterwards();
 
-/** Not counted: writes that happen once per CA, store or run (the node’s beat), and the test that the store works. */
-const isWrite = (effect: string): boolean => /^[^/]+\/put\/store\/(?!account|history|meta|replica|TMP)/.test(effect);
+/**
+ * Not counted: writes that happen once per CA, store or run (the node’s beat, the session of the process), and the test
+ * that the store works.
+ */
+const isWrite = (effect: string): boolean =>
+  /^[^/]+\/put\/store\/(?!account|history|meta|replica|session|TMP)/.test(effect);
 const isOfHistory = (effect: string): boolean => /^[^/]+\/put\/store\/history/.test(effect);
 const isLockWrite = (effect: string): boolean => isWrite(effect) && effect.includes('/store/lock');
 /** Of Alibaba's API. */

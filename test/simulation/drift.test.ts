@@ -165,8 +165,8 @@ it('is repaired within a day at the one target that lacks the version, and a goo
   expect(service.events.map(({ message }) => message)).toContainEqual(
     expect.stringMatching(/^www\.example\.com:443 no longer serves .* of abc; it serves 192\.0\.2\.2: .* serial /),
   );
-  // The mark, the lease, the end.
-  expect(service.written()).toEqual(['lineage', 'lineage', 'lineage', 'history']);
+  // The mark, the session and the lease that rests on it, the end.
+  expect(service.written()).toEqual(['lineage', 'session', 'lineage', 'lineage', 'history']);
   await hours(service, 72);
   expect([service.written(), service.activations]).toEqual([[], ['two']]);
 });

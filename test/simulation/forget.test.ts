@@ -293,8 +293,8 @@ describe('forgetting a lineage', () => {
   it.each(['before', 'after'])(
     'is finished by the next one, where it is killed %s any of its effects',
     async (when) => {
-      // The lease, three values, three keys, two versions, the credentials, the lineage.
-      const all = Array.from({ length: 11 }, (_, point) => point);
+      // The session, the lease, three values, three keys, two versions, the credentials, the lineage.
+      const all = Array.from({ length: 12 }, (_, point) => point);
       // The last one kills nothing.
       for (const point of [...sampled(all, 4, `deaths of a delete, ${when}`), all.length]) {
         const world = await createWorld();

@@ -196,7 +196,7 @@ describe('hooks around the orders of a run', () => {
           ? Promise.reject(full)
           : engine.store.put(key, ...rest),
     };
-    const filling = { ...engine, store, locks: createLocks({ ...engine, store }) };
+    const filling = { ...engine, store, locks: createLocks({ ...engine, store }, engine.sessions) };
     await world.pass(filling, withHooks('a', around));
     expect(world.happened.slice(0, 3)).toEqual(['stop nginx', 'certificate.issued a', 'ports are free']);
     expect(world.happened).not.toContain('start nginx');

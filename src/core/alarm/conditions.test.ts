@@ -95,7 +95,7 @@ const rows: readonly (readonly [
       ...edge({ state: 'intended' }),
       work: {
         ...{ step: 'deploy', version: 'v1', directory: '', startedAt: '', challenges: [] },
-        lease: { id: 'l', beat: 1, holder: { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' } },
+        lease: { id: 'l', holder: { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' } },
       },
     },
     [],

@@ -88,7 +88,6 @@ describe('the entry of a run', () => {
           ...{ step: 'challenges', startedAt: moment(-5).at, version: 'v2', directory: '', challenges: [] },
           lease: {
             id: 'l',
-            beat: 1,
             holder: { bootId: 'b', pidNamespace: 'n', pid: 32, startTime: '1', host: 'node-a' },
           },
         },

@@ -6,6 +6,7 @@ import type { Json } from '../text/json.ts';
 import type { KeptPlaces } from './places.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { RevocationIntent, RevocationRecord } from './revocation.ts';
+import type { SessionRef } from './session.ts';
 import { faultOf } from './shape.ts';
 
 /**
@@ -257,8 +258,8 @@ export const isOnlyOwing = ({ work, current }: Lineage): boolean =>
 export interface Lease {
   readonly id: string;
   readonly holder: ProcessIdentity;
-  /** A counter that serves as a sign of life; each increment gives the document a new revision. */
-  readonly beat: number;
+  /** The lease is free once this session of the holder is gone. One of an older version has none, and beats itself. */
+  readonly session?: SessionRef | undefined;
 }
 
 /** Identified by type and identifier. */

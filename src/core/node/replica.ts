@@ -37,6 +37,8 @@ export interface ReplicaDocument {
   readonly missingTold?: MissingTold | undefined;
 }
 
+export const emptyReplica: ReplicaDocument = { schema: 1, version: '', runs: [], lacks: [] };
+
 interface MissingTold {
   readonly what: 'renew' | Role;
   /** RFC 3339. */

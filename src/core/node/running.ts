@@ -1,4 +1,4 @@
-import type { Lease } from '../lineage/lineage.ts';
+import type { Session } from '../lineage/session.ts';
 
 /** What a process that keeps running does for its node: everything, or only answer challenges. */
 export type Role = (typeof roles)[number];
@@ -12,8 +12,10 @@ export const commandsOf: Readonly<Record<Role, string>> = {
 
 /** The process of `certfleet run` that has the name of a node for a role, or had it last. */
 export interface Running {
-  /** Undefined once the process has ended in order. Its beat is the sign of life that other machines see. */
-  readonly lease?: Lease | undefined;
+  /** Its session, whose beat is the sign of life that other machines see. Undefined once it has ended or was fenced. */
+  readonly lease?: Session | undefined;
+  /** It has not ended in order: another process has taken over its leases. */
+  readonly fenced?: true | undefined;
   /** The version of certfleet. */
   readonly version: string;
   /** A hash over its configuration, to compare with other nodes. */
@@ -42,5 +44,5 @@ const leastMissingMs = 5 * 60_000;
 const endedMs = 24 * 3_600_000;
 
 /** Returns how long after its last sign of life a process is missing. */
-export const missingAfterMs = (running: Pick<Running, 'lease' | 'everyMs'>): number =>
-  running.lease ? Math.max(silenceMs(running), leastMissingMs) : endedMs;
+export const missingAfterMs = (running: Pick<Running, 'lease' | 'fenced' | 'everyMs'>): number =>
+  running.lease || running.fenced ? Math.max(silenceMs(running), leastMissingMs) : endedMs;

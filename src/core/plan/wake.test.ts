@@ -62,13 +62,13 @@ describe('wakeOf', () => {
       'a holder that is dead',
       { ...due, work: { ...work, step: 'order', version: 'v2', lease } },
       0,
-      { holder: 'dead', unchangedMs: 0, leaseTtlMs: 60_000 },
+      { holder: 'dead', silentMs: 0, leaseTtlMs: 60_000 },
     ],
     [
       'a holder that may be alive',
       { ...due, work: { ...work, step: 'order', version: 'v2', lease } },
       45_000,
-      { holder: 'unknown', unchangedMs: 15_000, leaseTtlMs: 60_000 },
+      { holder: 'unknown', silentMs: 15_000, leaseTtlMs: 60_000 },
     ],
   ])('names the time of %s', (_what, lineage, expected, seen) => {
     const found = wakeOf(testSpec, lineage, { now: new Date(nowMs), lease: seen });
@@ -145,14 +145,14 @@ it('has nothing to do before its time, and something at it', () => {
     const asked = { ...lineage, renewal: lineage.renewal && { ...lineage.renewal, checkAfter } };
     const seen: SeenLease = {
       holder: (['alive', 'dead', 'unknown'] as const)[Math.floor(chance() * 3)]!,
-      unchangedMs: Math.floor(chance() * 90_000),
+      silentMs: Math.floor(chance() * 90_000),
       leaseTtlMs: 60_000,
     };
     /** What a pass asks before it touches a certificate. */
     const isIdle = (ms: number): boolean => {
       const now = new Date(ms);
       const isHeld = lineage.work?.lease && seen.holder !== 'dead';
-      if (isHeld && seen.unchangedMs + ms - nowMs < seen.leaseTtlMs) return true;
+      if (isHeld && seen.silentMs + ms - nowMs < seen.leaseTtlMs) return true;
       const plan = planLineage(testSpec, asked, now, { obeyBackoff: true, force: false, nextRunMs, shiftMs });
       return (
         plan.action === 'none' && leftToSweep(lineage, { now, holder: seen.holder, canDeliver: true }) === 'nothing'

@@ -14,8 +14,8 @@ import { isByWindow, timesOfReasons, windowReasonMs } from './schedule.ts';
 export interface SeenLease {
   /** Whether its holder still runs. */
   readonly holder: 'alive' | 'dead' | 'unknown';
-  /** For how long this process has seen the document unchanged. */
-  readonly unchangedMs: number;
+  /** For how long this process has seen no sign of life of its holder. */
+  readonly silentMs: number;
   readonly leaseTtlMs: number;
 }
 
@@ -76,7 +76,7 @@ export function wakeOf(
   const lineage = withCheck(stored, noQuestionBeforeMs);
   // Whoever lives holds it; the first moment at which it may be taken from a process that does not.
   const isHeld = lineage.work?.lease !== undefined && lease !== undefined && lease.holder !== 'dead';
-  const fromMs = isHeld ? nowMs + Math.max(0, lease.leaseTtlMs - lease.unchangedMs) : nowMs;
+  const fromMs = isHeld ? nowMs + Math.max(0, lease.leaseTtlMs - lease.silentMs) : nowMs;
   const planning = { ...rules, obeyBackoff: true, force: false, unattended: true };
   const holder = lease?.holder ?? 'unknown';
   const isWake = (ms: number) => hasWork(wanted, lineage, { at: new Date(ms), holder, planning });

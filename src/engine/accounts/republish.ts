@@ -60,13 +60,11 @@ async function republish(
 ): Promise<void> {
   const holding = await hold(engine, name, signal);
   if (!holding) return; // it was deleted meanwhile
-  const stop = holding.keepAlive();
   try {
     await untilAny([signal, holding.lost], async (over) => {
       for (const record of records) await writeAnew(engine, holding, { record, change }, over);
     });
   } finally {
-    stop();
     await giveBack(engine, holding);
   }
 }

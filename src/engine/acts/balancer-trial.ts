@@ -192,7 +192,6 @@ function formFor(
 /** Does everything that requires the lease. Whatever happens, the rule is removed, or the journal says that it is left. */
 async function addAndRemove(parts: Parts): Promise<Partial<BalancerTrialReport>> {
   const { engine, holding, request, signal } = parts;
-  const stop = holding.keepAlive();
   try {
     // What was added must be removed first.
     const error = await untilAny([signal, holding.lost], (over) => addAndSee({ ...parts, signal: over })).then(
@@ -213,7 +212,7 @@ async function addAndRemove(parts: Parts): Promise<Partial<BalancerTrialReport>>
       ...present({ left: stuck === undefined ? undefined : reasonOf(stuck) }),
     };
   } finally {
-    stop();
+    holding.leave();
     signal.throwIfAborted();
   }
 }

@@ -9,8 +9,7 @@ import type { Reporter } from '../../ports/reporter.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { type FakeDns, fakeDns, memoryDnsProvider } from '../../testing/fake-dns.ts';
-import type { Engine } from '../engine.ts';
-import { createLocks } from '../locks/lock.ts';
+import { createFooting, type Engine } from '../engine.ts';
 import type { Dns01Options } from '../solvers/dns01.ts';
 import { createZones } from '../zones/zone.ts';
 import { type TrialNews, tryDns } from './dns-trial.ts';
@@ -67,8 +66,9 @@ function setUp(
   const random = randomOf(seeded('dns trial'));
   const processes = fakeProcesses();
   const limits = { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 };
-  const locks = createLocks({ store, clock, random, processes, limits });
-  const engine = { store, clock, random, processes, reporter, limits, locks } as unknown as Engine;
+  const footing = createFooting({ store, clock, random, processes, limits });
+  const { locks } = footing;
+  const engine = { store, clock, random, processes, reporter, limits, ...footing } as unknown as Engine;
   const log = { debug: () => {}, info: () => {}, warn: () => {} };
   const dns01 = {
     ...{ provider: connect(dns), type: 'memory', traits, locks, dns, clock, log },

@@ -147,7 +147,6 @@ interface Parts {
  */
 async function addAndRemove(parts: Parts, value: DnsValue): Promise<Partial<TrialReport>> {
   const { engine, holding, told } = parts;
-  const stop = holding.keepAlive();
   try {
     const added = await addAndSee(parts, value);
     const { error: stuck, isSure } = added.mayBeThere
@@ -165,7 +164,7 @@ async function addAndRemove(parts: Parts, value: DnsValue): Promise<Partial<Tria
     told({ left });
     return { error: asFailure(stuck), ...added.result, left };
   } finally {
-    stop();
+    holding.leave();
     parts.signal.throwIfAborted();
   }
 }

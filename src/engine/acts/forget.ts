@@ -79,14 +79,13 @@ export async function forget(
   // Another process took the lease first, and may have delivered since.
   if (isBusy(taken) || 'finished' in taken) return forget(engine, name, how, signal);
   const { holding } = taken;
-  const stop = holding.keepAlive();
   try {
     return await untilAny([signal, holding.lost], (over) => forgetHeld({ engine, holding, force, versions }, over));
   } catch (error) {
     await giveBack(engine, holding);
     throw error;
   } finally {
-    stop();
+    holding.leave();
   }
 }
 

@@ -35,11 +35,9 @@ export async function underLease<T>(
       continue;
     }
     const { holding } = taken;
-    const stop = holding.keepAlive();
     try {
       return await untilAny([signal, holding.lost], (over) => work(holding, over));
     } finally {
-      stop();
       await giveBack(engine, holding);
     }
   }

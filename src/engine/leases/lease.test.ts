@@ -1,30 +1,33 @@
 import { describe, expect, it } from 'vitest';
 import { fakeProcesses, identityOf } from '../../../test/support/fake-processes.ts';
+import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
-import type { Lineage } from '../../core/lineage/lineage.ts';
+import { encodeDocument, type Lineage } from '../../core/lineage/lineage.ts';
 import { testSpec } from '../../core/lineage/test-lineages.ts';
 import { failed } from '../../core/lineage/work/end.ts';
-import { beaten, begun, type Claim } from '../../core/lineage/work/lease.ts';
+import { begun, type Claim } from '../../core/lineage/work/lease.ts';
+import { recordsKept } from '../../core/lineage/work/order.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
-import type { Engine } from '../engine.ts';
+import { createFooting, type Engine } from '../engine.ts';
 import { firstSight, isBusy, takeLease } from './lease.ts';
 
 const { signal } = new AbortController();
 const error = fail('preflight/no', { finding: 'no', advice: '' });
-const clock = fakeClock(new Date('2026-01-01T00:00:00Z'), { auto: true });
+const random = randomOf(seeded('leases'));
 
-/** One process as the lease sees it: its identity, and what it can tell of the others. */
-function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set()): Engine {
-  return {
-    store,
-    clock,
-    random: { bytes: (n: number) => new Uint8Array(n).fill(pid), number: () => 0.5 },
-    processes: fakeProcesses({ pid, dead }),
-    reporter: { report() {} },
+/**
+ * One process as the lease sees it: its identity, and what it can tell of the others. Its clock is its own, so that a
+ * stopped process is one whose clock does not move.
+ */
+function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set(), clock = fakeClock()) {
+  const ports = {
+    ...{ store, clock, random, processes: fakeProcesses({ pid, dead }), reporter: { report() {} } },
     limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
-  } as unknown as Engine;
+  };
+  const engine = { ...ports, ...createFooting(ports) } as unknown as Engine;
+  return { clock, engine };
 }
 
 const begin = (_lineage: Lineage | undefined, claim: Claim) =>
@@ -41,18 +44,23 @@ async function take(engine: Engine) {
   }
 }
 
-async function hold(engine: Engine) {
-  const taken = await take(engine);
+/** Lets the time of this process pass until it has the lease. */
+async function hold({ engine, clock }: ReturnType<typeof process>) {
+  const taken = await clock.passWhile(take(engine));
   if (!taken || !('holding' in taken)) throw new Error('not taken');
   return taken.holding;
 }
 
+const close = ({ clock }: ReturnType<typeof process>) => failed({ error, asked: false, left: [], now: clock.now() });
+const isLost = (thrown: unknown) => isFailure(thrown, 'store/lease-lost');
+
 describe('the lease', () => {
-  it('is taken by one compare-and-set and given back with the work', async () => {
+  it('is taken by one compare-and-set, and given back with the work', async () => {
     const store = createMemoryStore();
-    const first = await hold(process(store, 1));
-    expect(first.work.lease).toMatchObject({ holder: identityOf(1), beat: 0 });
-    await first.apply(failed({ error, asked: false, left: [], now: clock.now() }), signal);
+    const one = process(store, 1);
+    const first = await hold(one);
+    expect(first.work.lease).toMatchObject({ holder: identityOf(1), session: one.engine.sessions.own.current().ref });
+    await first.apply(close(one), signal);
     const second = await hold(process(store, 2));
     expect(second.work.lease?.holder.pid).toBe(2);
   });
@@ -60,117 +68,81 @@ describe('the lease', () => {
   it('is stolen at once from a holder that is provably dead, whose next write then fails', async () => {
     const store = createMemoryStore();
     const first = await hold(process(store, 1));
-    const began = clock.monotonicMs();
-    const second = await hold(process(store, 2, new Set([1])));
-    expect(clock.monotonicMs()).toBe(began);
+    const two = process(store, 2, new Set([1]));
+    const second = await hold(two);
+    expect(two.clock.monotonicMs()).toBe(0);
     expect(second.work.takenOver).toBeUndefined();
-    const write = first.apply(beaten(), signal);
-    await expect(write).rejects.toSatisfy((error) => isFailure(error, 'store/lease-lost'));
+    await expect(first.apply(recordsKept([]), signal)).rejects.toSatisfy(isLost);
     expect(first.lost.aborted).toBe(true);
   });
 
-  it('is stolen from a holder that may live only when its document has not moved for a whole time to live', async () => {
+  it('is stolen from a holder that may live once its session was silent for a whole time to live', async () => {
+    const store = createMemoryStore();
+    const stopped = process(store, 1);
+    const first = await hold(stopped);
+    const two = process(store, 2);
+    const second = await hold(two);
+    expect(two.clock.monotonicMs()).toBeGreaterThan(60_000);
+    expect(second.work.takenOver).toBe(true);
+    await stopped.clock.advance(60_000);
+    await expect(first.check(signal)).rejects.toSatisfy(isLost);
+  });
+
+  it('of an older version is stolen once its document has not changed for a whole time to live', async () => {
     const store = createMemoryStore();
     const first = await hold(process(store, 1));
-    const began = clock.monotonicMs();
-    const second = await hold(process(store, 2));
-    expect(clock.monotonicMs() - began).toBeGreaterThan(60_000);
-    expect(second.work.takenOver).toBe(true);
-    await expect(first.check(signal)).rejects.toSatisfy((error) => isFailure(error, 'store/lease-lost'));
-  });
-
-  it('proves itself by a write when the last one is older than half its time, and then only', async () => {
-    const store = createMemoryStore();
-    const holding = await hold(process(store, 1));
-    await holding.check(signal);
-    expect(holding.work.lease?.beat).toBe(0);
-    await clock.sleep(31_000, signal);
-    await holding.check(signal);
-    expect(holding.work.lease?.beat).toBe(1);
-  });
-
-  it('is not proved by a write during which the process was stopped', async () => {
-    const store = createMemoryStore();
-    let isStopped = false;
-    let others: Awaited<ReturnType<typeof hold>> | undefined;
-    const put: Store['put'] = async (...args) => {
-      const revision = await store.put(...args);
-      if (isStopped) others = await hold(process(store, 2));
-      isStopped = false;
-      return revision;
+    const key = { kind: 'lineage', name: testSpec.name } as const;
+    const { session: _none, ...lease } = first.work.lease!;
+    const old = (beat: number) => ({ ...first.lineage, work: { ...first.work, lease: { ...lease, beat } } });
+    const beat = async (count: number) => {
+      const { revision } = (await store.get(key, signal))!;
+      await store.put(key, encodeDocument(old(count)), { ifRevision: revision, signal });
     };
-    const first = await hold(process({ ...store, put }, 1));
-    await clock.sleep(31_000, signal);
-    isStopped = true;
-    await expect(first.check(signal)).rejects.toSatisfy((error) => isFailure(error, 'store/lease-lost'));
-    expect(others?.work.takenOver).toBe(true);
-  });
-
-  it('gives a sign of life every third of its time, also after a write that failed', async () => {
-    const clock = fakeClock();
-    const memory = createMemoryStore();
-    const written: number[] = [];
-    let failing = 0;
-    const store: Store = {
-      ...memory,
-      put: (...args) => {
-        written.push(clock.monotonicMs());
-        failing -= 1;
-        if (failing >= 0) return Promise.reject(fail('store/unusable', { path: '/s', reason: 'EIO', advice: '' }));
-        return memory.put(...args);
-      },
-    };
-    const stop = (await hold({ ...process(store, 1), clock })).keepAlive();
-    await clock.advance(60_000);
-    expect(written).toEqual([0, 20_000, 40_000, 60_000]);
-    failing = 2;
-    await clock.advance(50_000);
-    expect(written.slice(4), 'two fail, and are tried again well before the lease is over').toEqual([
-      80_000, 85_000, 90_000, 110_000,
-    ]);
-    stop();
-    await clock.advance(120_000);
-    expect(written).toHaveLength(8);
-    expect(clock.waiting).toBe(0);
+    await beat(1);
+    const two = process(store, 2);
+    two.clock.sleep(30_000, signal).then(
+      () => beat(2),
+      () => undefined,
+    );
+    await hold(two);
+    expect(two.clock.monotonicMs()).toBeGreaterThan(90_000);
   });
 
   it('never waits for another process, whose result is the answer when the caller comes back', async () => {
     const store = createMemoryStore();
-    const first = await hold(process(store, 1));
-    const second = process(store, 2);
-    const sight = visit(second);
-    expect(await takeLease(second, sight, begin, signal)).toEqual({ busy: true, pauseMs: 250 });
-    await first.apply(failed({ error, asked: false, left: [], now: clock.now() }), signal);
-    expect(await takeLease(second, sight, begin, signal)).toMatchObject({ finished: { last: { result: 'failed' } } });
+    const one = process(store, 1);
+    const first = await hold(one);
+    const { engine } = process(store, 2);
+    const sight = visit(engine);
+    expect(await takeLease(engine, sight, begin, signal)).toEqual({ busy: true, pauseMs: 250 });
+    await first.apply(close(one), signal);
+    expect(await takeLease(engine, sight, begin, signal)).toMatchObject({ finished: { last: { result: 'failed' } } });
   });
 
   it('looks less often the longer it waits, and takes a lease as soon as it is over', async () => {
     const store = createMemoryStore();
-    const holding = await hold(process(store, 1));
-    const second = process(store, 2);
-    const sight = visit(second);
-    const began = clock.monotonicMs();
+    const one = process(store, 1);
+    await hold(one);
+    const { engine, clock } = process(store, 2);
+    const sight = visit(engine);
     const pauses: number[] = [];
-    for (let isAlive = true; ; ) {
-      const taken = await takeLease(second, sight, begin, signal);
+    for (;;) {
+      const taken = await takeLease(engine, sight, begin, signal);
       if (!isBusy(taken)) break;
       pauses.push(taken.pauseMs);
-      await clock.sleep(taken.pauseMs, signal);
-      if (isAlive && clock.monotonicMs() - began > 30_000) {
-        await holding.apply(beaten(), signal);
-        isAlive = false;
-      }
+      await clock.passWhile(clock.sleep(taken.pauseMs, signal));
+      // One gives its last sign of life.
+      if (pauses.length === 30) await one.clock.advance(20_000);
     }
-    const waitedMs = clock.monotonicMs() - began;
     expect(pauses.slice(0, 6)).toEqual([250, 250, 250, 250, 250, 312.5]);
     expect(Math.max(...pauses)).toBe(2_000);
-    expect(pauses.length).toBeLessThan(65);
-    expect(waitedMs).toBeGreaterThan(90_000);
-    expect(waitedMs).toBeLessThan(94_100);
+    expect(pauses.length).toBeLessThan(75);
+    expect(clock.monotonicMs()).toBeGreaterThan(60_000);
+    expect(clock.monotonicMs()).toBeLessThan(120_000);
   });
 
   it('takes nothing where there is nothing to do', async () => {
-    const one = process(createMemoryStore(), 1);
-    expect(await takeLease(one, visit(one), () => undefined, signal)).toBeUndefined();
+    const { engine } = process(createMemoryStore(), 1);
+    expect(await takeLease(engine, visit(engine), () => undefined, signal)).toBeUndefined();
   });
 });

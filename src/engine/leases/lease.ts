@@ -1,13 +1,14 @@
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/lineage/lineage.ts';
-import { processText } from '../../core/lineage/process-identity.ts';
+import { decodeLineage, type Lineage, type Work } from '../../core/lineage/lineage.ts';
+import { type ProcessIdentity, processText } from '../../core/lineage/process-identity.ts';
 import { storable } from '../../core/lineage/storable.ts';
-import { beaten, type Claim, released } from '../../core/lineage/work/lease.ts';
+import { abandoned, type Claim, released } from '../../core/lineage/work/lease.ts';
 import { after, type Transition } from '../../core/lineage/work/transition.ts';
 import type { Entry } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
-import { Held, type Holdable, newLease } from '../locks/held.ts';
-import { mayTake } from '../locks/may-take.ts';
+import type { Waiting } from '../locks/fence.ts';
+import { Held, type Holdable } from '../locks/held.ts';
+import type { OwnSession } from '../locks/session.ts';
 
 /** How long to wait for another process before giving up with `store/busy`. Long enough for any DNS wait. */
 const patienceMs = 15 * 60_000;
@@ -18,19 +19,8 @@ const mostPauseMs = 2_000;
 export class Holding {
   readonly #held: Held<Lineage>;
 
-  constructor(engine: Engine, taken: { readonly lineage: Lineage; readonly revision: string; readonly atMs: number }) {
-    const { lineage, revision, atMs } = taken;
-    const { name } = lineage;
-    const what: Holdable<Lineage> = {
-      key: { kind: 'lineage', name },
-      encode: (changed) => {
-        const { lineage: document, bytes } = storable(changed);
-        return { document, bytes };
-      },
-      beaten: (document) => after(document, beaten()) ?? document,
-      lost: (cause) => fail('store/lease-lost', { certificate: name }, { cause }),
-    };
-    this.#held = new Held(engine, what, { document: lineage, revision, atMs });
+  constructor(held: Held<Lineage>) {
+    this.#held = held;
   }
 
   get lineage(): Lineage {
@@ -57,7 +47,7 @@ export class Holding {
     return this.#held.write((lineage) => after(lineage, transition), signal);
   }
 
-  /** Like {@link Held.check}, {@link Held.effect} and {@link Held.keepAlive}. */
+  /** Like {@link Held.check}, {@link Held.effect} and {@link Held.leave}. */
   check(signal: AbortSignal): Promise<void> {
     return this.#held.check(signal);
   }
@@ -66,23 +56,36 @@ export class Holding {
     return this.#held.effect(signal, run);
   }
 
-  keepAlive(): () => void {
-    return this.#held.keepAlive();
+  leave(): void {
+    this.#held.leave();
   }
 }
 
+const holdable = ({ store, clock }: Engine, name: string): Holdable<Lineage> => ({
+  key: { kind: 'lineage', name },
+  encode(changed) {
+    const { lineage: document, bytes } = storable(changed);
+    return { document, bytes };
+  },
+  decode: ({ bytes }) => decodeLineage(bytes, name, store.location),
+  leaseOf: ({ work }) => work?.lease,
+  left: (lineage) => after(lineage, abandoned(clock.now())),
+  lost: (cause) => fail('store/lease-lost', { certificate: name }, { cause }),
+});
+
 /** Releases the lease within its own time budget, because the caller's signal may have aborted. */
 export async function giveBack(engine: Engine, holding: Holding): Promise<void> {
-  if (holding.lost.aborted) return;
+  if (holding.lost.aborted) return holding.leave();
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {
     await holding.apply(released(), deadline.signal);
   } catch (error) {
-    // The next run will see that the holder is dead.
+    // It is tried again for as long as the process lives.
     const message = `could not release the lease: ${reasonOf(error)}`;
     report(engine, { level: 'warn', event: 'log', certificate: holding.lineage.name, message });
   } finally {
     deadline.done();
+    holding.leave();
   }
 }
 
@@ -98,9 +101,8 @@ export const isBusy = (value: object | undefined): value is Busy => value !== un
 export interface Sight {
   readonly name: string;
   readonly sinceMs: number;
-  /** The last revision seen. `movedMs` is when it first appeared. */
-  revision: string;
-  movedMs: number;
+  /** The last sign of life of another process that was working on it. */
+  sign: string;
   /** Set by the first try: when the lineage's last run ended. */
   lastAt: string | undefined;
   isFirst: boolean;
@@ -131,8 +133,7 @@ async function read({ clock, store }: Engine, sight: Sight, signal: AbortSignal)
 
 export function firstSight({ clock }: Engine, name: string): Sight {
   const sinceMs = clock.monotonicMs();
-  const unseen = { revision: '', movedMs: sinceMs, lastAt: undefined };
-  return { name, sinceMs, ...unseen, isFirst: true, hasWaited: false, isReported: false };
+  return { name, sinceMs, sign: '', lastAt: undefined, isFirst: true, hasWaited: false, isReported: false };
 }
 
 /** Returns what a process that lost its lease has seen: it waits for the new holder's result. */
@@ -159,24 +160,28 @@ export interface Free {
   readonly revision: string | null;
   /** What taking the lease would add to the document. */
   readonly claim: Claim;
+  /** The session of this process on which it would rest. */
+  readonly session: OwnSession;
 }
 
 /** Checks once whether a lineage's lease can be taken. Never waits for another process. */
 export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal): Promise<Seen> {
-  const { clock, store, processes } = engine;
+  const { clock, store, processes, sessions } = engine;
   const { name } = sight;
   const entry = await read(engine, sight, signal);
   const lineage = entry && decodeLineage(entry.bytes, name, store.location);
   const lease = lineage?.work?.lease;
   if (sight.isFirst) sight.lastAt = lineage?.last?.at;
   sight.isFirst = false;
-  if (entry && lease && !mayTake(engine, sight, lease, entry)) return wait(engine, sight, lease);
+  const waiting = entry && lease && (await sessions.others.whyHeld(lease, entry, signal));
+  if (waiting) return wait(engine, sight, { holder: lease.holder, waiting });
   // After a sweep, which leaves no result, or a stopped run, this process does the work itself.
   const { at, result } = lineage?.last ?? {};
   if (sight.hasWaited && lineage && !lease && at !== sight.lastAt && result !== 'stopped') return { finished: lineage };
   const isDoubtful = lease !== undefined && processes.look(lease.holder) !== 'dead';
-  const claim = { lease: newLease(engine), isDoubtful, now: clock.now() };
-  return { sight, lineage, revision: entry?.revision ?? null, claim };
+  const session = sessions.own.current();
+  const claim = { lease: session.newLease(), isDoubtful, now: clock.now() };
+  return { sight, lineage, revision: entry?.revision ?? null, claim, session };
 }
 
 /**
@@ -186,13 +191,16 @@ export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal):
  */
 export async function take(
   engine: Engine,
-  free: Free,
+  { sight, lineage, revision: ifRevision, session }: Omit<Free, 'claim'>,
   begin: Transition,
   signal: AbortSignal,
 ): Promise<Holding | undefined> {
-  const atMs = engine.clock.monotonicMs();
-  const written = await changeFree(engine, free, begin, signal);
-  return written && new Holding(engine, { ...written, atMs });
+  const document = changed(lineage, begin, sight);
+  const what = holdable(engine, sight.name);
+  const held = await Held.take({ store: engine.store, session }, what, { document, ifRevision }, signal);
+  // The other process's result may be the one to return.
+  if (!held) sight.hasWaited = true;
+  return held && new Holding(held);
 }
 
 /**
@@ -202,13 +210,11 @@ export async function take(
  */
 export async function changeFree(
   { store }: Engine,
-  { sight, lineage, revision: ifRevision }: Omit<Free, 'claim'>,
+  { sight, lineage, revision: ifRevision }: Pick<Free, 'sight' | 'lineage' | 'revision'>,
   transition: Transition,
   signal: AbortSignal,
 ): Promise<{ readonly lineage: Lineage; readonly revision: string } | undefined> {
-  const changed = after(lineage, transition);
-  if (!changed) throw fail('bug/unexpected', { reason: `${sight.name} is gone, so there is nothing to work on` });
-  const next = storable(changed);
+  const next = storable(changed(lineage, transition, sight));
   try {
     const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });
     return { lineage: next.lineage, revision };
@@ -218,6 +224,12 @@ export async function changeFree(
     sight.hasWaited = true;
     return undefined;
   }
+}
+
+function changed(lineage: Lineage | undefined, transition: Transition, { name }: Sight): Lineage {
+  const next = after(lineage, transition);
+  if (!next) throw fail('bug/unexpected', { reason: `${name} is gone, so there is nothing to work on` });
+  return next;
 }
 
 /**
@@ -241,10 +253,15 @@ export async function takeLease(
   }
 }
 
-function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
+function wait(
+  engine: Engine,
+  sight: Sight,
+  { holder, waiting }: { readonly holder: ProcessIdentity; readonly waiting: Waiting },
+): Busy {
   const { clock } = engine;
   const { name } = sight;
   sight.hasWaited = true;
+  sight.sign = waiting.sign;
   if (!sight.isReported) {
     const message = `process ${processText(holder)} ${sight.isSweep ? 'may be working on it; waiting to see whether it is alive' : 'is working on it; waiting for its result'}`;
     report(engine, { level: 'info', event: 'certificate.waiting', certificate: name, message });
@@ -254,17 +271,17 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
     const seconds = patienceMs / 1000;
     throw fail('store/busy', { holder: `pid ${processText(holder)}`, certificate: name, seconds });
   }
-  return { busy: true, pauseMs: pauseOf(engine, sight) };
+  return { busy: true, pauseMs: pauseOf(engine, sight, waiting) };
 }
 
 /**
  * Returns when to look again. A pause adds at most a quarter to the whole wait, so that neither a short wait gets much
  * longer nor a long one reads the document often. It ends with the lease.
  */
-function pauseOf({ clock, limits: { leaseTtlMs } }: Engine, { sinceMs, movedMs }: Sight): number {
+function pauseOf({ clock, limits: { leaseTtlMs } }: Engine, { sinceMs }: Sight, { untilMs }: Waiting): number {
   const nowMs = clock.monotonicMs();
   const grownMs = Math.min(Math.max(leastPauseMs, (nowMs - sinceMs) / 4), mostPauseMs);
-  const leaseMs = movedMs + leaseTtlMs + 1 - nowMs;
+  const leaseMs = untilMs + 1 - nowMs;
   // A fraction of `leaseTtl`, so that tests with short leases are fast.
   return Math.max(1, Math.min(grownMs, leaseMs, leaseTtlMs / 10));
 }

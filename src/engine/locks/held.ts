@@ -1,24 +1,18 @@
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import type { Lease } from '../../core/lineage/lineage.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Processes } from '../../ports/processes.ts';
-import type { Random } from '../../ports/random.ts';
-import type { Key, Store } from '../../ports/store.ts';
+import type { Entry, Key, Store } from '../../ports/store.ts';
+import type { OwnSession, RestingLease } from './session.ts';
 
-/** What a held document needs from the engine. */
-export interface HeldPorts {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly limits: { readonly leaseTtlMs: number };
-}
-
+/** A document with a lease. */
 export interface Holdable<T> {
   readonly key: Key;
   /** Encodes the document for the store, and may omit what does not fit. */
   encode(document: T): { readonly document: T; readonly bytes: Uint8Array };
-  /** Returns the document after a sign of life, which gives it a new revision. */
-  beaten(document: T): T;
+  decode(entry: Entry): T;
+  leaseOf(document: T): Lease | undefined;
+  /** Returns the document without a lease whose holder no longer works, which may have been in the middle of something. */
+  left(document: T): T | undefined;
   /** Returns the error for a holder that has lost its lease. */
   lost(cause: unknown): CertfleetError;
 }
@@ -27,28 +21,52 @@ export interface Holdable<T> {
  * A document whose lease this process holds ("Leases" in docs/architecture.md).
  *
  * Every write is a compare-and-set on the revision that this process wrote last, so it fails once another process has
- * taken the lease. Every effect on the outside world is preceded and followed by `check`, which costs nothing if the
- * last write is recent, and otherwise (after a SIGSTOP, say) proves the lease by a write.
+ * taken the lease. Every effect on the outside world is preceded and followed by `check`, which costs nothing if the last
+ * sign of life of the session is recent, and otherwise (after a SIGSTOP, say) gives one.
  */
-export class Held<T> {
-  readonly #engine: HeldPorts;
+export class Held<T> implements RestingLease {
+  readonly #store: Store;
+  readonly #session: OwnSession;
   readonly #what: Holdable<T>;
+  readonly #leaseId: string | undefined;
   readonly #lost = new AbortController();
   #document: T;
-  #revision: string;
-  #confirmedMs: number;
+  #revision = '';
+  #isLeft = false;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    engine: HeldPorts,
-    what: Holdable<T>,
-    taken: { readonly document: T; readonly revision: string; readonly atMs: number },
-  ) {
-    this.#engine = engine;
+  private constructor(store: Store, session: OwnSession, what: Holdable<T>, document: T) {
+    this.#store = store;
+    this.#session = session;
     this.#what = what;
-    this.#document = taken.document;
-    this.#revision = taken.revision;
-    this.#confirmedMs = taken.atMs;
+    this.#leaseId = what.leaseOf(document)?.id;
+    this.#document = document;
+  }
+
+  /**
+   * Takes a lease with one compare-and-set, which writes the document in which it stands.
+   *
+   * @returns undefined if another process was faster
+   */
+  static async take<T>(
+    { store, session }: { readonly store: Store; readonly session: OwnSession },
+    what: Holdable<T>,
+    taking: { readonly document: T; readonly ifRevision: string | null },
+    signal: AbortSignal,
+  ): Promise<Held<T> | undefined> {
+    if (!(await session.prove(signal))) return undefined;
+    const { document, bytes } = what.encode(taking.document);
+    const held = new Held(store, session, what, document);
+    session.join(held);
+    try {
+      held.#revision = await store.put(what.key, bytes, { ifRevision: taking.ifRevision, signal });
+      return held;
+    } catch (error) {
+      // It may have been written all the same.
+      held.leave();
+      if (!isFailure(error, 'store/conflict')) throw error;
+      return undefined;
+    }
   }
 
   get document(): T {
@@ -60,35 +78,36 @@ export class Held<T> {
     return this.#lost.signal;
   }
 
-  /** Writes one change of the document, or deletes it if the change returns none. */
+  get isLeft(): boolean {
+    return this.#isLeft;
+  }
+
+  /** Writes one change of the document, or deletes it if the change returns none. Without the lease in it, it is over. */
   write(change: (document: T) => T | undefined, signal: AbortSignal): Promise<void> {
     return this.#enqueue(async () => {
       const changed = change(this.#document);
       const next = changed === undefined ? undefined : this.#what.encode(changed);
-      const { store, clock } = this.#engine;
       const { key } = this.#what;
-      const startMs = clock.monotonicMs();
       try {
-        if (next) this.#revision = await store.put(key, next.bytes, { ifRevision: this.#revision, signal });
-        else await store.delete(key, { ifRevision: this.#revision, signal });
+        if (next) this.#revision = await this.#store.put(key, next.bytes, { ifRevision: this.#revision, signal });
+        else await this.#store.delete(key, { ifRevision: this.#revision, signal });
       } catch (error) {
         if (!isFailure(error, 'store/conflict')) throw error;
-        const lost = this.#what.lost(error);
-        this.#lost.abort(lost);
-        throw lost;
+        this.lose(error);
+        // If a write of its own was in the way, whose answer was lost, the lease is still there.
+        this.leave();
+        throw this.#lost.signal.reason;
       }
       if (next) this.#document = next.document;
-      this.#confirmedMs = startMs;
+      if (!next || !this.#what.leaseOf(next.document)) this.#session.leave(this);
     });
   }
 
-  /** Proves that this process still holds the lease. Writes only if the last write is older than half of `leaseTtl`. */
+  /** Proves that this process still holds the lease, by a sign of life unless there was one lately. */
   async check(signal: AbortSignal): Promise<void> {
-    if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
-    const { clock, limits } = this.#engine;
-    const isOld = () => clock.monotonicMs() - this.#confirmedMs >= limits.leaseTtlMs / 2;
-    // If the process was stopped during the write, that proves nothing about now.
-    while (isOld()) await this.#beat(signal);
+    if (!this.#lost.signal.aborted && (await this.#session.prove(signal))) return;
+    this.lose();
+    throw this.#lost.signal.reason;
   }
 
   /** Runs one effect on the outside world, and proves the lease before and after it. */
@@ -102,28 +121,29 @@ export class Held<T> {
   }
 
   /**
-   * Gives signs of life until the returned function is called, so that a long wait does not look like a dead process.
+   * Ends the work under the lease. If the lease still stands in the document, because the write that should have released
+   * it has failed, the session releases it as soon as it can: it would last as long as the process.
    */
-  keepAlive(): () => void {
-    const { clock, limits } = this.#engine;
-    const stop = new AbortController();
-    const restMs = () => limits.leaseTtlMs / 3 - (clock.monotonicMs() - this.#confirmedMs);
-    const beats = async () => {
-      while (!this.#lost.signal.aborted) {
-        // After a failed write, try again sooner, before the lease runs out.
-        await clock.sleep(Math.max(restMs(), limits.leaseTtlMs / 12), stop.signal);
-        // `lost` reports a lost lease, and the next write reports a failing store; an error here must not end the
-        // process.
-        if (restMs() <= 0) await this.#beat(stop.signal).catch(() => undefined);
-      }
-    };
-    beats().catch(() => undefined); // stopped
-    // Node's default reason would be an exception with a stack, which takes 65 µs.
-    return () => stop.abort('the work has ended');
+  leave(): void {
+    this.#isLeft = true;
+    this.#session.hurry(this);
   }
 
-  #beat(signal: AbortSignal): Promise<void> {
-    return this.write((document) => this.#what.beaten(document), signal);
+  lose(cause?: unknown): void {
+    if (!this.#lost.signal.aborted) this.#lost.abort(this.#what.lost(cause));
+  }
+
+  release(signal: AbortSignal): Promise<void> {
+    return this.#enqueue(async () => {
+      const { key, decode, encode, leaseOf, left } = this.#what;
+      const entry = await this.#store.get(key, signal);
+      const document = entry && decode(entry);
+      if (!document || leaseOf(document)?.id !== this.#leaseId) return;
+      const next = left(document);
+      const ifRevision = entry.revision;
+      if (next) await this.#store.put(key, encode(next).bytes, { ifRevision, signal });
+      else await this.#store.delete(key, { ifRevision, signal });
+    });
   }
 
   #enqueue<R>(run: () => Promise<R>): Promise<R> {
@@ -132,9 +152,3 @@ export class Held<T> {
     return result;
   }
 }
-
-export const newLease = ({ random, processes }: { readonly random: Random; readonly processes: Processes }): Lease => ({
-  id: Buffer.from(random.bytes(9)).toString('base64url'),
-  holder: processes.self(),
-  beat: 0,
-});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fakeProcesses } from '../../../test/support/fake-processes.ts';
+import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { decodeLock, type LockDocument, withListener } from '../../core/lineage/lock.ts';
 import type { Store } from '../../ports/store.ts';
@@ -10,13 +11,14 @@ import { createLocks, type HeldLock } from './lock.ts';
 const { signal } = new AbortController();
 const resource = 'alibaba-clb lb-1';
 const ttlMs = 60_000;
+const random = randomOf(seeded('a lock'));
 
 /** One process. Its clock is its own, so that a stopped process is one whose clock does not move. */
 function process(store: Store, pid: number, { clock = fakeClock(), dead = [] as readonly number[] } = {}) {
   const locks = createLocks({
     store,
     clock,
-    random: { bytes: (n: number) => new Uint8Array(n).fill(pid), number: () => 0.5 } as never,
+    random,
     processes: fakeProcesses({ pid, dead: { has: (of) => dead.includes(of) } }),
     limits: { leaseTtlMs: ttlMs, shutdownBudgetMs: 8_000 },
   });
@@ -82,17 +84,17 @@ describe('a lock', () => {
     const store: Store = {
       ...memory,
       put: (...args) => {
-        writes.push('put');
+        writes.push(`put ${args[0].kind}`);
         return memory.put(...args);
       },
       delete: (...args) => {
-        writes.push('delete');
+        writes.push(`delete ${args[0].kind}`);
         return memory.delete(...args);
       },
     };
     const { locks } = process(store, 1);
     expect(await locks.with(resource, same, async ({ document }) => document.lease?.holder.pid, signal)).toBe(1);
-    expect(writes).toEqual(['put', 'delete']);
+    expect(writes, 'and one for the session of the process').toEqual(['put session', 'put lock', 'delete lock']);
     expect(await read(store)).toBeUndefined();
     expect(await locks.read(resource, signal)).toEqual({ schema: 1 });
   });

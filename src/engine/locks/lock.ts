@@ -3,18 +3,15 @@ import { fail, isFailure } from '../../core/errors/errors.ts';
 import { encodeDocument } from '../../core/lineage/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { type ProcessIdentity, processText } from '../../core/lineage/process-identity.ts';
-import type { Processes } from '../../ports/processes.ts';
-import type { Random } from '../../ports/random.ts';
 import type { Entry } from '../../ports/store.ts';
-import { Held, type HeldPorts, type Holdable, newLease } from './held.ts';
-import { mayTake } from './may-take.ts';
+import { Held, type Holdable } from './held.ts';
+import type { SessionPorts } from './session.ts';
+import { createSessions, type Sessions } from './sessions.ts';
 
 /** How long to wait for another process. Its changes at a slow cloud take a minute or two. */
 const patienceMs = 10 * 60_000;
 
-interface LockPorts extends HeldPorts {
-  readonly random: Random;
-  readonly processes: Processes;
+export interface LockPorts extends SessionPorts {
   readonly limits: { readonly leaseTtlMs: number; readonly shutdownBudgetMs: number };
 }
 
@@ -62,7 +59,7 @@ export interface HeldLock {
 }
 
 /** Creates locks on resources that certificates share, each in its own document (`lock/<resource>`). */
-export function createLocks(ports: LockPorts): Locks {
+export function createLocks(ports: LockPorts, sessions: Sessions = createSessions(ports)): Locks {
   const { store, clock, limits } = ports;
   const turns = createTurnsByKey();
   const keyOf = (resource: string) => ({ kind: 'lock', name: resource }) as const;
@@ -79,25 +76,19 @@ export function createLocks(ports: LockPorts): Locks {
     signal: AbortSignal,
   ): Promise<{ readonly held: Held<LockDocument>; readonly plan: P }> {
     const sinceMs = clock.monotonicMs();
-    const sight = { revision: '', movedMs: sinceMs };
     for (;;) {
       const entry = await store.get(keyOf(resource), signal);
       const found = entry ? decodeLock(entry.bytes, resource, store.location) : free;
-      if (entry && found.lease && !mayTake(ports, sight, found.lease, entry)) {
+      if (entry && found.lease && (await sessions.others.whyHeld(found.lease, entry, signal))) {
         if (clock.monotonicMs() - sinceMs > patienceMs) throw busy(resource, found.lease.holder);
         await clock.sleep(Math.min(limits.leaseTtlMs / 10, 250), signal);
         continue;
       }
       const { document: begun, plan } = await begin(found);
-      const document = { ...begun, lease: newLease(ports) };
-      const atMs = clock.monotonicMs();
-      try {
-        const ifRevision = entry?.revision ?? null;
-        const revision = await store.put(keyOf(resource), encodeDocument(document), { ifRevision, signal });
-        return { held: new Held(ports, holdable(resource), { document, revision, atMs }), plan };
-      } catch (error) {
-        if (!isFailure(error, 'store/conflict')) throw error;
-      }
+      const session = sessions.own.current();
+      const taking = { document: { ...begun, lease: session.newLease() }, ifRevision: entry?.revision ?? null };
+      const held = await Held.take({ store, session }, holdable(resource), taking, signal);
+      if (held) return { held, plan };
     }
   }
 
@@ -107,8 +98,9 @@ export function createLocks(ports: LockPorts): Locks {
   const holdable = (resource: string): Holdable<LockDocument> => ({
     key: keyOf(resource),
     encode: (document) => ({ document, bytes: encodeDocument(document) }),
-    beaten: (document) =>
-      document.lease ? { ...document, lease: { ...document.lease, beat: document.lease.beat + 1 } } : document,
+    decode: ({ bytes }) => decodeLock(bytes, resource, store.location),
+    leaseOf: ({ lease }) => lease,
+    left: ({ lease: _left, ...document }) => (isUnused(document) ? undefined : document),
     lost: (cause) => fail('store/lease-lost', { certificate: resource }, { cause }),
   });
 
@@ -136,7 +128,6 @@ export function createLocks(ports: LockPorts): Locks {
       resource,
       async () => {
         const { held, plan } = await take(resource, begin, signal);
-        const stop = held.keepAlive();
         let change = (document: LockDocument) => (isUnused(document) ? undefined : document);
         const own: HeldLock = {
           get document() {
@@ -152,8 +143,11 @@ export function createLocks(ports: LockPorts): Locks {
         try {
           return await work(own, plan);
         } finally {
-          stop();
-          if (!held.lost.aborted) await release(held, change);
+          try {
+            if (!held.lost.aborted) await release(held, change);
+          } finally {
+            held.leave();
+          }
         }
       },
       signal,

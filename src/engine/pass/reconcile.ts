@@ -308,6 +308,7 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
     reportFailed(engine, await sweepTokens(engine, signal));
     if (!hasWritten) return;
     await engine.locks.removeDead(signal);
+    await engine.sessions.others.removeDead(signal);
     await engine.store.tidy(signal);
   } catch (error) {
     signal.throwIfAborted();

@@ -45,6 +45,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   await settleRuns(engine, signal);
   const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
   await engine.locks.removeDead(signal);
+  await engine.sessions.others.removeDead(signal);
   await engine.store.tidy(signal);
   // Only the swept lineages are read again, for the tombstones that this sweep has left.
   const others = lineages.filter(({ name }) => !toSweep.has(name));
@@ -114,8 +115,8 @@ async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readon
 }
 
 /**
- * Returns a function that sweeps one lineage, in several tries if its holder may be alive. If the document changes, the
- * holder is alive and the sweep is done; if it does not change for `leaseTtl`, the sweep takes the lease.
+ * Returns a function that sweeps one lineage, in several tries if its holder may be alive. If the holder gives a sign of
+ * life, the sweep is done; if it gives none for `leaseTtl`, the sweep takes the lease.
  */
 export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) => Promise<Done | Busy> {
   const sight: Sight = { ...firstSight(engine, name), isSweep: true };
@@ -125,7 +126,7 @@ export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) =
     try {
       for (;;) {
         let before: Lineage | undefined;
-        const seen = sight.revision;
+        const seen = sight.sign;
         const found = await engine.store.get({ kind: 'lineage', name }, signal);
         const targets = found ? await targetsToFinish(engine, readLineage(engine, found)) : [];
         const isLeft = (lineage: Lineage) => whatIsLeft(engine, lineage, targets.length > 0) !== 'nothing';
@@ -139,7 +140,7 @@ export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) =
           },
           signal,
         );
-        if (isBusy(taken)) return seen === '' || seen === sight.revision ? taken : all(nothing);
+        if (isBusy(taken)) return seen === '' || seen === sight.sign ? taken : all(nothing);
         if (!taken || 'finished' in taken) return all(nothing);
         const { holding } = taken;
         engine.pass.runs.began(name, { found: before, step: holding.work.step, forced: false });
@@ -158,14 +159,13 @@ export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) =
 }
 
 async function whileHeld(engine: Engine, holding: Holding, work: () => Promise<Done>): Promise<Done> {
-  const stop = holding.keepAlive();
   try {
     return await work();
   } catch (error) {
     await giveBack(engine, holding);
     throw error;
   } finally {
-    stop();
+    holding.leave();
   }
 }
 

@@ -14,7 +14,7 @@ import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import { removeSentTooLate } from '../delivery/unjournalled.ts';
 import { type Engine, report } from '../engine.ts';
-import { type Busy, type Free, firstSight, isBusy, lookAt, take } from '../leases/lease.ts';
+import { type Busy, type Free, firstSight, type Holding, isBusy, lookAt, take } from '../leases/lease.ts';
 import { readAccount, rolloverOf } from '../ledger/account.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { checkChange } from '../looks/changed-settings.ts';
@@ -94,11 +94,13 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     const beginning = { ...decision.job, aim: decision.aim, newId: newVersionId(engine.random, claim.now) };
     const holding = await take(engine, seen, begun(beginning, claim), signal);
     if (!holding) return 'again';
-    await undoLost(engine, visit, signal);
-    const { force: forced } = decision.job;
-    engine.pass.runs.began(holding.lineage.name, { found: lineage, step: holding.work.step, forced });
-    reportStarted(engine, decision.job, lineage, decision.plan.early);
-    const outcome = await work({ engine, job: decision.job, holding, caHold, signal }, visit);
+    const outcome = await whileHeld(holding, async () => {
+      await undoLost(engine, visit, signal);
+      const { force: forced } = decision.job;
+      engine.pass.runs.began(holding.lineage.name, { found: lineage, step: holding.work.step, forced });
+      reportStarted(engine, decision.job, lineage, decision.plan.early);
+      return work({ engine, job: decision.job, holding, caHold, signal }, visit);
+    });
     if (outcome === 'again' || isBusy(outcome)) return outcome;
     const turn = { found: lineage, now: holding.lineage, outcome, at: engine.clock.now() };
     if (isHalfDone(decision.job, turn)) return 'again';
@@ -164,6 +166,14 @@ async function askFirst(engine: Engine, visit: Visit, question: AskFirst, signal
   visit.isChecked = true;
 }
 
+async function whileHeld<T>(holding: Holding, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } finally {
+    holding.leave();
+  }
+}
+
 /** Does everything that happens under the lease, until it is released. */
 const work = (given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | Busy | 'again'> =>
   untilAny([given.signal, given.holding.lost], (signal) => workUntil(given, visit, signal));
@@ -176,7 +186,6 @@ async function workUntil(
   const { engine, holding, job } = given;
   const learned = { asked: false, isPrepared: false, isResumed: false, isLimited: false, overruled: false };
   const run: Run = { ...given, signal, learned };
-  const stop = holding.keepAlive();
   try {
     if (job.unusable) throw job.unusable;
     // If this run is killed, `renew` takes over, and has only the stored credentials.
@@ -194,8 +203,6 @@ async function workUntil(
     return await closeDone(run, { deployed, left, renewal, retired });
   } catch (error) {
     return await endEarly({ ...run, signal: given.signal }, visit, error);
-  } finally {
-    stop();
   }
 }
 

@@ -4,7 +4,7 @@ import { notDue } from '../../core/plan/not-due.ts';
 import type { NamedIssuer } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
-import { changeFree, type Free, firstSight } from '../leases/lease.ts';
+import { changeFree, firstSight } from '../leases/lease.ts';
 import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
 import { type Job, jobOfToday } from '../run/job.ts';
 import { isUntouched } from './decision.ts';
@@ -45,7 +45,7 @@ export function questionOf(job: Job, lineage: Lineage): Omit<SeenCertificate, 'r
 /** Stores the answer to a question for the renewal window, unless another process has written meanwhile. */
 export function storeWindow(
   engine: Engine,
-  free: Omit<Free, 'claim'> & { readonly lineage: Lineage },
+  free: Parameters<typeof changeFree>[1] & { readonly lineage: Lineage },
   renewal: Renewal,
   signal: AbortSignal,
 ): ReturnType<typeof changeFree> {

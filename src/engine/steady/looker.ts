@@ -11,7 +11,7 @@ const mostFailures = 8;
 
 /** Looks at documents. One that cannot be read is reported once, and left alone until it changes. */
 export interface Looker {
-  see(name: string, entry: Entry | undefined): Lineage | undefined;
+  see(name: string, entry: Entry | undefined, signal: AbortSignal): Promise<Lineage | undefined>;
   /** Reads documents. Returns those that exist. Fails only if the store can read none of them. */
   look(names: Iterable<string>, signal: AbortSignal): Promise<ReadonlyMap<string, Lineage>>;
 }
@@ -29,9 +29,15 @@ export function createLooker(
     done({ certificate: name, result: 'failed', message, error });
   }
 
-  function see(name: string, entry: Entry | undefined): Lineage | undefined {
+  async function see(name: string, entry: Entry | undefined, signal: AbortSignal): Promise<Lineage | undefined> {
     try {
-      const lineage = seen.see(name, entry);
+      let lineage = seen.see(name, entry);
+      const { lease } = lineage?.work ?? {};
+      // How long it lasts depends on the session of its holder.
+      if (entry && lease) {
+        await engine.sessions.others.look(lease, entry, signal);
+        lineage = seen.see(name, entry);
+      }
       alarms.see(lineage?.name ?? name, lineage);
       return lineage;
     } catch (error) {
@@ -49,7 +55,7 @@ export function createLooker(
         try {
           const entry = await engine.store.get({ kind: 'lineage', name }, signal);
           hasRead = true;
-          const lineage = see(name, entry);
+          const lineage = await see(name, entry, signal);
           if (lineage) found.set(name, lineage);
         } catch (error) {
           signal.throwIfAborted();

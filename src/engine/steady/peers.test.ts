@@ -8,6 +8,7 @@ import type { ProcessIdentity } from '../../ports/processes.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../testing/fake-clock.ts';
 import { readReplica } from '../ledger/replica.ts';
+import { createSessions } from '../locks/sessions.ts';
 import { joinPeers, type Membership } from './peers.ts';
 import { createVitals } from './vitals.ts';
 
@@ -34,7 +35,7 @@ function machines() {
     const check = () => (isFull ? Promise.reject(new Error('16 MiB are needed')) : Promise.resolve());
     const put: typeof store.put = (...args) =>
       cannotWrite ? Promise.reject(new Error('the disk is full')) : store.put(...args);
-    const engine = {
+    const ports = {
       ...{
         node,
         store: { ...store, put, check },
@@ -49,6 +50,7 @@ function machines() {
           who.bootId !== machine ? ('unknown' as const) : dead.has(who.pid) ? ('dead' as const) : ('alive' as const),
       },
     };
+    const engine = { ...ports, sessions: createSessions(ports) };
     const joined = joinPeers(engine, { role, configuration: () => 'c1', everyMs, vitals }, signal);
     const staying = joined.then((one) => one.stay(stop.signal));
     staying.catch(() => undefined);

@@ -1,7 +1,8 @@
 import { asFailure, fail, isFailure } from '../../core/errors/errors.ts';
 import { version } from '../../core/errors/version.ts';
 import { processText } from '../../core/lineage/process-identity.ts';
-import { type Claim, claimed, givenBack, holderOf, nextBeat } from '../../core/node/claim.ts';
+import type { Session } from '../../core/lineage/session.ts';
+import { type Claim, claimed, givenBack, holderOf } from '../../core/node/claim.ts';
 import { type IsLive, type MissingNode, missingNodes } from '../../core/node/missing-nodes.ts';
 import { ownerOf } from '../../core/node/rendezvous.ts';
 import type { Replica, ReplicaDocument } from '../../core/node/replica.ts';
@@ -9,7 +10,7 @@ import { type Role, type Running, silenceMs } from '../../core/node/running.ts';
 import { type EngineProcess, report } from '../engine.ts';
 import { lookAfterMissing } from '../ledger/missing-nodes.ts';
 import { changeReplica, readReplicas } from '../ledger/replica.ts';
-import { newLease } from '../locks/held.ts';
+import { newSession, type SessionPlace } from '../locks/session.ts';
 import { complain } from './complain.ts';
 import { createSigns } from './signs.ts';
 import type { VitalsLog } from './vitals.ts';
@@ -49,7 +50,10 @@ export interface Joining {
   readonly vitals: Pick<VitalsLog, 'store' | 'cannotWrite'>;
 }
 
-type Ports = Pick<EngineProcess, 'node' | 'store' | 'clock' | 'random' | 'processes' | 'limits' | 'reporter'>;
+type Ports = Pick<
+  EngineProcess,
+  'node' | 'store' | 'clock' | 'random' | 'processes' | 'limits' | 'reporter' | 'sessions'
+>;
 
 /** How many looks a process takes at another one that may be dead. */
 const looksPerSilence = 12;
@@ -61,14 +65,15 @@ const patienceMs = 10 * 60_000;
  * Takes the name of this node, and begins to see the others. For each name and role, only one process keeps running. The
  * name of a process that is provably dead is free. If another one may be alive, in another container or on another
  * machine, this one waits for its next sign of life. Fails with `store/node-taken`.
+ *
+ * The leases of this process rest on the name from now on, so those of its predecessor are free.
  */
 export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSignal): Promise<Membership> {
-  const { node, clock } = engine;
-  const { role, configuration, everyMs, vitals } = joining;
-  const at = clock.now().toISOString();
-  const running = { version, since: at, at, everyMs, configuration: configuration() };
-  let claim: Claim = { role, running: { ...running, lease: newLease(engine) } };
-  await takeName(engine, claim, signal);
+  const { node, clock, sessions } = engine;
+  const { role, everyMs, vitals } = joining;
+  const place = documentOfNode(engine, joining);
+  const session = newSession(engine);
+  await sessions.own.moveTo(place, session, await takeName(engine, place.claim(session), signal), signal);
   const signs = createSigns(engine);
   const sinceMs = clock.monotonicMs();
   let known: readonly Replica[] = [];
@@ -77,6 +82,10 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
 
   async function lookAtOthers(until: AbortSignal): Promise<void> {
     known = await readReplicas(engine, until);
+    for (const { document } of known) {
+      const { lease } = document.running?.node ?? {};
+      if (lease) sessions.others.saw(lease);
+    }
     const isOwn = (other: string, as: Role) => other === node && as === role;
     const liveAs = (as: Role) =>
       known.flatMap(({ node: other, document: { running } }) => {
@@ -91,21 +100,9 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   const isMine = (key: string) => ownerOf(key, live.node) === node;
   const isPatient = () => clock.monotonicMs() - sinceMs < patienceMs;
 
-  /** Gives a sign of life, and looks for those of the others. */
+  /** Gives a sign of life, unless a lease needed one just now, and looks for those of the others. */
   async function beat(until: AbortSignal): Promise<void> {
-    const next = nextBeat(claim, { now: clock.now(), configuration: configuration() });
-    await changeReplica(
-      engine,
-      node,
-      (before) => {
-        // A document that somebody removed, or restored from a backup, gets the process back.
-        const holder = holderOf(before, claim);
-        if (holder) throw fail('store/node-lost', { node, holder: `pid ${processText(holder)}` });
-        return claimed(before, next);
-      },
-      until,
-    );
-    claim = next;
+    await sessions.own.prove(until, everyMs);
     await lookAtOthers(until);
     // A responder writes nothing but its own signs of life.
     if (role === 'responder' || isPatient()) return;
@@ -125,10 +122,8 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
 
   async function leave(): Promise<void> {
     const deadline = clock.deadline(engine.limits.shutdownBudgetMs);
-    const change = (before: Parameters<typeof givenBack>[0] | undefined) =>
-      before && !holderOf(before, claim) ? givenBack(before, claim) : undefined;
     try {
-      await changeReplica(engine, node, change, deadline.signal);
+      await sessions.own.end(deadline.signal);
     } catch (error) {
       // The next process sees that this one is dead.
       complain(engine, error);
@@ -146,7 +141,8 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
       let hasFailed = false;
       while (!until.aborted) {
         // After a failed write, it tries again sooner, before the others take it for dead.
-        await clock.sleep(hasFailed ? everyMs / 4 : everyMs, until).catch(() => undefined);
+        const restMs = Math.max(0, everyMs - sessions.own.current().ageMs);
+        await clock.sleep(hasFailed ? everyMs / 4 : restMs, until).catch(() => undefined);
         if (until.aborted) break;
         try {
           await beat(until);
@@ -165,8 +161,38 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   };
 }
 
-/** Takes the name of a node once no other process has it. */
-async function takeName(engine: Ports, claim: Claim, signal: AbortSignal): Promise<void> {
+/** Keeps the session of this process in the document of its node. */
+function documentOfNode(engine: Ports, { role, everyMs, configuration }: Joining) {
+  const { node, clock } = engine;
+  const since = clock.now().toISOString();
+  const claim = (lease: Session): Claim => {
+    const at = clock.now().toISOString();
+    return { role, running: { version, since, at, everyMs, configuration: configuration(), lease } };
+  };
+  const place: SessionPlace = {
+    refOf: (id) => ({ id, node }),
+    async write(session, isNew, signal) {
+      const own = claim(session);
+      const change = (before: ReplicaDocument | undefined) => {
+        const holder = holderOf(before, own);
+        // A document that somebody removed, or restored from a backup, gets the process back, with another session.
+        if (holder && isNew) throw fail('store/node-lost', { node, holder: `pid ${processText(holder)}` });
+        return isNew || (!holder && before?.running?.[role]?.lease) ? claimed(before, own) : undefined;
+      };
+      return (await changeReplica(engine, node, change, signal)) !== undefined;
+    },
+    async remove(session, signal) {
+      const own = claim(session);
+      const change = (before: ReplicaDocument | undefined) =>
+        before && !holderOf(before, own) ? givenBack(before, own) : undefined;
+      await changeReplica(engine, node, change, signal);
+    },
+  };
+  return { ...place, claim };
+}
+
+/** Takes the name of a node once no other process has it. Resolves with when that write was begun, monotonic, in ms. */
+async function takeName(engine: Ports, claim: Claim, signal: AbortSignal): Promise<number> {
   const { node, clock } = engine;
   const signs = createSigns(engine);
   let isTold = false;
@@ -176,7 +202,8 @@ async function takeName(engine: Ports, claim: Claim, signal: AbortSignal): Promi
       other = before?.running?.[claim.role];
       return signs.see(node, other) === 'gone' ? claimed(before, claim) : undefined;
     };
-    if (await changeReplica(engine, node, change, signal)) return;
+    const atMs = clock.monotonicMs();
+    if (await changeReplica(engine, node, change, signal)) return atMs;
     const holder = processText(other!.lease!.holder);
     if (signs.see(node, other) !== 'unsure') throw fail('store/node-taken', { node, holder: `pid ${holder}` });
     const message = `process ${holder} may still run as the node ${node}; waiting to see whether it is alive`;

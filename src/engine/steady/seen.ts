@@ -35,8 +35,6 @@ export interface Declarations {
 /** A lineage as this process last saw it. Times are monotonic, in ms, unless they say otherwise. */
 interface Seen {
   readonly summary: Summary;
-  /** When this process first saw this revision. */
-  readonly sinceMs: number;
   /** When this process last asked for the window of its certificate, or found that another one has. */
   askedMs: number;
   /** When to ask again, in ms since 1970, for a reason that is not stored. */
@@ -205,12 +203,14 @@ export function createSeen(
       const isAsked = before !== undefined && !Object.is(before.summary.checkMs, checkMs);
       const askedMs = isAsked ? monotonicMs : (before?.askedMs ?? Number.NEGATIVE_INFINITY);
       const askAtMs = before && before.summary.current === lineage.current?.id ? before.askAtMs : 0;
-      const sinceMs = before?.summary.revision === entry.revision ? before.sinceMs : monotonicMs;
-      const holder = lineage.work?.lease?.holder;
-      const unchangedMs = monotonicMs - sinceMs;
+      const { lease } = lineage.work ?? {};
       const summary = summaryOf({ lineage, revision: entry.revision }, job, {
         ...{ now, node },
-        lease: holder && { holder: processes.look(holder), unchangedMs, leaseTtlMs: limits.leaseTtlMs },
+        lease: lease && {
+          holder: processes.look(lease.holder),
+          silentMs: engine.sessions.others.silentMs(lease),
+          leaseTtlMs: limits.leaseTtlMs,
+        },
         hold: about.holdAt(job?.wanted.issuer.settings.directory ?? ''),
         laterMs: laterMs(askedMs, askAtMs, now.getTime()),
         ...{ issuers, accounts },
@@ -224,7 +224,7 @@ export function createSeen(
       if (rest && rest.state !== stateOf(lineage)) rests.delete(name);
       // Not the given name, which may keep a longer text.
       const doneMs = before?.doneMs ?? Number.NEGATIVE_INFINITY;
-      seen.set(lineage.name, { summary, sinceMs, askedMs, askAtMs, lookedAt: before?.lookedAt, doneMs });
+      seen.set(lineage.name, { summary, askedMs, askAtMs, lookedAt: before?.lookedAt, doneMs });
       return lineage;
     },
     cannotRead(name) {

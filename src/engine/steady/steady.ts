@@ -188,7 +188,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   }
 
   async function scan(): Promise<void> {
-    for await (const page of store.scan('lineage', signal)) for (const entry of page) see(entry.key.name, entry);
+    for await (const page of store.scan('lineage', signal))
+      for (const entry of page) await see(entry.key.name, entry, signal);
     seen.spread();
   }
 

@@ -42,6 +42,7 @@ const markerMs = {
   lock: dayMs,
   meta: dayMs,
   replica: dayMs,
+  session: dayMs,
 } as const satisfies Record<Kind, number>;
 
 /** Reports whether names of this kind are used once, so that their deletion markers may be removed early. */

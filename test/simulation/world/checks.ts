@@ -1,6 +1,8 @@
 import { decodeHistory, mostHistoryBytes } from '../../../src/core/history/history.ts';
-import { decodeLineage, type Lineage } from '../../../src/core/lineage/lineage.ts';
+import { decodeLineage, type Lease, type Lineage } from '../../../src/core/lineage/lineage.ts';
+import { decodeSession, type Session } from '../../../src/core/lineage/session.ts';
 import { identifierSet } from '../../../src/core/names/identifier.ts';
+import { decodeReplica } from '../../../src/core/node/replica.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { Order, OrderRequest } from '../../../src/ports/issuer.ts';
 import type { SolverChallenge } from '../../../src/ports/solver.ts';
@@ -78,6 +80,8 @@ export function createChecks(world: {
 }): Checks {
   const { nowMs, violate } = world;
   const lineages = new Map<string, Known>();
+  /** The sessions that stand in the store, and when they had their last sign of life, by the document and by the ID. */
+  const sessions = new Map<string, { readonly of: string; readonly session: Session; readonly atMs: number }>();
   const documents = new Set<string>();
   /** The version of each stored key, by its public half. */
   const keys = new Map<string, { readonly name: string; readonly version: string }>();
@@ -98,8 +102,9 @@ export function createChecks(world: {
 
   const decoder = new TextDecoder();
   const lineageOf = (name: string) => lineages.get(name)?.lineage;
-  const holds = ({ identity }: Process, name: string): boolean =>
-    lineageOf(name)?.work?.lease?.holder.pid === identity.pid;
+  const isHeldBy = ({ identity }: Process, lease: Lease | undefined): boolean =>
+    lease?.holder.pid === identity.pid && sessions.has(lease.session?.id ?? '');
+  const holds = (process: Process, name: string): boolean => isHeldBy(process, lineageOf(name)?.work?.lease);
   /** When the version of a key became current, if it has. */
   const countedAt = (publicKey: string): number | undefined => {
     const { name, version } = keys.get(publicKey) ?? {};
@@ -118,10 +123,9 @@ export function createChecks(world: {
 
   function lineageWritten(process: Process, name: string, before: Known | undefined, after: Lineage | undefined): void {
     const held = before?.lineage.work?.lease;
-    if (held && held.holder.pid !== process.identity.pid && !world.isDead(held.holder.pid)) {
-      const restMs = nowMs() - (before?.atMs ?? 0);
-      if (restMs < world.leaseTtlMs) violate(`it writes ${name}, whose holder gave a sign of life ${restMs} ms ago`);
-    }
+    const isOfOther = held !== undefined && held.holder.pid !== process.identity.pid;
+    if (isOfOther && !world.isDead(held.holder.pid) && sessions.has(held.session?.id ?? ''))
+      violate(`it writes ${name}, although the session of its holder is not fenced`);
     const { current } = after ?? {};
     if (current && current.id !== before?.lineage.current?.id) {
       made += 1;
@@ -138,12 +142,27 @@ export function createChecks(world: {
     world.promises.written(process, before?.lineage, after);
   }
 
+  /** Looks at a document in which sessions stand, of which a process has written the new state. */
+  function sessionsWritten(process: Process, of: string, found: readonly Session[]): void {
+    for (const [id, before] of sessions) {
+      if (before.of !== of || found.some((one) => one.id === id)) continue;
+      sessions.delete(id);
+      const { pid } = before.session.holder;
+      const restMs = nowMs() - before.atMs;
+      if (pid !== process.identity.pid && !world.isDead(pid) && restMs < world.leaseTtlMs)
+        violate(`it fences a process that gave a sign of life ${restMs} ms ago`);
+    }
+    for (const session of found)
+      if (sessions.get(session.id)?.session.beat !== session.beat)
+        sessions.set(session.id, { of, session, atMs: nowMs() });
+  }
+
   function countWrites(name: string, before: Lineage | undefined, after: Lineage | undefined): void {
     const [had, has] = [before?.work?.lease, after?.work?.lease];
     if (has && had?.id !== has.id) runs.set(name, { writes: 0, since: nowMs(), current: before?.current?.id });
     const run = runs.get(name);
     if (!run) return;
-    if (!has || had?.id !== has.id || had.beat === has.beat) run.writes += 1;
+    run.writes += 1;
     if (has) return;
     runs.delete(name);
     const isRenewal = run.current !== undefined && after?.current?.id !== run.current && after?.work === undefined;
@@ -186,6 +205,16 @@ export function createChecks(world: {
         else lineages.delete(name);
         lineageWritten(process, name, before, after);
         world.changed(name);
+      } else if (kind === 'session') {
+        const session = bytes && decodeSession(bytes, name, 'memory');
+        sessionsWritten(process, id, session ? [session] : []);
+      } else if (kind === 'replica') {
+        const { running = {} } = bytes ? decodeReplica(bytes, name, 'memory') : {};
+        sessionsWritten(
+          process,
+          id,
+          Object.values(running).flatMap(({ lease }) => lease ?? []),
+        );
       } else if (kind === 'history') {
         // Whoever reads it must not need more than this, and a deleted certificate leaves none.
         if (bytes && (bytes.length > mostHistoryBytes || decodeHistory(bytes, name, 'memory').runs.length === 0))
@@ -217,7 +246,8 @@ export function createChecks(world: {
       const set = identifierSet(identifiers);
       const isIntended = [...lineages.values()].some(
         ({ lineage: { work, spec } }) =>
-          work?.lease?.holder.pid === process.identity.pid &&
+          work &&
+          isHeldBy(process, work.lease) &&
           work.order !== undefined &&
           spec.issuer.settings.directory === directory &&
           identifierSet(spec.identifiers) === set,
@@ -229,7 +259,7 @@ export function createChecks(world: {
     },
     accepts(process) {
       const isOurs = [...lineages.values()].some(
-        ({ lineage: { work } }) => work?.lease?.holder.pid === process.identity.pid && work.challenges.length > 0,
+        ({ lineage: { work } }) => work && isHeldBy(process, work.lease) && work.challenges.length > 0,
       );
       if (!isOurs) violate('it accepts a challenge without a lease');
     },

@@ -99,16 +99,3 @@ export function engineOf(
     connections: { owner: connections.owner, open: () => ({ ...connections, end() {} }) },
   });
 }
-
-/** Returns what a process needs to give signs of life, with a gate and chance of its own for the same reason. */
-export const peersOf = (world: Surroundings, engine: EngineProcess, process: Process, alarms: Gate) => {
-  const random = world.chance.fork(`peers ${process.identity.pid}`);
-  return {
-    ...engine,
-    store: storeOf(world.shared, process, { gate: alarms, alarms }, world.checks),
-    random: {
-      bytes: (length: number) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
-      number: random,
-    },
-  };
-};

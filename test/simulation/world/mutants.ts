@@ -11,27 +11,40 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
-    seed: 37,
+    seed: 7,
     name: 'a lease that may be over is not proved before an effect',
     file: 'src/engine/locks/held.ts',
-    text: 'while (isOld()) await this.#beat(signal);',
-    instead: 'void [isOld, signal];',
+    text: 'if (!this.#lost.signal.aborted && (await this.#session.prove(signal))) return;',
+    instead: 'if (!this.#lost.signal.aborted) return void signal;',
   },
   {
     seed: 4,
     name: 'a lease is taken before its holder was silent for its whole length',
-    file: 'src/engine/locks/may-take.ts',
-    text: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs;',
-    instead: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs / 12;',
+    file: 'src/engine/locks/fence.ts',
+    text: 'const untilMs = sinceMs + limits.leaseTtlMs;',
+    instead: 'const untilMs = sinceMs + limits.leaseTtlMs / 12;',
+  },
+  {
+    seed: 3,
+    name: 'a lease is taken without a fence before the session of its holder',
+    file: 'src/engine/locks/fence.ts',
+    text: 'if (!lease.session || (await this.#fence(lease.session, sign, signal))) return undefined;',
+    instead: 'if (clock.monotonicMs() > untilMs || isDead) return undefined;',
+  },
+  {
+    seed: 4,
+    name: 'a sign of life is believed although the session was fenced',
+    file: 'src/engine/locks/session.ts',
+    text: 'if (!(await this.#place.write(this.#session, this.#isNew, signal))) return this.#lose();',
+    instead: 'await this.#place.write(this.#session, this.#isNew, signal);',
   },
   {
     seed: 5,
     name: 'a lease is taken without compare-and-set',
-    file: 'src/engine/leases/lease.ts',
-    text: "const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });",
-    instead: `const there = await store.get({ kind: 'lineage', name: sight.name }, signal);
-    void ifRevision;
-    const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision: there?.revision ?? null, signal });`,
+    file: 'src/engine/locks/held.ts',
+    text: 'held.#revision = await store.put(what.key, bytes, { ifRevision: taking.ifRevision, signal });',
+    instead: `const there = await store.get(what.key, signal);
+      held.#revision = await store.put(what.key, bytes, { ifRevision: there?.revision ?? null, signal });`,
   },
   {
     seed: 1,

@@ -43,7 +43,10 @@ export function request(command: Command, desk: Desk): void {
     trace(process, 'command', JSON.stringify(command.asked));
     const stop = new AbortController();
     if (command.patienceMs !== undefined) process.later(command.patienceMs, () => stop.abort(new Error('SIGINT')));
-    carryOut(engine, command, { wanted, other }, stop.signal).then(
+    // A process that ends in order leaves no session.
+    const end = () => engine.sessions.own.end(new AbortController().signal).catch(() => undefined);
+    const carriedOut = carryOut(engine, command, { wanted, other }, stop.signal).finally(end);
+    carriedOut.then(
       (answer) => {
         if (process.isDead) return;
         trace(process, 'answer', answer);

@@ -5,7 +5,7 @@ import { atOnceMs } from '../../../src/core/plan/schedule.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../../src/engine/engine.ts';
 import { createAlarmWatch } from '../../../src/engine/steady/alarm-watch.ts';
-import { joinPeers, type Membership } from '../../../src/engine/steady/peers.ts';
+import { type Joining, joinPeers, type Membership } from '../../../src/engine/steady/peers.ts';
 import type { Declarations } from '../../../src/engine/steady/seen.ts';
 import { keepRunning } from '../../../src/engine/steady/steady.ts';
 import { createVitals } from '../../../src/engine/steady/vitals.ts';
@@ -28,8 +28,6 @@ interface World {
   /** Calls `wake` once a document or the configuration changes. */
   readonly onChange: (wake: () => void) => void;
   readonly askEveryMs: number;
-  /** What it gives its signs of life with. */
-  readonly ofPeers: Parameters<typeof joinPeers>[0];
   readonly done: (outcome: Outcome) => void;
   /** How often it looks at what is served, if it does. */
   readonly looks: LookTimes | undefined;
@@ -38,7 +36,7 @@ interface World {
 /** How often it looks for alarms that time alone brings: a world has too many minutes. */
 const lookEveryMs = 10 * 60_000;
 
-/** How often it gives a sign of life, for the same reason. */
+/** How often it gives a sign of life while it holds no lease, for the same reason. */
 const beatEveryMs = 3_600_000;
 
 /** A process notices the changes of others after some seconds. */
@@ -62,33 +60,17 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
     return declarations;
   };
   const vitals = createVitals(engine.clock);
-  let peers: Membership | undefined;
-  const isMine = (key: string) => peers?.isMine(key) ?? false;
+  const peers = await join(engine, { role: 'node', vitals, everyMs: beatEveryMs, configuration: () => '' }, signal);
+  if (!peers) return;
+  const { isMine } = peers;
   const alarms = createAlarmWatch(engine, {
     ...{ declared, vitals, lookEveryMs },
-    ...{
-      peers: { isMine, known: () => peers?.known() ?? [], missing: () => peers?.missing() },
-      refused: () => undefined,
-      generation: () => generation,
-    },
+    ...{ peers, refused: () => undefined, generation: () => generation },
   });
   const { looks } = world;
   const watch = looks && createWatch({ engine, declared, isMine, times: looks });
   const over = new AbortController();
-  // It joins beside its work, so that this changes nothing for what else happens. The store may fail meanwhile.
-  const stay = async () => {
-    const joining = { vitals, everyMs: beatEveryMs, configuration: () => '' };
-    while (!over.signal.aborted)
-      try {
-        peers ??= await joinPeers(world.ofPeers, { ...joining, role: 'node' }, over.signal);
-        return await peers.stay(over.signal);
-      } catch (error) {
-        if (over.signal.aborted) return;
-        if (!isFailure(error, 'store/unusable', 'store/conflict')) throw error;
-        await engine.clock.sleep(60_000, over.signal).catch(() => undefined);
-      }
-  };
-  const beside = Promise.all([alarms.run(over.signal), watch?.look(over.signal), stay()]);
+  const beside = Promise.all([alarms.run(over.signal), watch?.look(over.signal), peers.stay(over.signal)]);
   const running = keepRunning(
     {
       ...{ engine, vitals, alarms, declared },
@@ -116,4 +98,17 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
     await beside;
   };
   return running.finally(end);
+}
+
+/** The store may fail when a process begins. */
+async function join(engine: EngineProcess, joining: Joining, signal: AbortSignal): Promise<Membership | undefined> {
+  while (!signal.aborted)
+    try {
+      return await joinPeers(engine, joining, signal);
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!isFailure(error, 'store/unusable', 'store/conflict')) throw error;
+      await engine.clock.sleep(60_000, signal).catch(() => undefined);
+    }
+  return undefined;
 }

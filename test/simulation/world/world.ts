@@ -8,7 +8,7 @@ import { createChecks } from './checks.ts';
 import { createDrifts } from './drifts.ts';
 import { leftAtTheEnd } from './ending.ts';
 import { endpointsOf } from './endpoints.ts';
-import { engineOf, leaseTtlMs, peersOf, type Surroundings } from './engines.ts';
+import { engineOf, leaseTtlMs, type Surroundings } from './engines.ts';
 import { createFaults, createGate, type TakeFault } from './gate.ts';
 import { type Grips, happen } from './incidents.ts';
 import { emptyOutside, validates } from './outside.ts';
@@ -227,7 +227,7 @@ export async function runWorld(
       });
     const gates = { gate: gateOf('gate'), alarms: gateOf('alarms') };
     const engine = engineOf(surroundings, machine.name, process, gates);
-    return { process, engine, ofPeers: peersOf(surroundings, engine, process, gates.alarms) };
+    return { process, engine };
   }
 
   /** Starts a process of a replica, and another one whenever it has died. */
@@ -240,7 +240,7 @@ export async function runWorld(
       timeline.later(afterMs, () => start(plan, life + 1));
     };
     const rest = own.fork('rest');
-    const { process, engine, ofPeers } = begin({ name, machine: plan, own }, () =>
+    const { process, engine } = begin({ name, machine: plan, own }, () =>
       again(rest.between(2_000, scenario.restartMs ?? rest.one([5_000, 120_000, 2 * 3_600_000]))),
     );
     newest.set(name, process);
@@ -249,7 +249,7 @@ export async function runWorld(
     const news = new Set<string>();
     changed.set(name, news);
     const running = live({
-      ...{ engine, ofPeers, process },
+      ...{ engine, process },
       chance: own.fork('wakes'),
       signal: stop.signal,
       wanted: () => wanted,

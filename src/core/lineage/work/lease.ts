@@ -14,7 +14,7 @@ import {
 } from '../lineage.ts';
 import { owesCleanup, probeIntent } from '../tombstones.ts';
 import { parkedOf, versionsOf, withRetired } from './parts.ts';
-import { change, type Transition, whileHeld, withWork } from './transition.ts';
+import { change, type Held, type Transition, whileHeld } from './transition.ts';
 
 /** What taking a lease adds to a document. */
 export interface Claim {
@@ -180,10 +180,6 @@ export const trialBegun = (
   }),
 });
 
-/** Gives a sign of life: the document gets a new revision. */
-export const beaten = (): Transition =>
-  withWork('beaten', (work) => (work.lease ? { ...work, lease: { ...work.lease, beat: work.lease.beat + 1 } } : work));
-
 /** Releases the lease. Work that can be resumed stays. */
 export const released = (): Transition =>
   whileHeld('released', (lineage) => {
@@ -192,10 +188,16 @@ export const released = (): Transition =>
     return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: left } : rest;
   });
 
+/** Removes a lease that its holder no longer uses, but could not release: it may have been in the middle of anything. */
+export const abandoned = (now: Date): Transition =>
+  whileHeld('abandoned', (lineage) => doubtful({ ...lineage, work: afterKill(lineage.work, now) }));
+
 /** Removes a lease that came from a backup. Its holder may be alive, but works on a store that no longer exists. */
-export const restored = (): Transition =>
-  whileHeld('restored', (lineage) => {
-    const { work, ...rest } = lineage;
-    const { lease: _of, ...left } = work;
-    return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: { ...left, takenOver: true } } : rest;
-  });
+export const restored = (): Transition => whileHeld('restored', doubtful);
+
+/** Returns a lineage without its lease, but with the mark that changes of its holder's may still take effect. */
+function doubtful(lineage: Held): Lineage {
+  const { work, ...rest } = lineage;
+  const { lease: _of, ...left } = work;
+  return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: { ...left, takenOver: true } } : rest;
+}

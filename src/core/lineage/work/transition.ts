@@ -47,9 +47,9 @@ const mayFollow = {
   leftAlone: ['idle', 'interrupted', ...held],
   windowAsked: ['idle'],
   drifted: ['idle', 'interrupted'],
-  beaten: held,
   recordsKept: held,
   released: held,
+  abandoned: held,
   restored: held,
   // Towards a certificate.
   pastRemoved: ['begun', 'current'],

@@ -45,9 +45,9 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   leftAlone: work.leftAlone({ target: 'edge', path: '/old', now }),
   windowAsked: work.windowAsked({ renewal: { at: now.toISOString(), source: 'ari' }, last }),
   drifted: work.drifted(new Map()),
-  beaten: work.beaten(),
   recordsKept: work.recordsKept([]),
   released: work.released(),
+  abandoned: work.abandoned(now),
   restored: work.restored(),
   pastRemoved: work.pastRemoved({ wanted, left: [], now }),
   overruled: work.overruled(now),
@@ -135,9 +135,9 @@ describe('the table of what may follow what', () => {
     },
     windowAsked: { idle: 'idle' },
     drifted: { idle: 'idle', interrupted: 'interrupted' },
-    beaten: stays,
     recordsKept: stays,
     released: { ...left, bare: 'idle' },
+    abandoned: { ...left, bare: 'idle' },
     restored: { ...left, bare: 'idle' },
     pastRemoved: { begun: 'begun', current: 'current' },
     overruled: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
@@ -250,7 +250,7 @@ describe('begun', () => {
       const after = work.after(renewal.challenged(), taken);
       expect(workOf(after).takenOver).toBe(expected);
       // Until the work is closed, no matter which process works on it.
-      expect(workOf(through(after, 'beaten', 'begun', 'leased')).takenOver).toBe(expected);
+      expect(workOf(through(after, 'recordsKept', 'begun', 'leased')).takenOver).toBe(expected);
     }
   });
 });
