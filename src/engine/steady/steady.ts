@@ -9,6 +9,7 @@ import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
 import { askWindows } from '../pass/windows.ts';
+import { createAdmission } from './admission.ts';
 import { createClocks } from './clocks.ts';
 import { complain } from './complain.ts';
 import { createDue } from './due.ts';
@@ -50,6 +51,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     world.alarms.done(outcome);
   };
   const { see, look } = createLooker(engine, seen, { done, alarms: world.alarms });
+  const admission = createAdmission(engine, vitals);
   const bell = createBell();
   /** The certificates on which a pass works. */
   const busy = new Set<string>();
@@ -122,6 +124,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
       .catch((error: unknown) => {
         if (signal.aborted) return;
         vitals.store('write', complain(engine, error));
+        admission.failed(names);
         for (const name of names) seen.rest(name, restMs);
       })
       .finally(() => {
@@ -178,6 +181,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** Takes note of which certificates this node has looked at: what its targets lack does not stand in the document. */
   function note(outcomes: readonly Outcome[], before: ReadonlyMap<string, string | undefined>): void {
     vitals.passEnded(outcomes);
+    admission.passEnded(outcomes);
     for (const outcome of outcomes) {
       const { certificate, result } = outcome;
       done(outcome);
@@ -239,15 +243,26 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     // One document that the store cannot read does not stop the work on others.
     const failure = await lookAtChanged().catch((error: unknown) => ({ error }));
     if (world.hasNewSecrets()) schedule(seen.retryFailed(busy));
-    if (nextWholeMs <= clock.monotonicMs()) beginWhole();
-    if (passes.size < mostPasses && nextPassMs <= clock.monotonicMs()) beginDue();
+    const isWhole = nextWholeMs <= clock.monotonicMs();
+    if (isWhole || hasDue() || admission.isInDoubt) {
+      const again = await admission.begin(signal);
+      if (!again) return pauseMs;
+      for (const name of again) seen.wake(name);
+      schedule(again);
+    }
+    if (isWhole) beginWhole();
+    if (hasDue()) beginDue();
     if (failure) throw failure.error;
     // The end of a pass rings the bell.
-    const nextMs = (passes.size < mostPasses ? due.firstMs() : undefined) ?? Number.POSITIVE_INFINITY;
+    const nextMs = passes.size < mostPasses ? firstDueMs() : Number.POSITIVE_INFINITY;
     const untilDueMs = Math.max(nextMs - clock.now().getTime(), nextPassMs - clock.monotonicMs());
     const restMs = Math.min(untilDueMs, nextWholeMs - clock.monotonicMs(), longestSleepMs);
     return Math.max(passes.size > 0 ? gatherMs : 0, restMs) + world.lateMs();
   }
+
+  const firstDueMs = (): number => due.firstMs() ?? Number.POSITIVE_INFINITY;
+  const hasDue = (): boolean =>
+    passes.size < mostPasses && nextPassMs <= clock.monotonicMs() && firstDueMs() <= clock.now().getTime();
 
   function beginDue(): void {
     const taken = due.take({ jobs: mostJobs, questions: isAsking ? 0 : mostQuestions });
