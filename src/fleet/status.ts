@@ -4,13 +4,14 @@ import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
 import type { ProcessIdentity } from '../core/lineage/process-identity.ts';
 import { describeNode, type NodeStatus, withoutEnded } from '../core/node/node-status.ts';
 import type { Replica } from '../core/node/replica.ts';
-import { commandsOf, type Role } from '../core/node/running.ts';
+import { commandsOf, type Role, roles } from '../core/node/running.ts';
 import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
+import { forgetNode as forgetReplica, isSilent } from '../engine/acts/forget-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
-import { changeReplica, forgetReplica, readReplicas } from '../engine/ledger/replica.ts';
+import { changeReplica, readReplica, readReplicas } from '../engine/ledger/replica.ts';
 import { lineageMissing, unusableVersion, watchStore } from '../engine/pass/store-faults.ts';
 import { foretell } from '../engine/pass/tickets.ts';
 import { limitFor } from '../engine/path/limit.ts';
@@ -96,11 +97,14 @@ export async function forgetNode({ engine }: OpenFleet, node: string, signal: Ab
   if (live.length === 0) {
     await engine.connect.forgetNode(node);
     await forgetReplica(engine, node, signal);
-    return [];
+    // Its clock may be wrong, and it has given a sign of life meanwhile.
+    const { running = {} } = (await readReplica(engine, node, signal)) ?? {};
+    return roles.filter((role) => running[role]?.lease !== undefined);
   }
   const change = (document: Replica['document'] | undefined) =>
     document && withoutEnded({ node, document }, facts).document;
-  if (await changeReplica(engine, node, change, signal)) return live;
+  const hasEnded = await isSilent(engine, node, signal, (role) => !live.includes(role));
+  if (hasEnded && (await changeReplica(engine, node, change, signal))) return live;
   throw fail('usage/node-runs', { node, command: live.map((role) => `\`${commandsOf[role]}\``).join(' and ') });
 }
 

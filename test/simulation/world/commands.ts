@@ -7,10 +7,10 @@ import { knownAccounts } from '../../../src/engine/accounts/accounts.ts';
 import { giveUpRollover, rollover } from '../../../src/engine/accounts/change.ts';
 import { adopt } from '../../../src/engine/acts/adopt.ts';
 import { forget } from '../../../src/engine/acts/forget.ts';
+import { forgetNode } from '../../../src/engine/acts/forget-node.ts';
 import { revokeVersions } from '../../../src/engine/acts/revoke.ts';
 import { rollBack } from '../../../src/engine/acts/rollback.ts';
 import { type Engine, type EngineProcess, inPass } from '../../../src/engine/engine.ts';
-import { forgetReplica } from '../../../src/engine/ledger/replica.ts';
 import { reconcile } from '../../../src/engine/pass/reconcile.ts';
 import { sweep } from '../../../src/engine/pass/sweep.ts';
 import type { Job } from '../../../src/engine/run/job.ts';
@@ -92,7 +92,7 @@ async function answerOf(
     case 'sweep':
       return `${(await sweep(engine, signal)).failed.length} failed`;
     case 'node forget':
-      return `known: ${await forgetReplica(engine, node, signal)}`;
+      return `known: ${await forgetNode(engine, node, signal)}`;
   }
 }
 
