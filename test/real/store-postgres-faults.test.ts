@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { beforeAll, expect, it } from 'vitest';
+import type { Value } from '../../src/clients/postgres/connection.ts';
 import { defaultSettings } from '../../src/config/settings/defaults.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Cursor, Key, Store } from '../../src/ports/store.ts';
+import { migrate } from '../../src/stores/postgres/schema.ts';
 import { createStatements } from '../../src/stores/postgres/statements.ts';
 import { lookAtStore } from '../../src/whole-store.ts';
 import { makeLocalHttps } from '../support/https.ts';
@@ -28,14 +30,24 @@ const create = (store: Store, name: string, text = name) =>
   store.put(key(name), bytesOf(text), { ifRevision: null, signal });
 
 describeWith([hasPostgres], 'an empty database', () => {
-  it('becomes one store, for all that begin at the same time', async () => {
+  it('gets its schema once, also from a process that waited while another one made it', async () => {
     const server = await startPostgres();
     const schema = newSchema();
-    const stores = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, store: openPostgres(server.url(), schema) }));
-    // Each session has seen that there is no schema.
-    await Promise.all(stores.map(({ name, store }) => store.get(key(name), signal)));
-    await Promise.all(stores.map(({ name, store }) => create(store, name)));
-    for (const { name } of stores) expect(await textIn(stores[0]!.store, name)).toBe(name);
+    const store = openPostgres(server.url(), schema);
+    // Its session has looked for the schema by the same statement, as `certfleet run` does at its start.
+    await store.check?.(signal);
+    const other = new Client(server.url());
+    await other.connect();
+    await other.query('begin');
+    const query = async (text: string, values: readonly Value[] = []) => (await other.query(text, [...values])).rows;
+    await migrate({ query }, schema, 'of the test');
+    const created = create(store, 'a');
+    const waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted";
+    await until(async () => (await server.sql(waiting))[0] === '1', { what: 'the store waits' });
+    await other.query('commit');
+    await other.end();
+    await created;
+    expect(await textIn(store, 'a')).toBe('a');
   });
 });
 
