@@ -64,6 +64,7 @@ interface ComposeService {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly healthcheck: { readonly test: readonly string[] };
+  readonly networks?: Readonly<Record<string, { readonly ipv4_address?: string } | null>>;
   readonly restart: string;
   readonly stop_grace_period: string;
   readonly volumes: readonly { readonly type: string; readonly source: string; readonly target: string }[];
@@ -98,6 +99,21 @@ describeWith(['docker-compose'], 'the stack for a Swarm', () => {
     const [compose, swarm] = [one.services['certfleet']!, other.services['certfleet']!];
     expect([swarm.command, swarm.healthcheck]).toEqual([compose.command, compose.healthcheck]);
     expect(swarm.stop_grace_period).toBe(compose.stop_grace_period);
+  });
+});
+
+describeWith(['docker-compose'], 'the compose file of several replicas', () => {
+  it('is valid, and runs each replica as compose.yaml does, with a name and an address of its own', async () => {
+    const [one, { services }] = await Promise.all([readCompose(), readCompose('examples/replicas/compose.yaml')]);
+    const { command, restart, healthcheck, stop_grace_period } = one.services['certfleet']!;
+    const replicas = Object.entries(services).filter(([name]) => name.startsWith('certfleet-'));
+    expect(Object.keys(services).sort()).toEqual(['certfleet-1', 'certfleet-2', 'certfleet-3', 'nginx', 'postgres']);
+    const balanced = readFileSync(join(repositoryRoot, 'examples/replicas/nginx.conf'), 'utf8');
+    for (const [name, replica] of replicas) {
+      expect(replica).toMatchObject({ command, restart, stop_grace_period, environment: { CERTFLEET_NODE: name } });
+      expect(replica.healthcheck.test).toEqual(healthcheck.test);
+      expect(balanced).toContain(`server ${replica.networks?.['default']?.ipv4_address}:30080 `);
+    }
   });
 });
 
