@@ -4,8 +4,8 @@ import type { Cache } from '../ports/cache.ts';
 import type { FileAttributes, Files, FilesWithin, FolderGuard } from '../ports/files.ts';
 import { codeCacheFolder } from './code-cache.ts';
 
-/** How many files stay: there is one for each store that is in use. */
-const mostFiles = 16;
+/** How many files stay: there are a few for each store that is in use. */
+const mostFiles = 64;
 
 /** 200 bytes for each of 300,000 certificates. */
 const maxBytes = 64 * 1024 * 1024;

@@ -42,9 +42,9 @@ describe('a cache', () => {
 
   it('keeps the newest files', async () => {
     const { cache, folder } = await newCache();
-    for (let number = 0; number < 20; number += 1) await cache.write(`n${number}`, bytes);
-    expect(readdirSync(folder)).toHaveLength(16);
-    expect(await cache.read('n19')).toEqual(bytes);
+    for (let number = 0; number < 70; number += 1) await cache.write(`n${number}`, bytes);
+    expect(readdirSync(folder)).toHaveLength(64);
+    expect(await cache.read('n69')).toEqual(bytes);
   });
 
   type Made = Awaited<ReturnType<typeof newCache>>;

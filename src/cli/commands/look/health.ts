@@ -1,8 +1,9 @@
+import { lastListen } from '../../../config/file/last-listen.ts';
 import { listenOf } from '../../../config/settings/defaults.ts';
 import { fail, isFailure } from '../../../core/errors/errors.ts';
 import { localAddresses, parseListenAddress } from '../../../core/names/listen-address.ts';
 import type { Run, Session } from '../../context.ts';
-import { lastListen } from '../../flags/last-listen.ts';
+import { configurationPath } from '../../flags/configuration-path.ts';
 import { roleOf } from '../../flags/role.ts';
 
 /** Less than the limits that supervisors set. */
@@ -34,7 +35,9 @@ async function addressOf(session: Session): Promise<string | undefined> {
   try {
     return (await session.settings()).listen?.address;
   } catch (error) {
-    const address = isFailure(error, 'config/') ? (fromVariable ?? (await lastListen(session))) : undefined;
+    if (!isFailure(error, 'config/')) throw error;
+    const { cache } = await session.world();
+    const address = fromVariable ?? (await lastListen(cache, configurationPath(session)));
     if (address === undefined) throw error;
     return address;
   }

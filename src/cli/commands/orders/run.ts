@@ -1,3 +1,4 @@
+import { rememberListen } from '../../../config/file/last-listen.ts';
 import { refuseUntrusted } from '../../../config/file/load.ts';
 import { configurationStamp, filledFiles } from '../../../config/file/stamp.ts';
 import type { Role } from '../../../core/node/running.ts';
@@ -5,7 +6,6 @@ import type { Settings } from '../../../core/spec/spec.ts';
 import type { ConfigurationSource } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { configurationPath } from '../../flags/configuration-path.ts';
-import { rememberListen } from '../../flags/last-listen.ts';
 import { roleOf } from '../../flags/role.ts';
 import { reportStart } from '../../output/outcomes.ts';
 
@@ -28,7 +28,8 @@ async function keepRunning(session: Session): Promise<number> {
   const settings = await session.settings();
   if (role === 'responder' && settings.responderSecret !== undefined) return answerTokens(session, settings);
   const { storeIsDeclared, certificates, listen } = settings;
-  if (role === 'node') await rememberListen(session, listen?.address);
+  const { cache } = await session.world();
+  if (role === 'node') await rememberListen(cache, configurationPath(session), listen?.address);
   // A supervisor starts it on a new volume, and nobody types `issue` there first. A typed `--store` may be mistyped.
   const isTyped = session.invocation.flags['store'] !== undefined;
   const makeStore = storeIsDeclared === true || (role === 'node' && certificates.length > 0 && !isTyped);
@@ -65,7 +66,7 @@ async function readyFor(session: Session, role: Role): Promise<() => void> {
 }
 
 async function sourceOf(session: Session): Promise<ConfigurationSource> {
-  const { files } = await session.world();
+  const { files, cache } = await session.world();
   const file = configurationPath(session);
   const { signals } = session.context;
   await refuseUntrusted(files, file);
@@ -76,7 +77,7 @@ async function sourceOf(session: Session): Promise<ConfigurationSource> {
     async read() {
       await refuseUntrusted(files, file);
       const settings = await session.readAgain();
-      await rememberListen(session, settings.listen?.address);
+      await rememberListen(cache, file, settings.listen?.address);
       return settings;
     },
     onAsk(ask) {
