@@ -140,7 +140,7 @@ async function killedAt(lane: Lane, point: string): Promise<Killed | undefined> 
   const first = await lane.rig.run(state, { command: 'issue', stopAt: point });
   if (first.status === 'SIGKILL') return { state, name, before };
   // How often something is asked again, and which folders there are, differs from run to run.
-  expect(point, `was not reached\n${first.stderr}`).toMatch(/#([2-9]|\d\d+)@|\/store\/(TMP|lineage)/);
+  expect(point, `was not reached\n${first.stderr}`).toMatch(/#([2-9]|\d\d+)@|\/store\/(TMP|lineage|session)/);
   process.stderr.write(`${point}: not reached this time\n`);
   return undefined;
 }

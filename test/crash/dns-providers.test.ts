@@ -57,7 +57,9 @@ describeWith(['pebble', ...bindPrograms], 'DNS providers', () => {
         const first = await rig.run(killed, { command: 'issue', stopAt: point });
         if (first.status !== 'SIGKILL') {
           // How often the servers and the API are asked differs from run to run.
-          expect(point, `was not reached\n${first.stderr}`).toMatch(/#([2-9]|\d\d+)@|\/ask\/|\/store\/(TMP|lineage)/);
+          expect(point, `was not reached\n${first.stderr}`).toMatch(
+            /#([2-9]|\d\d+)@|\/ask\/|\/store\/(TMP|lineage|session)/,
+          );
           continue;
         }
         const swept = await rig.run(killed, { command: 'sweep' });

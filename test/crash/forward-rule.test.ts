@@ -182,7 +182,7 @@ async function killed(lane: Lane, point: string): Promise<State | undefined> {
 
 /** How often something is asked again, and which folders there are, differs from run to run. */
 function notReached(point: string, said: string): void {
-  expect(point, `was not reached\n${said}`).toMatch(/#([2-9]|\d\d+)@|\/store\/(TMP|lineage)/);
+  expect(point, `was not reached\n${said}`).toMatch(/#([2-9]|\d\d+)@|\/store\/(TMP|lineage|session)/);
   process.stderr.write(`${point}: not reached this time\n`);
 }
 

@@ -111,7 +111,7 @@ async function killAt(lane: Lane, point: string): Promise<void> {
   const state = await onNode(lane, 0);
   const first = await lane.rig.run(state, { command: 'issue', stopAt: point });
   if (first.status !== 'SIGKILL') {
-    expect(point, `was not reached\n${first.stderr}`).toMatch(/#([2-9]|\d\d+)@|\/store\/(TMP|lineage)/);
+    expect(point, `was not reached\n${first.stderr}`).toMatch(/#([2-9]|\d\d+)@|\/store\/(TMP|lineage|session)/);
     return;
   }
   const next = await onNode(lane, 1, state);
