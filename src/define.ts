@@ -123,6 +123,9 @@ function isWebUrl(text: string): boolean {
 /** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */
 export const wholePath = () => z.string().startsWith('/', { error: 'expected an absolute path' });
 
+/** The number of a TCP or UDP port. */
+export const portNumber = () => z.number().int().min(1).max(65_535);
+
 /** An option of every adapter that starts programs: what they get besides the variables that every hook gets. */
 export const passEnvironment = () =>
   z

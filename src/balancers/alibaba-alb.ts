@@ -19,11 +19,11 @@ import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { alibabaKeys, defineBalancer, originEndpoint, z } from '../define.ts';
+import { alibabaKeys, defineBalancer, originEndpoint, portNumber, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
-const port = (title: string) => z.number().int().min(1).max(65_535).meta({ title });
+const port = (title: string) => portNumber().meta({ title });
 
 const backend = z
   .strictObject({

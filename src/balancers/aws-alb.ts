@@ -13,11 +13,11 @@ import { createMarks } from '../clients/aws/alb-marks.ts';
 import { isRefusal } from '../clients/http/json-api.ts';
 import { firstMatch } from '../clients/http/priority-rules.ts';
 import { present } from '../core/text/present.ts';
-import { awsKeys, defineBalancer, endpoint, z } from '../define.ts';
+import { awsKeys, defineBalancer, endpoint, portNumber, z } from '../define.ts';
 import type { Balancer, OwnedObject, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
-const port = (title: string) => z.number().int().min(1).max(65_535).meta({ title });
+const port = (title: string) => portNumber().meta({ title });
 
 const backend = z
   .strictObject({

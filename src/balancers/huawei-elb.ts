@@ -13,11 +13,11 @@ import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { defineBalancer, endpoint, huaweiKeys, z } from '../define.ts';
+import { defineBalancer, endpoint, huaweiKeys, portNumber, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
-const port = (title: string) => z.number().int().min(1).max(65_535).meta({ title });
+const port = (title: string) => portNumber().meta({ title });
 const id = (title: string) =>
   z
     .string()

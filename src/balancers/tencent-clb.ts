@@ -4,11 +4,11 @@ import { converge, deleteRules, nameOf, type Receipt, receiptIn, ruleProtocols }
 import { balancerTries, clbRights } from '../clients/tencent/rights.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import type { Json } from '../core/text/json.ts';
-import { defineBalancer, originEndpoint, tencentKeys, z } from '../define.ts';
+import { defineBalancer, originEndpoint, portNumber, tencentKeys, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
-const port = (title: string) => z.number().int().min(1).max(65_535).meta({ title });
+const port = (title: string) => portNumber().meta({ title });
 
 const backend = z
   .strictObject({

@@ -5,7 +5,7 @@ import { connectCas } from '../clients/alibaba/cas.ts';
 import { listenerDeployer } from '../clients/alibaba/listener-deployer.ts';
 import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { defineDeployer, originEndpoint, z } from '../define.ts';
+import { defineDeployer, originEndpoint, portNumber, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -21,7 +21,7 @@ export default defineDeployer({
       .string()
       .min(1)
       .meta({ title: 'The balancer, of the type alibaba-alb', examples: ['alb'] }),
-    listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of its HTTPS listener' }),
+    listenerPort: portNumber().default(443).meta({ title: 'Port of its HTTPS listener' }),
     attach: z.enum(['additional', 'default']).default('additional').meta({
       title: 'As one of the listener’s additional certificates (SNI), or as its default certificate',
       description:

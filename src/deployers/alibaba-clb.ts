@@ -20,7 +20,7 @@ import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { coversName } from '../core/names/covers-name.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
-import { defineDeployer, z } from '../define.ts';
+import { defineDeployer, portNumber, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle, WantedRoom } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -36,7 +36,7 @@ export default defineDeployer({
       .string()
       .min(1)
       .meta({ title: 'One of `balancers`, of type alibaba-clb', examples: ['slb'] }),
-    listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of the HTTPS listener' }),
+    listenerPort: portNumber().default(443).meta({ title: 'Port of the HTTPS listener' }),
     mode: z.enum(['auto', 'default', 'extensions']).default('auto').meta({
       title: 'Where to put the certificate',
       description:

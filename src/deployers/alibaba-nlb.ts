@@ -5,7 +5,7 @@ import { connectCas } from '../clients/alibaba/cas.ts';
 import { listenerDeployer } from '../clients/alibaba/listener-deployer.ts';
 import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { alibabaKeys, defineDeployer, originEndpoint, z } from '../define.ts';
+import { alibabaKeys, defineDeployer, originEndpoint, portNumber, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -25,7 +25,7 @@ export default defineDeployer({
       .string()
       .regex(/^nlb-[a-z0-9]+$/, { error: 'expected the ID of an NLB instance, like nlb-bp1example' })
       .meta({ title: 'Id of the load balancer', examples: ['nlb-bp1example'] }),
-    listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of its TCPSSL listener' }),
+    listenerPort: portNumber().default(443).meta({ title: 'Port of its TCPSSL listener' }),
     attach: z.enum(['additional', 'default']).default('additional').meta({
       title: 'As one of the listener’s additional certificates (SNI), or as its default certificate',
       description:

@@ -7,7 +7,7 @@ import { isFailure } from '../core/errors/errors.ts';
 import { markIn, nameWithMark } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { isFields } from '../core/text/json.ts';
-import { defineDeployer, endpoint, z } from '../define.ts';
+import { defineDeployer, endpoint, portNumber, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -22,7 +22,7 @@ export default defineDeployer({
       .string()
       .min(1)
       .meta({ title: 'The balancer, of the type aws-alb', examples: ['alb'] }),
-    listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of its HTTPS listener' }),
+    listenerPort: portNumber().default(443).meta({ title: 'Port of its HTTPS listener' }),
     attach: z.enum(['additional', 'default']).default('additional').meta({
       title: 'As one of the listener’s additional certificates (SNI), or as its default certificate',
       description:

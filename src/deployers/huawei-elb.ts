@@ -19,7 +19,7 @@ import { fail } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { defineDeployer, endpoint, huaweiKeys, z } from '../define.ts';
+import { defineDeployer, endpoint, huaweiKeys, portNumber, z } from '../define.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
@@ -45,7 +45,7 @@ export default defineDeployer({
       .union([
         z.strictObject({
           loadBalancer: id('Id of the load balancer'),
-          listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of the HTTPS listener' }),
+          listenerPort: portNumber().default(443).meta({ title: 'Port of the HTTPS listener' }),
         }),
         z.strictObject({ certificate: id('Id of the certificate at ELB') }),
       ])

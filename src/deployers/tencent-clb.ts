@@ -9,7 +9,7 @@ import { createSslUploads } from '../clients/tencent/ssl-uploads.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { stateOfPlaces } from '../core/lineage/places.ts';
 import { usualKeyType } from '../core/spec/key-type.ts';
-import { defineDeployer, originEndpoint, z } from '../define.ts';
+import { defineDeployer, originEndpoint, portNumber, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -25,7 +25,7 @@ export default defineDeployer({
       .string()
       .min(1)
       .meta({ title: 'One of `balancers`, of type tencent-clb', examples: ['web'] }),
-    listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of the HTTPS or TLS listener' }),
+    listenerPort: portNumber().default(443).meta({ title: 'Port of the HTTPS or TLS listener' }),
     names: z
       .array(z.string().toLowerCase())
       .optional()

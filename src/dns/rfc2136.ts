@@ -2,7 +2,7 @@ import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../cl
 import { noteWrite } from '../core/async/writes.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { neverArrived } from '../core/errors/unsent.ts';
-import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
+import { credentialsFile, defineDnsProvider, portNumber, secret, z } from '../define.ts';
 import { classes, encodeMessage, encodeRecord, encodeText, types } from '../lib/dns/wire.ts';
 import type { SetChange } from '../ports/dns-provider.ts';
 
@@ -44,11 +44,7 @@ export default defineDnsProvider({
         examples: ['ns1.example.com:53'],
         aliases: ['dns_rfc2136_server', 'RFC2136_NAMESERVER', 'NSUPDATE_SERVER'],
       }),
-    port: z
-      .number()
-      .int()
-      .min(1)
-      .max(65_535)
+    port: portNumber()
       .optional()
       .meta({
         title: 'Its port, if `server` has none; 53 by default',

@@ -5,7 +5,7 @@ import { messageOf } from '../core/alarm/message.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { isAddress } from '../core/names/contact.ts';
 import { present } from '../core/text/present.ts';
-import { defineNotifier, secret, wholePath, z } from '../define.ts';
+import { defineNotifier, portNumber, secret, wholePath, z } from '../define.ts';
 
 const ports = { tls: 465, starttls: 587, none: 25 } as const;
 
@@ -33,11 +33,7 @@ export default defineNotifier({
         .string()
         .regex(/^[^\s/:@]+$|^[0-9a-f:]+$/i, { error: 'expected a host name or an address, without a port' })
         .meta({ title: 'The SMTP server', examples: ['smtp.example.com'] }),
-      port: z
-        .number()
-        .int()
-        .min(1)
-        .max(65_535)
+      port: portNumber()
         .optional()
         .meta({ title: 'Its port, if not 587 (`starttls`), 465 (`tls`) or 25 (`none`)', examples: [587] }),
       security: z

@@ -4,7 +4,7 @@ import { createPool } from '../clients/postgres/pool.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { checkDocument } from '../core/lineage/document-limits.ts';
-import { defineStore, secret, wholePath, z } from '../define.ts';
+import { defineStore, portNumber, secret, wholePath, z } from '../define.ts';
 import type { Key, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import { createChanges } from './postgres/changes.ts';
@@ -30,11 +30,7 @@ const options = z
     socket: wholePath()
       .optional()
       .meta({ title: 'The folder of the server’s Unix socket, instead of a URL', examples: ['/var/run/postgresql'] }),
-    port: z
-      .number()
-      .int()
-      .min(1)
-      .max(65_535)
+    port: portNumber()
       .optional()
       .meta({ title: 'The port that the name of the socket ends with, if not 5432', needs: ['socket'] }),
     user: z
