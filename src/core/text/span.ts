@@ -1,3 +1,5 @@
+import { counted } from './counted.ts';
+
 const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const day = unitsMs.d;
 
@@ -13,8 +15,7 @@ export const durationMs = (text: string): number =>
 
 /** Returns `90 days`, `36 hours`, `12 minutes` or `less than a minute`, rounded down. */
 export function spanText(ms: number): string {
-  const count = (value: number, unit: string) => `${value} ${unit}${value === 1 ? '' : 's'}`;
-  if (ms >= 2 * day) return count(Math.floor(ms / day), 'day');
-  if (ms >= 2 * 3_600_000) return count(Math.floor(ms / 3_600_000), 'hour');
-  return ms < 60_000 ? 'less than a minute' : count(Math.floor(ms / 60_000), 'minute');
+  if (ms >= 2 * day) return counted(Math.floor(ms / day), 'day');
+  if (ms >= 2 * 3_600_000) return counted(Math.floor(ms / 3_600_000), 'hour');
+  return ms < 60_000 ? 'less than a minute' : counted(Math.floor(ms / 60_000), 'minute');
 }

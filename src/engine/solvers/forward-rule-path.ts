@@ -5,6 +5,7 @@ import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import { markIn } from '../../core/request-path/own-mark.ts';
 import { type Right, rightsHop } from '../../core/request-path/rights.ts';
 import { winningRule } from '../../core/request-path/winning-rule.ts';
+import { counted } from '../../core/text/counted.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
@@ -213,7 +214,6 @@ async function healthOf(
 }
 
 const nameOf = ({ server, port }: Backend): string => `${server}:${port}`;
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** Listens as during an order, so that health checks and the probe can be answered. */
 async function listening(

@@ -2,6 +2,7 @@ import { secretProblems } from '../../../config/adapters/secret-problems.ts';
 import { dropInFolder, misnamedDropIns } from '../../../config/file/drop-ins.ts';
 import { type ConfigurationText, checkConfiguration, placeText } from '../../../config/file/load.ts';
 import type { Settings } from '../../../core/spec/spec.ts';
+import { counted } from '../../../core/text/counted.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Run, Session } from '../../context.ts';
@@ -51,7 +52,7 @@ export const checkConfig: Run = async (session) => {
     },
   });
   if (!settings || found.length > 0) {
-    session.note(`\n${count(found.length, 'problem')}.`);
+    session.note(`\n${counted(found.length, 'problem')}.`);
     return 2;
   }
   if (texts.every(({ text }) => text.replaceAll(/^\s*(#.*)?$/gm, '').trim() === '')) {
@@ -60,12 +61,12 @@ export const checkConfig: Run = async (session) => {
     return 0;
   }
   const more = texts.filter((one) => one.file !== file).length;
-  const all = more === 0 ? `${file} is` : `${file} with ${count(more, 'file')} in ${dropInFolder(file)} is`;
+  const all = more === 0 ? `${file} is` : `${file} with ${counted(more, 'file')} in ${dropInFolder(file)} is`;
   const alarms = Object.keys(settings.alarms).length;
   const parts = [
-    count(settings.certificates.length, 'certificate'),
-    count(Object.keys(settings.issuers).length, 'issuer'),
-    ...(alarms > 0 ? [`alarms to ${count(alarms, 'service')}`] : []),
+    counted(settings.certificates.length, 'certificate'),
+    counted(Object.keys(settings.issuers).length, 'issuer'),
+    ...(alarms > 0 ? [`alarms to ${counted(alarms, 'service')}`] : []),
     ...(settings.listen ? [`\`listen\` at ${settings.listen.address}`] : []),
   ];
   session.print(`${all} valid: ${parts.join(', ')}.`);
@@ -123,5 +124,3 @@ export const printExample: Run = async (session) => {
   session.printWhole(text.trimEnd());
   return 0;
 };
-
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

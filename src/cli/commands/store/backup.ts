@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { type FailOptions, fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
+import { counted } from '../../../core/text/counted.ts';
 import { remedyOf } from '../../../core/trust/untrusted-code.ts';
 import type { Untrusted } from '../../../ports/files.ts';
 import { type BackedUp, backUpStore, isBackup, restoreStore } from '../../../whole-store.ts';
@@ -57,7 +58,7 @@ function tell(session: Session, made: BackedUp, path?: string): void {
   session.printJson({ object: 'backup', store: location, path, ...contents });
   const where = path === undefined ? '' : ` to ${path}`;
   session.note(
-    `Backed up ${location}${where}: ${count(certificates, 'certificate')}, ${count(documents, 'document')}.`,
+    `Backed up ${location}${where}: ${counted(certificates, 'certificate')}, ${counted(documents, 'document')}.`,
   );
   if (isOpen)
     session.complain(
@@ -89,7 +90,7 @@ export const restore: Run = async (session) => {
   const restored = await restoreStore({ bytes, path }, ...(await storeOf(session)));
   const { location, documents, certificates, isOpen } = restored;
   session.printJson({ object: 'restore', store: location, path, documents, certificates });
-  session.print(`Restored ${location}: ${count(certificates, 'certificate')}, ${count(documents, 'document')}.`);
+  session.print(`Restored ${location}: ${counted(certificates, 'certificate')}, ${counted(documents, 'document')}.`);
   if (isOpen)
     session.complain(
       'warning: the backup has private keys and credentials in the clear, although a key is given; run `certfleet store encrypt` if it is from before the store was encrypted.',
@@ -104,5 +105,3 @@ async function storeOf(session: Session) {
   const [settings, world] = await Promise.all([session.settings(), session.world()]);
   return [settings, { world, env: session.context.env }, session.signal] as const;
 }
-
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

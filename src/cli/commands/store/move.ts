@@ -1,6 +1,7 @@
 import { loadSettings } from '../../../config/file/load.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import type { AdapterSettings } from '../../../core/spec/spec.ts';
+import { counted } from '../../../core/text/counted.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import { cancelMoveOfStore, moveStore as move } from '../../../whole-store.ts';
@@ -33,7 +34,10 @@ async function moveOn(session: Session, request: Request, context: Context): Pro
   session.printJson({ object: 'store-move', ...moved });
   if (documents === undefined || certificates === undefined)
     session.print(`The store ${from} has been moved to ${to}; nothing was left to do.`);
-  else session.print(`Moved ${from} to ${to}: ${count(certificates, 'certificate')}, ${count(documents, 'document')}.`);
+  else
+    session.print(
+      `Moved ${from} to ${to}: ${counted(certificates, 'certificate')}, ${counted(documents, 'document')}.`,
+    );
   session.note(
     `Next: name the new place as \`store\` in certfleet.yaml on every machine, and start \`certfleet run\` again. The old one is refused from now on; remove it once all is well.`,
   );
@@ -83,5 +87,3 @@ async function placeOf(text: string, session: Session): Promise<Place> {
 }
 
 const inDatabase = (url: string): Place => ({ settings: { type: 'postgres', url }, typed: url });
-
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
