@@ -5,6 +5,7 @@ import { asFailure, type CertfleetError, fail, reasonOf } from '../core/errors/e
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
+import { shortList } from '../core/text/short-list.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import { fixedChanges } from './fixed-settings.ts';
@@ -19,6 +20,7 @@ const readMs = 30_000;
 
 /** How many of the names that are gone are told. */
 const mostNamed = 20;
+const listed = (names: readonly string[]): string => shortList(names, mostNamed, mostNamed);
 
 /** Where the settings come from. */
 export interface ConfigurationSource {
@@ -145,8 +147,8 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
     const gone = before.certificates.map(({ name }) => name).filter((name) => !names.has(name));
     const alarms = Object.keys(before.alarms).filter((name) => !Object.hasOwn(now.alarms, name));
     if (gone.length > 0)
-      tell('warn', 'log', `no longer declared, so not renewed: ${firstOf(gone)}; what is stored of it stays`);
-    if (alarms.length > 0) tell('warn', 'log', `no longer declared, so alarms are not sent to: ${firstOf(alarms)}`);
+      tell('warn', 'log', `no longer declared, so not renewed: ${listed(gone)}; what is stored of it stays`);
+    if (alarms.length > 0) tell('warn', 'log', `no longer declared, so alarms are not sent to: ${listed(alarms)}`);
   }
 
   /** @param isSure the file is not half-written */
@@ -246,9 +248,4 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
       }
     },
   };
-}
-
-function firstOf(names: readonly string[]): string {
-  const more = names.length - mostNamed;
-  return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

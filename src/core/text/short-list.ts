@@ -1,3 +1,3 @@
-/** Returns `a, b, c and 37 more`; up to five names are all listed. */
-export const shortList = (names: readonly string[]): string =>
-  names.length > 5 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+/** Returns `a, b, c and 37 more`, with so many names at first; up to `most` names are all listed. */
+export const shortList = (names: readonly string[], most = 5, shown = 3): string =>
+  names.length > most ? `${names.slice(0, shown).join(', ')} and ${names.length - shown} more` : names.join(', ');
