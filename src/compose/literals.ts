@@ -4,6 +4,7 @@ import { isFailure } from '../core/errors/errors.ts';
 import { encodeDocument, type Lineage, type SettingsBefore } from '../core/lineage/lineage.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { registry } from '../generated/registry.ts';
@@ -206,7 +207,7 @@ async function namingSecret(store: Store, random: Random, signal: AbortSignal): 
   for (;;) {
     const entry = await store.get(key, signal);
     if (entry) return (JSON.parse(new TextDecoder().decode(entry.bytes)) as { readonly secret: string }).secret;
-    const secret = Buffer.from(random.bytes(32)).toString('base64url');
+    const secret = toBase64url(random.bytes(32));
     try {
       await store.put(key, encodeDocument({ schema: 1, secret }), { ifRevision: null, signal });
     } catch (error) {

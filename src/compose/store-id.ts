@@ -1,5 +1,6 @@
 import { isFailure } from '../core/errors/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import type { Random } from '../ports/random.ts';
 import type { Store } from '../ports/store.ts';
 
@@ -55,4 +56,4 @@ export async function makeStoreId(store: Store, random: Random, signal: AbortSig
   }
 }
 
-export const newId = (random: Random): string => Buffer.from(random.bytes(12)).toString('base64url');
+export const newId = (random: Random): string => toBase64url(random.bytes(12));

@@ -3,6 +3,7 @@ import { orAborted } from '../../core/async/on-abort.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import { encodeDocument, type Lease } from '../../core/lineage/lineage.ts';
 import { decodeSession, documentOf, type Session, type SessionRef } from '../../core/lineage/session.ts';
+import { toBase64url } from '../../core/text/encoding.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';
@@ -212,7 +213,7 @@ export class OwnSessions {
   }
 }
 
-const newId = ({ random }: Pick<SessionPorts, 'random'>): string => Buffer.from(random.bytes(9)).toString('base64url');
+const newId = ({ random }: Pick<SessionPorts, 'random'>): string => toBase64url(random.bytes(9));
 
 export const newSession = (ports: Pick<SessionPorts, 'random' | 'processes'>): Session => ({
   id: newId(ports),
