@@ -37,9 +37,8 @@ export interface Use<T> {
 
 interface Entry<T> {
   readonly place: string;
-  key: string;
+  readonly key: string;
   readonly connected: Connected<T>;
-  readonly sinceMs: number;
   users: number;
   unusedSinceMs: number;
 }
@@ -53,7 +52,6 @@ export function createPool<T>(
   longestMs = Number.POSITIVE_INFINITY,
 ): Pool<T> {
   const all = new Map<string, Entry<T>>();
-  let replaced = 0;
   /** The connection that the next user of each place gets. */
   const latest = new Map<string, Entry<T>>();
   const closing = new Set<Promise<void>>();
@@ -76,25 +74,11 @@ export function createPool<T>(
   const isUnused = (entry: Entry<T>, forMs: number): boolean =>
     entry.users === 0 && clock.monotonicMs() - entry.unusedSinceMs >= forMs;
   const allClosed = () => Promise.all(closing);
-  /** Returns the connection of a key, unless it is too old for another user. */
-  function youngOf(key: string): Entry<T> | undefined {
-    const entry = all.get(key);
-    if (!entry || clock.monotonicMs() - entry.sinceMs < longestMs) return entry;
-    all.delete(key);
-    replaced += 1;
-    entry.key = `${key} ${replaced}`;
-    all.set(entry.key, entry);
-    return undefined;
-  }
 
   return {
     use(place, prepared) {
-      const key = `${place} ${prepared.stamp}`;
-      const nowMs = clock.monotonicMs();
-      const entry = youngOf(key) ?? {
-        ...{ place, key, connected: prepared.connect() },
-        ...{ users: 0, sinceMs: nowMs, unusedSinceMs: 0 },
-      };
+      const key = `${place} ${prepared.stamp} ${Math.floor(clock.monotonicMs() / longestMs)}`;
+      const entry = all.get(key) ?? { place, key, connected: prepared.connect(), users: 0, unusedSinceMs: 0 };
       all.set(key, entry);
       entry.users += 1;
       const before = latest.get(place);
@@ -108,7 +92,7 @@ export function createPool<T>(
           isOver = true;
           entry.users -= 1;
           entry.unusedSinceMs = clock.monotonicMs();
-          if (entry.users > 0 || all.get(entry.key) !== entry) return;
+          if (entry.users > 0 || all.get(key) !== entry) return;
           const { keepMs } = entry.connected;
           if (latest.get(place) !== entry) closeOne(entry, hurry.signal);
           else if (keepMs !== undefined) closeSoon(entry, keepMs).catch(() => {}); // everything is closed now
