@@ -3,6 +3,7 @@ import { createBatches } from '../../core/async/batches.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import type { Cursor, Entry, Gone, Kind, Store } from '../../ports/store.ts';
 import type { Where } from './failures.ts';
+import { nameFrom } from './names.ts';
 import { type Found, foundIn, pagesOf, withBytes } from './pages.ts';
 import { isBefore, parseSnapshot, type Snapshot, sees } from './snapshot.ts';
 import { identities } from './statements.ts';
@@ -167,10 +168,7 @@ function next(
   rows: readonly Row[],
   news: ReadonlyMap<string, Entry | Gone>,
 ): Answer {
-  const entries = rows.map((row) => {
-    const { kind, name } = foundIn(row);
-    return news.get(idOf(kind, name))!;
-  });
+  const entries = rows.map((row) => news.get(idOf(row['kind'] as Kind, nameFrom(row['name'])))!);
   for (const entry of entries) {
     if ('gone' in entry) known.revisions.delete(entry.key.name);
     else known.revisions.set(entry.key.name, shortOf(entry.revision));
