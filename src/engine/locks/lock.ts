@@ -100,7 +100,7 @@ export function createLocks(ports: LockPorts, sessions: Sessions = createSession
     encode: (document) => ({ document, bytes: encodeDocument(document) }),
     decode: ({ bytes }) => decodeLock(bytes, resource, store.location),
     leaseOf: ({ lease }) => lease,
-    left: ({ lease: _left, ...document }) => (isUnused(document) ? undefined : document),
+    left: ({ lease: _left, ...document }) => ifUsed(document),
     lost: (cause) => fail('store/lease-lost', { certificate: resource }, { cause }),
   });
 
@@ -122,13 +122,14 @@ export function createLocks(ports: LockPorts, sessions: Sessions = createSession
 
   const isUnused = ({ listeners = {}, hooks = [] }: LockDocument): boolean =>
     Object.keys(listeners).length === 0 && hooks.length === 0;
+  const ifUsed = (document: LockDocument): LockDocument | undefined => (isUnused(document) ? undefined : document);
 
   const withPlan: Locks['withPlan'] = (resource, begin, work, signal) =>
     turns(
       resource,
       async () => {
         const { held, plan } = await take(resource, begin, signal);
-        let change = (document: LockDocument) => (isUnused(document) ? undefined : document);
+        let change = ifUsed;
         const own: HeldLock = {
           get document() {
             return held.document;
