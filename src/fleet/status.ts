@@ -7,7 +7,7 @@ import type { Replica } from '../core/node/replica.ts';
 import { commandsOf, type Role, roles } from '../core/node/running.ts';
 import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
-import { forgetNode as forgetReplica, isSilent } from '../engine/acts/forget-node.ts';
+import { forgetNode as forgetInStore, isSilent } from '../engine/acts/forget-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
@@ -96,7 +96,7 @@ export async function forgetNode({ engine }: OpenFleet, node: string, signal: Ab
   const { live } = withoutEnded(replica, facts);
   if (live.length === 0) {
     await engine.connect.forgetNode(node);
-    await forgetReplica(engine, node, signal);
+    await forgetInStore(engine, node, signal);
     // Its clock may be wrong, and it has given a sign of life meanwhile.
     const { running = {} } = (await readReplica(engine, node, signal)) ?? {};
     return roles.filter((role) => running[role]?.lease !== undefined);

@@ -1,7 +1,7 @@
 import { emptyReplica, type ReplicaDocument } from '../../core/node/replica.ts';
 import { type Role, roles } from '../../core/node/running.ts';
 import type { EngineProcess } from '../engine.ts';
-import { changeReplica, forgetReplica, readReplicas } from '../ledger/replica.ts';
+import { changeReplica, forgetReplica, readReplicaIfWhole } from '../ledger/replica.ts';
 
 type Ports = Pick<EngineProcess, 'store' | 'clock' | 'limits' | 'sessions'>;
 
@@ -30,9 +30,9 @@ export async function isSilent(
   isMeant: (role: Role) => boolean = () => true,
 ): Promise<boolean> {
   for (let before: string | undefined; ; ) {
-    const known = (await readReplicas({ store }, signal)).find((one) => one.node === node);
+    const document = await readReplicaIfWhole({ store }, node, signal);
     const signs: string[] = [];
-    for (const { id, holder } of sessionsIn(known?.document, isMeant)) {
+    for (const { id, holder } of sessionsIn(document, isMeant)) {
       const waiting = await sessions.others.whyHeld({ id, holder, session: { id, node } }, undefined, signal);
       if (waiting) signs.push(`${id} ${waiting.sign}`);
     }

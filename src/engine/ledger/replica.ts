@@ -13,6 +13,13 @@ async function entryOf({ store }: Ports, node: string, signal: AbortSignal) {
   return entry && { document: decodedOf(entry, node, store.location), revision: entry.revision };
 }
 
+/** Returns the document of a node; undefined also if it is damaged. */
+export const readReplicaIfWhole = async (
+  ports: Ports,
+  node: string,
+  signal: AbortSignal,
+): Promise<ReplicaDocument | undefined> => (await entryOf(ports, node, signal))?.document;
+
 /** A damaged document counts as none: the next sign of life of the node replaces it. */
 function decodedOf({ bytes }: Entry, node: string, location: string): ReplicaDocument | undefined {
   try {
