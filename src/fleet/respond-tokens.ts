@@ -1,11 +1,11 @@
 import { type ComposedResponder, composeResponder } from '../compose/responder.ts';
 import type { ComposeContext } from '../compose.ts';
 import { aborted } from '../core/async/on-abort.ts';
-import { asFailure, fail } from '../core/errors/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { placeOfResponder, serveHealth } from '../daemon/health-server.ts';
 import { tellSystemd } from '../daemon/systemd.ts';
-import { complain } from '../engine/steady/complain.ts';
+import { createTrouble } from '../engine/steady/complain.ts';
 import { createVitals, type VitalsLog } from '../engine/steady/vitals.ts';
 import type { Fleet } from '../fleet.ts';
 import { keepTurning, tellAddresses } from './answering.ts';
@@ -70,18 +70,16 @@ async function respond({ composed, settings, context, ready }: Responding, signa
 
 /** Looks whether the store answers, until the signal aborts. */
 async function keepLooking({ process, look }: ComposedResponder, vitals: VitalsLog, over: AbortSignal): Promise<void> {
-  let hasFailed = false;
+  const trouble = createTrouble(process);
   while (!over.aborted) {
     await process.clock.sleep(lookEveryMs, over).catch(() => undefined);
     if (over.aborted) return;
     try {
       await look();
-      hasFailed = false;
+      trouble.succeeded();
       vitals.store('read', undefined);
     } catch (error) {
-      // It is the same failure until a look succeeds.
-      vitals.store('read', hasFailed ? asFailure(error).message : complain(process, error));
-      hasFailed = true;
+      vitals.store('read', trouble.failed(error));
     }
   }
 }

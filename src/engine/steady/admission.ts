@@ -2,7 +2,7 @@ import { asFailure } from '../../core/errors/errors.ts';
 import { isUnusableStore } from '../../core/errors/unusable-store.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { EngineProcess } from '../engine.ts';
-import { complain } from './complain.ts';
+import { createTrouble } from './complain.ts';
 import type { VitalsLog } from './vitals.ts';
 
 /** Whether the loop may begin something new. While the store takes no sign of life, nothing can be done under a lease. */
@@ -23,7 +23,7 @@ const justNowMs = 1_000;
 
 export function createAdmission(engine: EngineProcess, vitals: VitalsLog): Admission {
   let cutOff = new Set<string>();
-  let isFailing = false;
+  const trouble = createTrouble(engine);
   const failed = (names: Iterable<string>) => {
     for (const name of names) cutOff.add(name);
   };
@@ -40,14 +40,12 @@ export function createAdmission(engine: EngineProcess, vitals: VitalsLog): Admis
       try {
         await engine.sessions.own.prove(signal, cutOff.size > 0 ? justNowMs : undefined);
       } catch (error) {
-        // It is the same failure until a sign of life succeeds.
-        vitals.store('write', isFailing || signal.aborted ? asFailure(error).message : complain(engine, error));
-        isFailing = true;
+        vitals.store('write', signal.aborted ? asFailure(error).message : trouble.failed(error));
         return undefined;
       }
-      const again = isFailing ? cutOff : new Set<string>();
+      const again = trouble.isThere ? cutOff : new Set<string>();
       cutOff = new Set();
-      isFailing = false;
+      trouble.succeeded();
       return again;
     },
   };

@@ -1,6 +1,5 @@
-import { asFailure } from '../../core/errors/errors.ts';
 import type { EngineProcess } from '../engine.ts';
-import { complain } from './complain.ts';
+import { createTrouble } from './complain.ts';
 import type { Changes } from './surroundings.ts';
 import type { VitalsLog } from './vitals.ts';
 import { aheadMsOf, isJump } from './wall-clock.ts';
@@ -26,7 +25,7 @@ export async function createFollower(
   const names = new Set<string>();
   let ring = () => {};
   let { cursor } = await store.changes('lineage', undefined, signal);
-  let hasFailed = false;
+  const trouble = createTrouble(engine);
   /** How far the wall clock was ahead of the monotonic one when the loop last turned. */
   let takenAheadMs = aheadMsOf(clock);
 
@@ -34,15 +33,13 @@ export async function createFollower(
     try {
       const found = await store.changes('lineage', cursor, until);
       cursor = found.cursor;
-      hasFailed = false;
+      trouble.succeeded();
       vitals.store('read', undefined);
       for (const { key } of found.entries) names.add(key.name);
       if (names.size > 0) ring();
     } catch (error) {
       if (until.aborted) return;
-      // It is the same failure until a look succeeds.
-      vitals.store('read', hasFailed ? asFailure(error).message : complain(engine, error));
-      hasFailed = true;
+      vitals.store('read', trouble.failed(error));
     }
   }
 

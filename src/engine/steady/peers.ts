@@ -11,7 +11,7 @@ import { type EngineProcess, report } from '../engine.ts';
 import { lookAfterMissing } from '../ledger/missing-nodes.ts';
 import { changeReplica, readReplicas } from '../ledger/replica.ts';
 import { newSession, type SessionPlace } from '../locks/session.ts';
-import { complain } from './complain.ts';
+import { complain, createTrouble } from './complain.ts';
 import { createSigns } from './signs.ts';
 import type { VitalsLog } from './vitals.ts';
 
@@ -138,22 +138,20 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
     known: () => known,
     missing: () => (isPatient() ? undefined : missingNodes(known, clock.now(), isLive)),
     async stay(until) {
-      let hasFailed = false;
+      const trouble = createTrouble(engine);
       while (!until.aborted) {
         // After a failed write, it tries again sooner, before the others take it for dead.
         const restMs = Math.max(0, everyMs - sessions.own.current().ageMs);
-        await clock.sleep(hasFailed ? everyMs / 4 : restMs, until).catch(() => undefined);
+        await clock.sleep(trouble.isThere ? everyMs / 4 : restMs, until).catch(() => undefined);
         if (until.aborted) break;
         try {
           await beat(until);
-          hasFailed = false;
+          trouble.succeeded();
           vitals.store('write', await whyNoOrder(until));
         } catch (error) {
           if (isFailure(error, 'store/node-lost')) throw error;
           if (until.aborted) break;
-          // It is the same failure until a sign of life succeeds.
-          vitals.store('write', hasFailed ? asFailure(error).message : complain(engine, error));
-          hasFailed = true;
+          vitals.store('write', trouble.failed(error));
         }
       }
       await leave();
