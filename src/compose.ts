@@ -176,7 +176,8 @@ function declaredDeployers({ deployers, preflight }: Settings): readonly StoredS
 export async function openStore(settings: Settings, context: ComposeContext, signal: AbortSignal): Promise<Store> {
   const { world, reporter } = context;
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
-  const plain = await connectStore(settings.store, context, { hasKey: keys.length > 0 });
+  const plain = await connectStore(settings.store, context);
+  refuseOpenSecrets(plain, keys);
   const isNew = !(await plain.exists(signal));
   if (isNew) {
     if (context.makeStore === false) throw await absent(plain, signal);
@@ -204,20 +205,15 @@ export async function absent(store: Store, signal: AbortSignal, hint?: string): 
   return fail('store/absent', { path: store.location }, { hint });
 }
 
-/**
- * The store as it is on its medium.
- *
- * @param hasKey whether there is a key for its secrets, if they are going to be read or written
- */
-export async function connectStore(
-  settings: AdapterSettings,
-  { world, env }: StoreContext,
-  { hasKey }: { readonly hasKey?: boolean } = {},
-): Promise<Store> {
-  const { definition, options } = await storeDefinition(settings, { world, env });
-  const store = definition.connect({ options, name: 'store', world });
-  if (hasKey === false && definition.needsKey?.(options)) throw fail('store/key-required', { path: store.location });
-  return store;
+/** The store as it is on its medium. */
+export async function connectStore(settings: AdapterSettings, context: StoreContext): Promise<Store> {
+  const { definition, options } = await storeDefinition(settings, context);
+  return definition.connect({ options, name: 'store', world: context.world });
+}
+
+/** Fails with `store/key-required` if the store must not have secrets in the clear, and there is no key for them. */
+export function refuseOpenSecrets({ demandsKey, location: path }: Store, keys: readonly unknown[]): void {
+  if (demandsKey && keys.length === 0) throw fail('store/key-required', { path });
 }
 
 /** The store for a process that may read tokens and nothing else. */

@@ -557,8 +557,6 @@ export interface NotifierDefinition<Shape extends z.ZodObject = z.ZodObject> ext
 }
 
 export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
-  /** Others can read the medium, so there must be a store key, unless these options do without. */
-  needsKey?(options: z.infer<Shape>): boolean;
   /** Connects a process that may read tokens and nothing else. If omitted, it connects like any other. */
   connectTokens?(context: AdapterContext<z.infer<Shape>>): Store;
   /** Returns what the owner of the medium runs to make a role that may read tokens and nothing else. */

@@ -10,7 +10,7 @@ import { sealAll, unsealAll } from './compose/sealing.ts';
 import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { idOf, type PlainDocument } from './compose/without-lease.ts';
-import { absent, connectStore, openStore, pki, storeDefinition } from './compose.ts';
+import { absent, connectStore, openStore, pki, refuseOpenSecrets, storeDefinition } from './compose.ts';
 import { type ErrorParams, fail, isFailure, reasonOf } from './core/errors/errors.ts';
 import { failedAt, type Hop } from './core/request-path/hop.ts';
 import type { AdapterSettings, Settings } from './core/spec/spec.ts';
@@ -132,7 +132,7 @@ export async function lookAtStore(settings: Settings, context: Context, signal: 
     if (!isThere) await store.checkUnused?.(signal);
     await store.check(signal);
     if (isThere) await refuseUnready(store, signal);
-    await connectStore(settings.store, context, { hasKey: keys.length > 0 });
+    refuseOpenSecrets(store, keys);
     await openEncrypted(store, { keys, random: context.world.random, isNew: false }, signal);
     const { message, hint } = fail('store/absent', { path: location });
     const hop: Hop = isThere
@@ -229,7 +229,8 @@ export async function restoreStore(
   const documents = readBackup(bytes, path);
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
   const hasOpen = documents.some(({ key, bytes: content }) => isOpenSecret(key, content));
-  const store = await connectFor(path, { settings: settings.store, hasOpen }, context);
+  const store = await connectStore(settings.store, context);
+  if (hasOpen) refuseOpenFrom(path, store);
   if (keys.length > 0) await checkOpens(documents, { keys, store, path, context }, signal);
   const certificates = await restoreAll(store, documents, path, signal);
   await store.close?.();
@@ -237,16 +238,10 @@ export async function restoreStore(
   return { location: store.location, documents: documents.length, certificates, isOpen };
 }
 
-/** Connects to the new place of documents. Fails with `store/secrets-open` if it must not have secrets in the clear. */
-const connectFor = (
-  from: string,
-  { settings, hasOpen }: { readonly settings: AdapterSettings; readonly hasOpen: boolean },
-  context: Context,
-): Promise<Store> =>
-  connectStore(settings, context, { hasKey: !hasOpen }).catch((error: unknown) => {
-    if (!isFailure(error, 'store/key-required')) throw error;
-    throw fail('store/secrets-open', { from, path: String(error.params?.['path']) });
-  });
+/** Fails with `store/secrets-open` if the new place must not have the secrets that are in the clear at the old one. */
+function refuseOpenFrom(from: string, { demandsKey, location: path }: Store): void {
+  if (demandsKey) throw fail('store/secrets-open', { from, path });
+}
 
 export interface MoveRequest {
   readonly from: AdapterSettings;
@@ -271,8 +266,7 @@ export async function moveStore(
 ): Promise<MovedStore> {
   return withBoth({ from, to }, context, async (moving) => {
     if (!(await moving.from.exists(signal))) throw await absent(moving.from, signal);
-    const hasOpen = !(await isSealed(moving.from, signal));
-    await connectFor(moving.from.location, { settings: to, hasOpen }, context);
+    if (!(await isSealed(moving.from, signal))) refuseOpenFrom(moving.from.location, moving.to);
     const counts = await moveAll(moving, command, context.world, signal);
     return { from: moving.from.location, to: moving.to.location, ...counts };
   });

@@ -93,6 +93,8 @@ export interface Store {
   readonly hasCheapChanges?: boolean;
   /** If the store is a folder on this machine: where deployers may keep their own files. */
   readonly deployed?: string;
+  /** Others than the user that runs certfleet can read the medium, so it must not have secrets in the clear. */
+  readonly demandsKey?: boolean;
   /** Returns the document, or undefined if it does not exist. */
   get(key: Key, signal: AbortSignal): Promise<Entry | undefined>;
   /**

@@ -82,8 +82,10 @@ storeKey: "file:/etc/certfleet/store.key"
 PostgreSQL 13 or later. The database exists already; the first command that makes a store makes the schema and its tables, for which the role needs the right \`create\` on the database, or owns the schema: \`create schema certfleet authorization certfleet\`. Several machines may share it, with one \`storeKey\`, and it is backed up with the database, or by \`certfleet backup\`. Who can write it can run commands as the user that runs certfleet.
 
 A connection to a host is encrypted, and the server’s certificate verified, also its name; passwords go by SCRAM if the server asks for it. A process has up to ten connections, mostly one. PgBouncer may stand before the server, also in transaction mode. After a fail-over, the address must lead to the new primary. \`certfleet doctor --store\` tells why the store cannot be used.`,
-  needsKey: ({ plaintext }) => !plaintext,
-  connect: ({ options: given, world }) => openPostgresStore(placeOf(given), given.schema, world),
+  connect: ({ options: given, world }) => ({
+    ...openPostgresStore(placeOf(given), given.schema, world),
+    demandsKey: !given.plaintext,
+  }),
   connectTokens: ({ options: given, world }) => openPostgresStore(placeOf(given), given.schema, world, 'token'),
   responderRole: ({ schema }, role) => responderRole(schema, role),
 });
