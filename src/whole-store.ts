@@ -9,12 +9,11 @@ import { refuseUnready } from './compose/restoring.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
 import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
+import { lookAtStore } from './compose/store-look.ts';
 import { idOf, type PlainDocument } from './compose/without-lease.ts';
-import { absent, connectStore, openStore, pki, refuseOpenSecrets, storeDefinition } from './compose.ts';
+import { absent, connectStore, openStore, pki, storeDefinition } from './compose.ts';
 import { type ErrorParams, fail, isFailure, reasonOf } from './core/errors/errors.ts';
-import { failedAt, type Hop } from './core/request-path/hop.ts';
 import type { AdapterSettings, Settings } from './core/spec/spec.ts';
-import { spanText } from './core/text/span.ts';
 import type { Random } from './ports/random.ts';
 import type { Store } from './ports/store.ts';
 import { isOpenSecret, isSealed, openEncrypted, type StoreKey, storeKeyOf } from './stores/encrypted.ts';
@@ -103,7 +102,7 @@ export async function responderRoleOf(
   return definition.responderRole(options, role);
 }
 
-export { isBackup, responderSecretOf };
+export { isBackup, lookAtStore, responderSecretOf };
 
 export interface BackedUp extends Backup {
   readonly location: string;
@@ -115,49 +114,6 @@ export async function backUpStore(settings: Settings, context: Context, signal: 
   const made = await backUp(store, context.world.clock.now(), signal);
   await store.close?.();
   return { ...made, location: store.location };
-}
-
-export interface StoreLook {
-  readonly location: string;
-  readonly hops: readonly Hop[];
-}
-
-/** Finds out whether the store can be used, and why not. Changes nothing. */
-export async function lookAtStore(settings: Settings, context: Context, signal: AbortSignal): Promise<StoreLook> {
-  const keys = await readStoreKeys(settings.storeKeys ?? [], context);
-  const store = await connectStore(settings.store, context);
-  const { location } = store;
-  try {
-    const isThere = await store.exists(signal);
-    if (!isThere) await store.checkUnused?.(signal);
-    await store.check(signal);
-    if (isThere) await refuseUnready(store, signal);
-    refuseOpenSecrets(store, keys);
-    await openEncrypted(store, { keys, random: context.world.random, isNew: false }, signal);
-    const { message, hint } = fail('store/absent', { path: location });
-    const hop: Hop = isThere
-      ? { at: 'store', state: 'well', finding: 'it can be read and written' }
-      : { at: 'store', state: 'cannot-tell', finding: `${message}, but one can be made`, advice: hint };
-    return { location, hops: [hop, ...(await clockOf(store, context, signal))] };
-  } catch (error) {
-    return { location, hops: [failedAt('store', error)] };
-  } finally {
-    await store.close?.();
-  }
-}
-
-/** More than an answer takes, and what certificates and leases do not mind. */
-const mostSkewMs = 60_000;
-
-async function clockOf(store: Store, { world }: Context, signal: AbortSignal): Promise<readonly Hop[]> {
-  const theirs = await store.now?.(signal);
-  if (!theirs) return [];
-  const skewMs = theirs.getTime() - world.clock.now().getTime();
-  if (Math.abs(skewMs) <= mostSkewMs)
-    return [{ at: 'clock', state: 'well', finding: 'it agrees with that of this machine' }];
-  const direction = skewMs > 0 ? 'ahead of' : 'behind';
-  const error = fail('store/clock-off', { path: store.location, span: spanText(Math.abs(skewMs)), direction });
-  return [failedAt('clock', error)];
 }
 
 export interface CheckedStore extends Pick<Checked, 'documents' | 'certificates' | 'faults' | 'unused'> {
