@@ -93,7 +93,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     balancers: () => settings.balancers,
     alarms: () => settings.alarms,
   });
-  /** Whoever waits for a lease of this process need not wait any longer. */
+  /** Ends the waits of others for a lease of this process. */
   async function endSession(): Promise<void> {
     const deadline = clock.deadline(limits.shutdownBudgetMs);
     try {

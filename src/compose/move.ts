@@ -207,7 +207,7 @@ const isMark = ({ kind, name }: Key): boolean =>
 
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64');
 
-/** Writes a document into the new store, which nobody else uses. An earlier call may have written it, or an older one. */
+/** Writes a document into the new store, which no other process uses. An earlier call may have written it, or an older one. */
 async function write(to: Store, { key, bytes }: PlainDocument, signal: AbortSignal): Promise<void> {
   for (let ifRevision: string | null = null; ; ) {
     try {

@@ -215,7 +215,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
           await clock.sleep(holder.kind === 'self' ? longestMs : lookAgainMs, signal);
         } catch (error) {
           if (signal.aborted) return;
-          // Whoever answered before may only be overloaded.
+          // The process that answered before may only be overloaded.
           const mayPass = wasHeld ? isPortError(error) : isFailure(error, 'solver/port-held');
           if (!(mayPass && error instanceof Error)) throw error;
           if (!isTold) log.warn(`${error.message}; waiting until it is free`);

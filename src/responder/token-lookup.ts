@@ -14,7 +14,7 @@ const maxWaiting = 512;
 // Half of the 10 s that Let's Encrypt allows for a whole validation.
 const lookupMs = 5_000;
 /** No token has this name. */
-const nobody = '~';
+const unusedName = '~';
 
 /**
  * Finds tokens in the store. Where its changes are cheap, requests share a look at them (`live-tokens.ts`). Elsewhere,
@@ -48,7 +48,7 @@ function createDirectLookup(store: Store, clock: Clock): TokenLookup {
         if (lookups.waiting >= maxWaiting) throw new Error('too many requests for unknown tokens');
         return lookups.run(() => lookUp(token));
       }),
-    look: async () => void (await lookUp(nobody)),
+    look: async () => void (await lookUp(unusedName)),
   };
 }
 

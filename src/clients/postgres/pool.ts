@@ -74,7 +74,7 @@ export function createPool(place: Place, { clock, random }: Ports): Pool {
     if (isClosed) return void connection.end();
     connection.keepAwake(false);
     idle.push({ connection, sinceMs: clock.monotonicMs() });
-    // No timer ends connections that nobody has used for a while: someone looks at the store every few seconds.
+    // No timer ends connections that are unused for a while: something looks at the store every few seconds.
     const before = clock.monotonicMs() - idleMs;
     for (const old of idle.filter(({ sinceMs }) => sinceMs < before)) void old.connection.end();
     idle = idle.filter(({ sinceMs }) => sinceMs >= before);

@@ -31,7 +31,7 @@ const textOf = (stat: FileStat | undefined): string =>
 export async function filledFiles(files: Pick<Files, 'read' | 'list'>, file: string): Promise<ReadonlySet<string>> {
   const filled = new Set<string>();
   for (const path of [file, ...(await dropInFiles(files, file).catch(() => []))]) {
-    // Whoever needs the file reports that it cannot be read.
+    // The next read of the configuration reports that it cannot be read.
     const bytes = await files.read(path, { named: true, firstBytes: 4_096 }).catch(() => undefined);
     if (bytes && new TextDecoder().decode(bytes).trim() !== '') filled.add(path);
   }

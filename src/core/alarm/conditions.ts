@@ -86,7 +86,7 @@ function nextOf(times: readonly number[], now: Date): number | undefined {
   return later.length > 0 ? Math.ceil(Math.min(...later)) : undefined;
 }
 
-/** Reports whether a target or an endpoint has it. Another client renews what was given back; nobody uses a test. */
+/** Reports whether a target or an endpoint has it. What was given back is renewed by another client, and a test is not in use. */
 const isInUse = ({ name, current, deployments, givenBack }: Lineage): boolean =>
   !givenBack && !isStagingName(name) && Object.values(deployments).some(({ version }) => version === current?.id);
 

@@ -34,7 +34,7 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return { host: v4 ?? v6 ?? '::', port };
 }
 
-/** Reports whether whoever listens at the first address also has the second one. */
+/** Reports whether a server that listens at the first address also has the second one. */
 export function hasAlso(one: string, other: string): boolean {
   const [first, second] = [parseListenAddress(one), parseListenAddress(other)];
   return one === other || (first !== undefined && second !== undefined && covers(first, second));

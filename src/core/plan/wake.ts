@@ -87,7 +87,7 @@ export function wakeOf(
 
 /**
  * Reports whether a certificate is as nearly all are at nearly all times: every target has it, nothing is to be finished,
- * tried again or removed, and nobody has to wait.
+ * tried again or removed, and nothing has to wait.
  */
 function isPlain(
   wanted: StoredSpec | undefined,

@@ -24,7 +24,7 @@ interface Sighting {
   readonly lookedMs: number;
 }
 
-/** A session as it stands in the store, and what ends it there if nobody has written meanwhile. */
+/** A session as it stands in the store, and what ends it there unless it was written meanwhile. */
 interface Found {
   readonly sign: string | undefined;
   /** Fails with `store/conflict`. */

@@ -43,7 +43,7 @@ export async function* pagesOf(
     const isLast = page.length < rows;
     if (!isLast) {
       reading = read(page.at(-1)!.key);
-      // The caller may want no more.
+      // The caller may stop here.
       reading.catch(() => {});
     }
     if (page.length > 0) yield page;

@@ -30,7 +30,7 @@ async function keepRunning(session: Session): Promise<number> {
   const { storeIsDeclared, certificates, listen } = settings;
   const { cache } = await session.world();
   if (role === 'node') await rememberListen(cache, configurationPath(session), listen?.address);
-  // A supervisor starts it on a new volume, and nobody types `issue` there first. A typed `--store` may be mistyped.
+  // A supervisor starts it on a new volume, without `issue` first. A typed `--store` may be mistyped.
   const isTyped = session.invocation.flags['store'] !== undefined;
   const makeStore = storeIsDeclared === true || (role === 'node' && certificates.length > 0 && !isTyped);
   const fleet = await session.fleet({ makeStore, tellsAlarms: true });

@@ -30,7 +30,7 @@ export const store = {
     message: 'there is no trusted connection to the database {path}: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Turn TLS on at the server (`ssl = on`), name its host as its certificate does, and give a private CA as `caFile` of `store`. On a network that nobody else can read, `tls: off` goes without.',
+    hint: 'Turn TLS on at the server (`ssl = on`), name its host as its certificate does, and give a private CA as `caFile` of `store`. On a network that no one else can read, `tls: off` goes without.',
   },
   'store/right-missing': {
     message: 'the role {role} lacks a right in the database {path}: {reason}',
