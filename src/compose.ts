@@ -207,8 +207,8 @@ export async function absent(store: Store, signal: AbortSignal, hint?: string): 
 
 /** The store as it is on its medium. */
 export async function connectStore(settings: AdapterSettings, context: StoreContext): Promise<Store> {
-  const { definition, options } = await storeDefinition(settings, context);
-  return definition.connect({ options, name: 'store', world: context.world });
+  const { definition, ...given } = await storeDefinition(settings, context);
+  return definition.connect({ ...given, name: 'store', world: context.world });
 }
 
 /** Fails with `store/key-required` if the store must not have secrets in the clear, and there is no key for them. */
@@ -218,9 +218,9 @@ export function refuseOpenSecrets({ demandsKey, location: path }: Store, keys: r
 
 /** The store for a process that may read tokens and nothing else. */
 export async function connectTokens(settings: AdapterSettings, context: StoreContext): Promise<Store> {
-  const { definition, options } = await storeDefinition(settings, context);
+  const { definition, ...given } = await storeDefinition(settings, context);
   const connect = definition.connectTokens ?? definition.connect;
-  return connect({ options, name: 'store', world: context.world });
+  return connect({ ...given, name: 'store', world: context.world });
 }
 
 type StoreContext = Pick<ComposeContext, 'world' | 'env'>;
@@ -230,12 +230,11 @@ export async function storeDefinition(settings: AdapterSettings, { world, env }:
   const entry = adapterEntry(registry, 'store', settings.type);
   if (!entry) throw unknownType('store', settings.type);
   const definition = await entry.load();
-  const { options } = await resolveOptions(definition, settings, {
-    ...secretsFrom(env),
-    files: world.files,
-    name: 'store',
-  });
-  return { definition, options };
+  const reread = async () => {
+    const from = { ...secretsFrom(env), files: world.files, name: 'store' };
+    return (await resolveOptions(definition, settings, from)).options;
+  };
+  return { definition, options: await reread(), reread };
 }
 
 /**

@@ -556,12 +556,18 @@ export interface NotifierDefinition<Shape extends z.ZodObject = z.ZodObject> ext
   connect(context: AdapterContext<z.infer<Shape>>): Notifier;
 }
 
+/** What a store gets. */
+export interface StoreContext<Options> extends AdapterContext<Options> {
+  /** Reads the options again, because a secret among them may have changed. */
+  reread?(): Promise<Options>;
+}
+
 export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
   /** Connects a process that may read tokens and nothing else. If omitted, it connects like any other. */
-  connectTokens?(context: AdapterContext<z.infer<Shape>>): Store;
+  connectTokens?(context: StoreContext<z.infer<Shape>>): Store;
   /** Returns what the owner of the medium runs to make a role that may read tokens and nothing else. */
   responderRole?(options: z.infer<Shape>, role: string): string;
-  connect(context: AdapterContext<z.infer<Shape>>): Store;
+  connect(context: StoreContext<z.infer<Shape>>): Store;
 }
 
 export const defineDnsProvider = <Shape extends z.ZodObject, Provider extends DnsProvider>(

@@ -4,7 +4,7 @@ import { createPool } from '../clients/postgres/pool.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { checkDocument } from '../core/lineage/document-limits.ts';
-import { defineStore, portNumber, secret, wholePath, z } from '../define.ts';
+import { defineStore, portNumber, type StoreContext, secret, wholePath, z } from '../define.ts';
 import type { Key, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import { createChanges } from './postgres/changes.ts';
@@ -81,12 +81,13 @@ storeKey: "file:/etc/certfleet/store.key"
 
 PostgreSQL 13 or later. The database exists already; the first command that makes a store makes the schema and its tables, for which the role needs the right \`create\` on the database, or owns the schema: \`create schema certfleet authorization certfleet\`. Several machines may share it, with one \`storeKey\`, and it is backed up with the database, or by \`certfleet backup\`. Who can write it can run commands as the user that runs certfleet.
 
-A connection to a host is encrypted, and the server’s certificate verified, also its name; passwords go by SCRAM if the server asks for it. A process has up to ten connections, mostly one. PgBouncer may stand before the server, also in transaction mode. After a fail-over, the address must lead to the new primary. \`certfleet doctor --store\` tells why the store cannot be used.`,
-  connect: ({ options: given, world }) => ({
-    ...openPostgresStore(placeOf(given), given.schema, world),
+A connection to a host is encrypted, and the server’s certificate verified, also its name; passwords go by SCRAM if the server asks for it. A process has up to ten connections, mostly one. PgBouncer may stand before the server, also in transaction mode. After a fail-over, the address must lead to the new primary. If the server refuses the password, certfleet reads it again: write a new one into the file that \`url\` or \`password\` names, and it is taken without a restart. \`certfleet doctor --store\` tells why the store cannot be used.`,
+  connect: ({ options: given, world, reread }) => ({
+    ...openPostgresStore(lastingPlace(given, reread), given.schema, world),
     demandsKey: !given.plaintext,
   }),
-  connectTokens: ({ options: given, world }) => openPostgresStore(placeOf(given), given.schema, world, 'token'),
+  connectTokens: ({ options: given, world, reread }) =>
+    openPostgresStore(lastingPlace(given, reread), given.schema, world, 'token'),
   responderRole: ({ schema }, role) => responderRole(schema, role),
 });
 
@@ -110,6 +111,17 @@ function placeOf({
     caFile,
     name: nameOf(parts),
   };
+}
+
+/** Returns the place, which knows how to read its password again. */
+function lastingPlace(given: Options, reread: StoreContext<Options>['reread']): Place {
+  const place = placeOf(given);
+  const rereadPassword = async () => {
+    const now = placeOf((await reread?.()) ?? given);
+    // Another role or database is another store, for which certfleet must be started again.
+    return now.name === place.name ? now.password : place.password;
+  };
+  return { ...place, rereadPassword };
 }
 
 /**

@@ -7,15 +7,18 @@ import { findProgram, freePort, portAccepts, startService, temporaryFolder } fro
 export interface PgBouncer {
   /** The address of the database for the role `certfleet`. */
   readonly url: string;
+  /** Takes another password of the role, also for the server, and ends all connections. */
+  setPassword(password: string): Promise<void>;
 }
 
-export async function startPgBouncer(server: Postgres): Promise<PgBouncer> {
+export async function startPgBouncer(server: Postgres, password = server.owner.password): Promise<PgBouncer> {
   const folder = await temporaryFolder('pgbouncer');
   const port = await freePort();
-  const { user, password } = server.owner;
+  const { user } = server.owner;
   const users = join(folder, 'users.txt');
   const config = join(folder, 'pgbouncer.ini');
-  await writeFile(users, `"${user}" "${password}"\n`);
+  const writeUsers = (now: string) => writeFile(users, `"${user}" "${now}"\n`);
+  await writeUsers(password);
   await writeFile(
     config,
     `[databases]
@@ -32,6 +35,15 @@ default_pool_size = 3
   );
   if (process.getuid?.() === 0) for (const path of [folder, users, config]) await chown(path, 65_534, 65_534);
   const [program, args] = asUser(findProgram('pgbouncer', 'system')!, [config]);
-  await startService({ name: 'pgbouncer', program, args, cwd: folder, ready: () => portAccepts(port) });
-  return { url: `postgres://${user}:${password}@127.0.0.1:${port}/certfleet` };
+  const start = () => startService({ name: 'pgbouncer', program, args, cwd: folder, ready: () => portAccepts(port) });
+  let service = await start();
+  return {
+    url: `postgres://${user}:${password}@127.0.0.1:${port}/certfleet`,
+    async setPassword(next) {
+      await writeUsers(next);
+      service.signal('SIGQUIT');
+      await service.ended;
+      service = await start();
+    },
+  };
 }

@@ -9,6 +9,8 @@ export interface Place {
   readonly database: string;
   readonly user: string;
   readonly password: Secret | undefined;
+  /** Reads the password again, which may have changed since. */
+  rereadPassword?(): Promise<Secret | undefined>;
   /** A PEM file with more roots to trust; undefined for the system's alone. */
   readonly caFile: string | undefined;
   /** A Unix socket never has TLS. */

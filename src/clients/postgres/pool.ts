@@ -46,16 +46,29 @@ export function createPool(place: Place, { clock, random }: Ports): Pool {
   let hasLimit = true;
   /** It is the right server and password, so what fails now may pass. */
   let hasWorked = false;
+  let { password } = place;
+
+  async function latestPassword(): Promise<typeof password> {
+    try {
+      return place.rereadPassword ? await place.rereadPassword() : password;
+    } catch {
+      // The refusal says more than that a file cannot be read just now.
+      return password;
+    }
+  }
 
   async function open(): Promise<Connection> {
+    const used = { password, hasLimit };
     try {
-      const opened = await connect(place, clock, hasLimit);
+      const opened = await connect({ ...place, password }, clock, hasLimit);
       hasWorked = true;
       return opened;
     } catch (error) {
-      const isAboutLimit = error instanceof PostgresFailure && error.message.includes('statement_timeout');
-      if (!hasLimit || !isAboutLimit) throw error;
-      hasLimit = false;
+      if (!(error instanceof PostgresFailure)) throw error;
+      if (error.message.includes('statement_timeout')) hasLimit = false;
+      else if (error.isOfLogin) password = await latestPassword();
+      const isOther = used.hasLimit !== hasLimit || used.password?.reveal() !== password?.reveal();
+      if (!isOther) throw error;
       return open();
     }
   }

@@ -27,6 +27,11 @@ export class PostgresFailure extends Error {
     this.isOfEncryption = isOfEncryption;
   }
 
+  /** The server, or a pooler, does not let the role in. */
+  get isOfLogin(): boolean {
+    return this.state?.startsWith('28') === true;
+  }
+
   static ofStatement(error: unknown): PostgresFailure {
     const state = stateOf(error);
     if (state === undefined) return new PostgresFailure('lost', wordsOf(error));
@@ -34,7 +39,9 @@ export class PostgresFailure extends Error {
   }
 
   static ofConnecting(error: unknown, isEncrypted: boolean): PostgresFailure {
-    const state = stateOf(error);
+    const given = stateOf(error);
+    // PgBouncer gives the code of a broken protocol.
+    const state = given !== undefined && /authentication failed/i.test(reasonOf(error)) ? '28P01' : given;
     if (state !== undefined) {
       const outcome = outcomeOf(state);
       return new PostgresFailure(outcome === 'lost' || outcome === 'again' ? 'unsent' : outcome, wordsOf(error), state);
