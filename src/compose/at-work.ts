@@ -1,15 +1,17 @@
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
-import { decodeLineage, type Lease } from '../core/lineage/lineage.ts';
+import { decodeLineage } from '../core/lineage/lineage.ts';
 import { decodeLock } from '../core/lineage/lock.ts';
 import { type ProcessIdentity, processText } from '../core/lineage/process-identity.ts';
 import { absenceOf } from '../core/node/missing-nodes.ts';
 import { decodeReplica } from '../core/node/replica.ts';
 import { roles } from '../core/node/running.ts';
+import { isHeld } from '../engine/locks/held-leases.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { Entry, Kind, Store } from '../ports/store.ts';
 
 interface Ports {
+  readonly store: Store;
   readonly clock: Pick<Clock, 'now'>;
   readonly processes: Pick<Processes, 'look'>;
 }
@@ -21,30 +23,29 @@ export const kindsOfWork = ['replica', 'lineage', 'lock'] as const satisfies rea
  * Returns the error for a store on which a process works that may be alive, by one of its documents: `store/held`, or
  * `store/node-runs` for one that keeps running. Unlike a thief of a lease, it does not wait to see whether the process is.
  */
-export function workedOn(entry: Entry, store: Store, ports: Ports): CertfleetError | undefined {
+export async function workedOn(entry: Entry, ports: Ports, signal: AbortSignal): Promise<CertfleetError | undefined> {
   const { key, bytes } = entry;
-  if (key.kind === 'replica') return runsOn(entry, store, ports);
+  const { location } = ports.store;
+  if (key.kind === 'replica') return runsOn(entry, ports);
   const lease =
     key.kind === 'lineage'
-      ? decodeLineage(bytes, key.name, store.location).work?.lease
+      ? decodeLineage(bytes, key.name, location).work?.lease
       : key.kind === 'lock'
-        ? decodeLock(bytes, key.name, store.location).lease
+        ? decodeLock(bytes, key.name, location).lease
         : undefined;
-  if (!isHeld(lease, ports)) return undefined;
+  if (!lease || !(await isHeld(lease, ports, signal))) return undefined;
   return fail('store/held', { holder: holderText(lease.holder), certificate: key.name });
 }
 
-const isHeld = (lease: Lease | undefined, { processes }: Ports): lease is Lease =>
-  lease !== undefined && processes.look(lease.holder) !== 'dead';
-
 const holderText = (holder: ProcessIdentity): string => `pid ${processText(holder)}`;
 
-function runsOn({ key: { name: node }, bytes }: Entry, { location }: Store, ports: Ports): CertfleetError | undefined {
+function runsOn({ key: { name: node }, bytes }: Entry, { store, clock, processes }: Ports): CertfleetError | undefined {
+  const { location } = store;
   const document = decodeReplica(bytes, node, location);
-  const absent = absenceOf({ node, document }, ports.clock.now())?.what;
+  const absent = absenceOf({ node, document }, clock.now())?.what;
   for (const role of roles) {
     const lease = document.running?.[role]?.lease;
-    if (role !== absent && isHeld(lease, ports))
+    if (role !== absent && lease && processes.look(lease.holder) !== 'dead')
       return fail('store/node-runs', { node, path: location, holder: holderText(lease.holder) });
   }
   return undefined;

@@ -1,5 +1,6 @@
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { decodeLineage } from '../core/lineage/lineage.ts';
+import { isHeld } from '../engine/locks/held-leases.ts';
 import type { Entry, Key, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import type { CredentialDocument } from './credentials.ts';
@@ -24,7 +25,7 @@ export async function moveLiterals(
       const stored = await sealed.get(key, signal);
       if (!stored || !(await isNeeded(stored))) return;
       const lease = decodeLineage(stored.bytes, key.name, plain.location).work?.lease;
-      if (lease && processes.look(lease.holder) !== 'dead') {
+      if (await isHeld(lease, { store: sealed, processes }, signal)) {
         isInUse = true;
         return;
       }

@@ -189,6 +189,20 @@ describe('a move of a store', () => {
     },
   );
 
+  it.each<[what: string, lease: object]>([
+    ['has no document', { ...lease(1), session: { id: 's' } }],
+    ['is of another process of its node', { ...lease(1), session: { id: 'before', node: 'n' } }],
+  ])('is not refused because of a lease whose session %s', async (_what, without) => {
+    const { from, to } = both(await diskWithStore());
+    await write(
+      from,
+      { kind: 'lineage', name: 'two' },
+      { ...testLineage, name: 'two', work: { ...work, lease: without } },
+    );
+    await write(from, { kind: 'lock', name: 'lb' }, { schema: 1, lease: without });
+    expect(await moveAll({ from, to }, command, ports, signal)).toMatchObject({ certificates: 2 });
+  });
+
   it('is not refused because of a node that has been missing for long', async () => {
     const { from, to } = both(await diskWithStore());
     const at = new Date(clock.now().getTime() - 3_600_000).toISOString();

@@ -103,7 +103,7 @@ async function inspect(store: Store, of: readonly Kind[], ports: Ports, signal: 
     for await (const page of store.scan(kind, signal))
       for (const entry of page) {
         if (entry.corrupt) throw entry.corrupt;
-        const error = workedOn(entry, store, ports);
+        const error = await workedOn(entry, { store, ...ports }, signal);
         if (error) throw error;
         withoutLease(entry, store.location);
       }

@@ -12,6 +12,7 @@ import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
 import { changeReplica, readReplica, readReplicas } from '../engine/ledger/replica.ts';
+import { isHeld } from '../engine/locks/held-leases.ts';
 import { lineageMissing, unusableVersion, watchStore } from '../engine/pass/store-faults.ts';
 import { foretell } from '../engine/pass/tickets.ts';
 import { limitFor } from '../engine/path/limit.ts';
@@ -53,7 +54,7 @@ export async function statusOf(
     const unusable = names.length > 0 && lineage ? await unusableVersion(engine, lineage, signal) : undefined;
     const corrupt = found instanceof Error ? found : (lacks ?? unusable);
     const accountMissing = withoutAccount.get(name);
-    const isWorking = isHeld(engine, lineage);
+    const isWorking = await isHeld(lineage?.work?.lease, engine, signal);
     const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.settings.directory), lineage, now);
     const declaredAs = one && { spec: one.wanted, origin: one.origin };
     const rollover = await rolloverFor(one?.wanted);
@@ -106,12 +107,6 @@ export async function forgetNode({ engine }: OpenFleet, node: string, signal: Ab
   const hasEnded = await isSilent(engine, node, signal, (role) => !live.includes(role));
   if (hasEnded && (await changeReplica(engine, node, change, signal))) return live;
   throw fail('usage/node-runs', { node, command: live.map((role) => `\`${commandsOf[role]}\``).join(' and ') });
-}
-
-/** Reports whether a process that may be alive is working on the lineage. */
-function isHeld({ processes }: Engine, lineage: Lineage | undefined): boolean {
-  const lease = lineage?.work?.lease;
-  return lease !== undefined && processes.look(lease.holder) !== 'dead';
 }
 
 /** Returns a function that says for which rate limit a certificate waits, if it is due. */

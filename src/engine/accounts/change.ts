@@ -234,7 +234,7 @@ async function refuseIfBusy({ engine, known, signal }: Open): Promise<void> {
       const lineage = readLineage(engine, entry);
       const step = lineage.work?.step;
       if (step === 'deploy' || step === 'close' || accountKey(accountOf(lineage.spec.issuer.settings)) !== id) continue;
-      refuseHeld(engine, lineage);
+      await refuseHeld(engine, lineage, signal);
     }
 }
 

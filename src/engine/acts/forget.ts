@@ -63,8 +63,10 @@ export async function forget(
   const { force, versions, wantedOf } = how;
   const entry = await engine.store.get({ kind: 'lineage', name }, signal);
   if (!entry) return undefined;
-  const refuseInUse = (lineage: Lineage) => refuse(engine, lineage, { force, wanted: wantedOf?.(lineage) });
-  refuseInUse(readLineage(engine, entry));
+  const refuseInUse = (lineage: Lineage) => refuse(lineage, { force, wanted: wantedOf?.(lineage) });
+  const found = readLineage(engine, entry);
+  await refuseHeld(engine, found, signal);
+  refuseInUse(found);
   const taken = await takeLease(
     engine,
     firstSight(engine, name),
@@ -90,11 +92,9 @@ export async function forget(
 }
 
 function refuse(
-  engine: Engine,
   lineage: Lineage,
   { force, wanted = lineage.spec }: { readonly force: boolean; readonly wanted: StoredSpec | undefined },
 ): void {
-  refuseHeld(engine, lineage);
   const delivered = targetsAndEndpoints(wanted);
   // There is nothing to remove from a hook.
   const targets = keepersOf(lineage).filter((target) => target !== deployHookTarget && delivered.includes(target));

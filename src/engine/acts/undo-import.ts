@@ -99,7 +99,7 @@ const nameThere = ({ lineage, target }: Adopted): string =>
  */
 async function plan(engine: Engine, { lineage, target }: Adopted, signal: AbortSignal): Promise<Undone> {
   try {
-    refuseHeld(engine, lineage);
+    await refuseHeld(engine, lineage, signal);
     const kept = await keptBecause(engine, lineage, target, signal);
     return {
       certificate: lineage.name,

@@ -1,4 +1,4 @@
-import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { markIn } from '../../core/request-path/own-mark.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
@@ -7,6 +7,7 @@ import type { Json } from '../../core/text/json.ts';
 import type { Balancer, OwnedObject } from '../../ports/balancer.ts';
 import type { Deployer } from '../../ports/deployer.ts';
 import { type Engine, report } from '../engine.ts';
+import { isHeld } from '../locks/held-leases.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
 import { uploadLock } from './calls-to-target.ts';
 import { type NotSwept, notSwept } from './sweep-report.ts';
@@ -210,19 +211,18 @@ async function readJournal(engine: Engine, signal: AbortSignal): Promise<Journal
   const names = new Set<string>();
   const locked = new Set<string>();
   const working: Lineage[] = [];
-  const isHeld = (lease: Lease | undefined) => lease !== undefined && engine.processes.look(lease.holder) !== 'dead';
   for await (const page of engine.store.scan('lock', signal))
     for (const { key, bytes, corrupt } of page) {
       if (corrupt) throw corrupt;
       const { lease, listeners = {} } = decodeLock(bytes, key.name, engine.store.location);
-      if (isHeld(lease)) locked.add(key.name);
+      if (await isHeld(lease, engine, signal)) locked.add(key.name);
       for (const { group, rules, receipt } of Object.values(listeners)) {
         for (const { name } of group ? [group, ...rules] : rules) names.add(name);
         addTexts(receipt, names);
       }
     }
   for (const lineage of await readLineages(engine, signal)) {
-    if (isHeld(lineage.work?.lease)) working.push(lineage);
+    if (await isHeld(lineage.work?.lease, engine, signal)) working.push(lineage);
     for (const { sent = [] } of Object.values(lineage.deployments))
       for (const { receipt } of sent) addTexts(receipt, names);
   }

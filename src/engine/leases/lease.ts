@@ -8,6 +8,7 @@ import type { Entry } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Waiting } from '../locks/fence.ts';
 import { Held, type Holdable } from '../locks/held.ts';
+import { isHeld } from '../locks/held-leases.ts';
 import type { OwnSession } from '../locks/session.ts';
 
 /** How long to wait for another process before giving up with `store/busy`. Long enough for any DNS wait. */
@@ -287,8 +288,8 @@ function pauseOf({ clock, limits: { leaseTtlMs } }: Engine, { sinceMs }: Sight, 
 }
 
 /** Fails with `store/held` if another process may be working on it. */
-export function refuseHeld({ processes }: Engine, { name, work }: Lineage): void {
+export async function refuseHeld(engine: Engine, { name, work }: Lineage, signal: AbortSignal): Promise<void> {
   const lease = work?.lease;
-  if (lease && processes.look(lease.holder) !== 'dead')
+  if (lease && (await isHeld(lease, engine, signal)))
     throw fail('store/held', { holder: `pid ${processText(lease.holder)}`, certificate: name });
 }

@@ -5,7 +5,8 @@ import { decodeSession, documentOf, type Session, type SessionRef } from '../../
 import { fenced, sessionIn } from '../../core/node/claim.ts';
 import { decodeReplica, emptyReplica } from '../../core/node/replica.ts';
 import type { Entry } from '../../ports/store.ts';
-import { type SessionPorts, sessionKey } from './session.ts';
+import { placeOf } from './held-leases.ts';
+import type { SessionPorts } from './session.ts';
 
 /** Why a lease cannot be taken now. */
 export interface Waiting {
@@ -131,7 +132,7 @@ export class OtherSessions {
   async #read(ref: SessionRef, signal: AbortSignal): Promise<Found> {
     const { store } = this.#ports;
     const { id, node } = ref;
-    const key = node === undefined ? sessionKey(id) : ({ kind: 'replica', name: node } as const);
+    const key = placeOf(ref);
     const put = (document: object, ifRevision: string | null) =>
       store.put(key, encodeDocument(document), { ifRevision, signal });
     try {
