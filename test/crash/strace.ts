@@ -38,6 +38,8 @@ const networkCalls = ['connect', 'sendto', 'sendmsg', 'sendmmsg'];
 const writes = /O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)/;
 /** Files of the system itself, without state. */
 const systemFiles = /^\/(dev|proc|sys)\//;
+/** What a lost file of the cache costs is time, so the tracing layer leaves it out (`test/support/own-root.ts`). */
+const isCached = (path: string): boolean => path.startsWith(`${process.env['CERTFLEET_CODE_CACHE']}/`);
 
 /**
  * Reads the output of strace.
@@ -101,7 +103,7 @@ function changeOf(call: string, args: string, line: string, ports: readonly numb
   if (!fileCalls.includes(call) && !writes.test(args) && call !== 'creat') return undefined;
   // rename(old, new), link(old, new), symlink(target, new): the new name changes.
   const path = /^(rename|link|symlink)/.test(call) ? paths[1] : paths[0];
-  return path === undefined || systemFiles.test(path) ? undefined : { call, path, line };
+  return path === undefined || systemFiles.test(path) || isCached(path) ? undefined : { call, path, line };
 }
 
 /** Changes that no recorded effect in progress explains. */

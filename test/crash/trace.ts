@@ -142,7 +142,7 @@ export function nameOf(path: string, folders: Readonly<Record<string, string>>):
       .replace(/\d{8}-\d{6}-[0-9a-f]{6}/g, 'ID')
       .replace(/acme-challenge\/[A-Za-z0-9_-]{20,}/, 'acme-challenge/TOKEN')
       .replace(/token\/[A-Za-z0-9_-]{20,}/, 'token/TOKEN')
-      .replace(/store\/session\/[^/]+/, 'store/session/ID');
+      .replace(/store\/session\/(?!TMP)[^/]+/, 'store/session/ID');
   }
   return basename(path);
 }

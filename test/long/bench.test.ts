@@ -37,7 +37,7 @@ describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl'], '`
       expect(stdout).toMatch(row(what));
     expect(stdout).toMatch(/^(Missed: \n|Every bound is kept)/m);
     expect(stdout).not.toMatch(/NaN|Infinity|undefined/);
-  });
+  }, 900_000);
 
   it('runs the named rows, and lists all rows if a name is unknown', async () => {
     const { stdout } = await bench('--rounds', '1', 'start');
