@@ -106,7 +106,7 @@ describe('a move of a store', () => {
     await moveAll(both(whole.files), command, ports, signal);
     const seen = new Set<string>();
     const kills = Array.from({ length: whole.changes() }, (_, at) => at);
-    for (const killAt of sampled(kills, 60, 'kills')) {
+    for (const killAt of sampled(kills, 24, 'kills')) {
       const disk = again();
       await expect(moveAll(both(mortalFiles(disk, killAt).files), command, ports, signal)).rejects.toThrow(Killed);
       const half = both(disk);

@@ -73,7 +73,7 @@ it.each(fakes)('shows no secret that the API of %s plants in an answer, in no fo
   const cases = answers.flatMap((answer) => [0, 2].map((after) => ({ answer, after })));
   // A refusal of the first call is an error of every provider.
   const plain = { answer: inUsualPlaces(said)(403), after: 0 };
-  for (const { answer, after } of [plain, ...sampleOf(cases, Math.ceil(answers.length / 2))]) {
+  for (const { answer, after } of [plain, ...sampleOf(cases, Math.ceil(answers.length / 3))]) {
     const bench = await benchOf(id);
     for (const error of await errorsOf(bench, answer, after)) byCode.set(error.code, error);
     assertNoSecret(bench.logged().join('\n'), bench, 'the log');
@@ -133,8 +133,8 @@ describe.each([
   });
 });
 
-/** A sixth of the parts, or all in a long run. */
-const partStep = isLong ? 1 : 6;
+/** One part of twelve, or all in a long run. */
+const partStep = isLong ? 1 : 12;
 const firstPart = (id: string): number => Math.floor(seeded(id)() * partStep);
 
 it.each(fakes)('%s: an answer that lacks a part is the service’s fault, never a bug', async (id) => {

@@ -8,6 +8,7 @@ import {
 } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
+import { sampled } from '../../test/support/seeded.ts';
 import { longestSkewMs } from '../core/ca/clock-skew.ts';
 import { remoteText } from '../core/errors/remote-text.ts';
 import { Secret } from '../core/errors/secret.ts';
@@ -168,7 +169,7 @@ describe('a damaged certificate', () => {
         return false;
       }
     };
-    const wrongly = fields.flatMap((at) =>
+    const wrongly = sampled(fields, 120, 'damaged octets').flatMap((at) =>
       [0x00, 0x05, 0x80, der[at]! ^ 1].flatMap((octet) => {
         const damaged = Buffer.from(der);
         damaged[at] = octet;

@@ -38,10 +38,15 @@ const nameOf = (text: string) =>
 
 const utcTime = (iso: string) => encode(0x17, Buffer.from(`${iso.replace(/[-:T]|\.\d+/g, '').slice(2)}`));
 
-const keyId = (key: KeyObject) =>
-  createHash('sha1')
-    .update(createPublicKey(key).export({ type: 'spki', format: 'der' }))
-    .digest();
+/** A party signs many certificates. */
+const keyIds = new WeakMap<KeyObject, Uint8Array>();
+
+function keyId(key: KeyObject): Uint8Array {
+  const spki = () => createPublicKey(key).export({ type: 'spki', format: 'der' });
+  const id = keyIds.get(key) ?? createHash('sha1').update(spki()).digest();
+  keyIds.set(key, id);
+  return id;
+}
 
 const extension = (oid: string, value: Uint8Array) => encode(sequence, encodeOid(oid), encode(octetString, value));
 

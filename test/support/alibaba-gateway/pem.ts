@@ -32,12 +32,17 @@ function blocks(text: string): { readonly label: string; readonly pem: string }[
   return found.length === 0 ? undefined : found;
 }
 
+/** Hundreds of certificates may have the same key. */
+const keys = new Map<string, KeyObject>();
+
 function readKey(text: string, pkcs8: 'refused' | 'accepted'): KeyObject | undefined {
   const labels = (blocks(text) ?? []).map(({ label }) => label).join(',');
   const known = ['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'EC PARAMETERS,EC PRIVATE KEY'];
   if (!known.includes(labels) && !(pkcs8 === 'accepted' && labels === 'PRIVATE KEY')) return undefined;
   try {
-    return createPrivateKey(text);
+    const key = keys.get(text) ?? createPrivateKey(text);
+    keys.set(text, key);
+    return key;
   } catch {
     return undefined;
   }
