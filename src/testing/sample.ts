@@ -11,6 +11,9 @@ export function drawSamples(how: Draw | undefined): void {
   draw = how;
 }
 
+/** Whether contracts try samples. */
+export const isSample = (): boolean => draw !== undefined;
+
 /** Returns all cases, or a sample: one from each section of equal length, so that no kind is left out. */
 export function sampleOf<Case>(cases: readonly Case[], count: number): readonly Case[] {
   if (draw === undefined || cases.length <= count) return cases;
