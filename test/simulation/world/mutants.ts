@@ -11,7 +11,7 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
-    seed: 7,
+    seed: 12,
     name: 'a lease that may be over is not proved before an effect',
     file: 'src/engine/locks/held.ts',
     text: 'if (!this.#lost.signal.aborted && (await this.#session.prove(signal))) return;',
