@@ -7,6 +7,7 @@ import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { NodeStatus } from '../../src/core/node/node-status.ts';
 import type { ReplicaDocument } from '../../src/core/node/replica.ts';
 import type { Role } from '../../src/core/node/running.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -209,7 +210,7 @@ describeWith(['nginx', 'pebble', 'nsenter', machines], 'three nodes that keep ru
     ]);
   });
 
-  it('come back by themselves after kill -9 of a process, also in the middle of an order', async () => {
+  itDrawn('come back by themselves after kill -9 of a process, also in the middle of an order', async () => {
     const { a, b, c } = nodes;
     // On its own machine, the death is proven.
     await b.kill();
@@ -236,7 +237,7 @@ describeWith(['nginx', 'pebble', 'nsenter', machines], 'three nodes that keep ru
     await settled();
   });
 
-  it('come back by themselves after a machine was off, with the current version alone', async () => {
+  itDrawn('come back by themselves after a machine was off, with the current version alone', async () => {
     const { a, b, c } = nodes;
     const ran = await c.commands();
     await c.powerOff();
@@ -258,7 +259,7 @@ describeWith(['nginx', 'pebble', 'nsenter', machines], 'three nodes that keep ru
     expect(await next.commands()).toBe(ran + 1);
   });
 
-  it('tell of a node that is away, forget it after a week, and know it again', async () => {
+  itDrawn('tell of a node that is away, forget it after a week, and know it again', async () => {
     const { a, c } = nodes;
     await c.powerOff();
     const put = async (change: (document: ReplicaDocument) => ReplicaDocument) => {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Bench, documents, type Home, outcomesOf, readLineage, startBench } from '../support/e2e.ts';
 import { isLong } from '../support/seeded.ts';
 import { freePort, until } from '../support/service.ts';
@@ -75,7 +76,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run, at SIGTERM'
     for (const name of names) expect((await readLineage(home.store, name)).current?.id, name).toBeDefined();
   });
 
-  it('stays where CA and DNS cannot be reached, says so, and stops at once', async () => {
+  itDrawn('stays where CA and DNS cannot be reached, says so, and stops at once', async () => {
     const [caPort, port] = [await freePort(), await freePort()];
     const away = `https://127.0.0.1:${caPort}/dir`;
     const home = await many({

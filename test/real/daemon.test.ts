@@ -4,6 +4,7 @@ import { beforeAll, expect, it } from 'vitest';
 import type { ReplicaDocument } from '../../src/core/node/replica.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { startDaemon } from '../support/daemon.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Bench, documents, onlyCertificate, readLineage, rewriteLineage, startBench } from '../support/e2e.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -70,23 +71,28 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
     expect(await home.certfleet(['renew', '--json'])).toMatchObject({ status: 0 });
   });
 
-  it('leaves a certificate alone that is deleted beside it, and renews one that a person issues by flags', async () => {
-    const home = await bench.home(onlyCertificate('none'));
-    const daemon = startDaemon(home);
-    await daemon.saw('"run.started"');
-    const flags = ['--http', 'web', '--deploy', `files:${home.files}`, '--name', 'flags'];
-    const issued = await home.certfleet(['issue', '-d', 'abc.example.test', ...flags]);
-    expect(issued.status, issued.stderr).toBe(0);
-    const before = (await readLineage(home.store, 'flags')).current?.id;
-    await rewriteLineage(home.store, 'flags', (lineage) => ({
-      ...lineage,
-      renewal: { ...lineage.renewal!, at: new Date().toISOString() },
-    }));
-    await until(async () => (await readLineage(home.store, 'flags')).current?.id !== before, { what: 'it is renewed' });
-    await until(async () => (await readLineage(home.store, 'flags')).work === undefined, { what: 'it is done' });
-    expect(await readFile(join(home.files, 'live/flags/cert.pem'), 'utf8')).toContain('BEGIN CERTIFICATE');
-    expect((await home.certfleet(['delete', 'flags', '--force'])).status).toBe(0);
-    expect(await daemon.stop()).toMatchObject({ status: 0 });
-    await expect(readLineage(home.store, 'flags')).rejects.toThrow('there is no lineage');
-  });
+  itDrawn(
+    'leaves a certificate alone that is deleted beside it, and renews one that a person issues by flags',
+    async () => {
+      const home = await bench.home(onlyCertificate('none'));
+      const daemon = startDaemon(home);
+      await daemon.saw('"run.started"');
+      const flags = ['--http', 'web', '--deploy', `files:${home.files}`, '--name', 'flags'];
+      const issued = await home.certfleet(['issue', '-d', 'abc.example.test', ...flags]);
+      expect(issued.status, issued.stderr).toBe(0);
+      const before = (await readLineage(home.store, 'flags')).current?.id;
+      await rewriteLineage(home.store, 'flags', (lineage) => ({
+        ...lineage,
+        renewal: { ...lineage.renewal!, at: new Date().toISOString() },
+      }));
+      await until(async () => (await readLineage(home.store, 'flags')).current?.id !== before, {
+        what: 'it is renewed',
+      });
+      await until(async () => (await readLineage(home.store, 'flags')).work === undefined, { what: 'it is done' });
+      expect(await readFile(join(home.files, 'live/flags/cert.pem'), 'utf8')).toContain('BEGIN CERTIFICATE');
+      expect((await home.certfleet(['delete', 'flags', '--force'])).status).toBe(0);
+      expect(await daemon.stop()).toMatchObject({ status: 0 });
+      await expect(readLineage(home.store, 'flags')).rejects.toThrow('there is no lineage');
+    },
+  );
 });

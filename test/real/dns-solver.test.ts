@@ -13,7 +13,7 @@ import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import type { World } from '../../src/ports/world.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
-import { drawnExcept } from '../support/drawn.ts';
+import { drawnExcept, itDrawn } from '../support/drawn.ts';
 import { sampled } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -207,7 +207,7 @@ describeWith(bindPrograms, 'dns01 over rfc2136 on BIND', () => {
       await solver.cleanup(c, receipt, signal);
     });
 
-    it('stopped (SIGSTOP) for 3 s: the same', async () => {
+    itDrawn('stopped (SIGSTOP) for 3 s: the same', async () => {
       const solver = connect(bind, override());
       const c = challenge();
       bind.secondary!.pause();

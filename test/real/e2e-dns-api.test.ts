@@ -7,6 +7,7 @@ import { testDnspodToken, token, tokenId } from '../../src/dns/test-dnspod-token
 import { systemClock } from '../../src/lib/clock.ts';
 import { type ServedDnsApi, serveDnsApi } from '../support/dns-api.ts';
 import { desec } from '../support/dns-api-cases.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, documents, succeeded } from '../support/e2e.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { type Powerdns, powerdnsPrograms, startPowerdns } from '../support/powerdns.ts';
@@ -81,7 +82,7 @@ describeWith(['pebble', ...powerdnsPrograms, 'nsupdate'], 'certificates over fak
     },
   );
 
-  it('three processes at once in one zone of deSEC: no value is lost, and the values of others stay', async () => {
+  itDrawn('three processes at once in one zone of deSEC: no value is lost, and the values of others stay', async () => {
     const others = ['0', '5'].map((n) => ({
       ...{ zone, name: `_acme-challenge.n${n}.${zone}`, value: 'of-another-program', ttl: 3600 },
     }));

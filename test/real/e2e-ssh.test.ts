@@ -67,7 +67,7 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     }));
   });
 
-  it('a node is down: the others get the certificate, and the next renew completes the delivery', async () => {
+  itDrawn('a node is down: the others get the certificate, and the next renew completes the delivery', async () => {
     const [, down] = nodes;
     await down.server.stop();
     const issued = await home.certfleet(['issue']);

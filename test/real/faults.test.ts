@@ -376,7 +376,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
   describe('the back-off', () => {
     const refuse = async () => acmeProblem('unauthorized', 'the answer is wrong');
 
-    it('grows from a minute to a day, is stored, and only renew obeys it', async () => {
+    itDrawn('grows from a minute to a day, is stored, and only renew obeys it', async () => {
       const { proxy, home } = await isolate(bench, 'challenge');
       bench.ca.settings.validate = refuse;
       try {

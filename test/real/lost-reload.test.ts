@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, outcomesOf, readLineage, succeeded } from '../support/e2e.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
@@ -112,7 +113,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
     };
   }
 
-  it('is not lost if the disk of the files was full', async (context) => {
+  itDrawn('is not lost if the disk of the files was full', async (context) => {
     const at = await prepare(['small', 'reload']);
     if (!at) return context.skip();
     succeeded(await at.run('issue'));

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { builtProgram } from '../support/built.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, type Ran } from '../support/e2e.ts';
 import { sampled } from '../support/seeded.ts';
 import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
@@ -148,7 +149,7 @@ describe('a module of the operator’s', () => {
     expect([ran.status, said(ran)]).toEqual([2, expect.stringMatching(says)]);
   });
 
-  it('passes the published suite with node’s own test runner', async () => {
+  itDrawn('passes the published suite with node’s own test runner', async () => {
     const folder = await temporaryFolder('outside-suite');
     await cp(example, folder, { recursive: true });
     const own = join(folder, 'node_modules/certfleet');

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { manPage } from '../../scripts/man-page.ts';
 import { commands } from '../../src/cli/commands/commands.ts';
 import { builtProgram } from '../support/built.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, succeeded } from '../support/e2e.ts';
 import { findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { offered } from '../support/shells.ts';
@@ -134,7 +135,7 @@ for (const shell of ['bash', 'zsh', 'fish'] as const)
   });
 
 describe('the installed package', () => {
-  it('brings the manual page to where man looks for it', async () => {
+  itDrawn('brings the manual page to where man looks for it', async () => {
     const [source, prefix] = [await temporaryFolder('package'), await temporaryFolder('prefix')];
     // Without dependencies, which would come from the registry.
     const {

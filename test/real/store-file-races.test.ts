@@ -12,6 +12,7 @@ import {
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Key, Store } from '../../src/ports/store.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   bytesOf,
   create,
@@ -147,7 +148,7 @@ describe('a deletion marker of a name that is never used again', () => {
     expect(await open(root).get(token, signal)).toBeUndefined();
   });
 
-  it('goes while the process that made it runs on, which leaves and remembers no more than 256', async () => {
+  itDrawn('goes while the process that made it runs on, which leaves and remembers no more than 256', async () => {
     const root = newPath();
     const store = open(root);
     for (let i = 0; i < 300; i += 1) {

@@ -6,6 +6,7 @@ import { testLineage } from '../../src/core/lineage/test-lineages.ts';
 import type { Kind } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, type Ran, stderrOf, succeeded } from '../support/e2e.ts';
 import { startPebble } from '../support/pebble.ts';
 import { hasPostgres, type Postgres, startPostgres } from '../support/postgres.ts';
@@ -110,7 +111,7 @@ describeWith([hasPostgres], 'a store that moves between a folder and PostgreSQL'
       expect((await server.sql(`select encode(bytes, 'escape') from ${schema}.document`)).join()).not.toContain(
         'PRIVATE KEY',
       );
-      for (const line of [
+      const users = [
         'status',
         'renew',
         'issue -d x.example.test --agree-tos',
@@ -121,7 +122,8 @@ describeWith([hasPostgres], 'a store that moves between a folder and PostgreSQL'
         `backup ${at('b')}`,
         'show move.example.test',
         'doctor --store',
-      ]) {
+      ];
+      for (const line of sampled(users, 4, 'users of a moved store')) {
         const refused = await run(
           `${line} ${line === 'doctor --store' ? '' : '--store '}${old} ${byKey}`.replace('--store  ', '--store '),
         );
@@ -184,7 +186,7 @@ end $$`);
     await did(there, { env });
     const rows = (await server.sql(`select count(*) from ${schema}.document`)).map(Number)[0]!;
     const random = seeded('rows');
-    for (const row of sampled([1, 2 + Math.floor(random() * (rows - 2)), rows], 3, 'rows')) {
+    for (const row of sampled([1, 2 + Math.floor(random() * (rows - 2)), rows], 1, 'rows')) {
       schema = newSchema();
       await rm(old, { recursive: true });
       await filled(old, 12);
@@ -226,7 +228,7 @@ end $$`);
     expect([moved.status, stderrOf(moved)]).toEqual([7, expect.stringContaining(`was moved to ${back} on`)]);
   });
 
-  it('is backed up in one place and restored in the other', async () => {
+  itDrawn('is backed up in one place and restored in the other', async () => {
     const [old, back, backup, config] = ['old', 'back', 'b', 'certfleet.yaml'].map(at) as [
       string,
       string,
@@ -257,7 +259,7 @@ end $$`);
     await rename(old, at('s'));
     const [store, url] = [at('s'), server.url()];
     await writeFile(at('url'), 'mysql://x', { mode: 0o600 });
-    for (const [line, status, says] of [
+    const refusals = [
       [
         `${store} ${url}`,
         2,
@@ -276,7 +278,8 @@ end $$`);
       [`${store} postgres://certfleet@127.0.0.1:1/x`, 7, 'private keys in the clear'],
       [`${store} ${at('new')} --store ${store}`, 2, '--store does not apply here'],
       [`${store} ${at('new')} --cancel`, 7, `the store ${store} is not being moved`],
-    ] as const) {
+    ] as const;
+    for (const [line, status, says] of sampled(refusals, 5, 'moves that are refused')) {
       const refused = await run(`store move ${line}`);
       expect([line, refused.status, stderrOf(refused)]).toEqual([line, status, expect.stringContaining(says)]);
     }
@@ -284,7 +287,7 @@ end $$`);
     expect(await inDatabase().exists(signal)).toBe(false);
   });
 
-  it('is used as before after a cancelled move, also if the database is away', async () => {
+  itDrawn('is used as before after a cancelled move, also if the database is away', async () => {
     const old = at('old');
     const before = await filled(old, 1);
     const plain = { env: { CERTFLEET_POSTGRES_PLAINTEXT: 'true' } };

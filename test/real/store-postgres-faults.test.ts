@@ -10,6 +10,7 @@ import type { Cursor, Key, Store } from '../../src/ports/store.ts';
 import { migrate } from '../../src/stores/postgres/schema.ts';
 import { createStatements } from '../../src/stores/postgres/statements.ts';
 import { lookAtStore } from '../../src/whole-store.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { hasPostgres, type Postgres, startPostgres, startStandby } from '../support/postgres.ts';
 import { newSchema, openPostgres, startLossyWay } from '../support/postgres-bench.ts';
@@ -400,7 +401,7 @@ describeWith([hasPostgres], 'a server that fails', () => {
 });
 
 describeWith([hasPostgres], 'a fail-over', () => {
-  it('to a standby that lacks the last commits: all that is otherwise there is reported', async () => {
+  itDrawn('to a standby that lacks the last commits: all that is otherwise there is reported', async () => {
     const primary = await startPostgres();
     const way = await startLossyWay(primary.port);
     const url = primary.url().replace(`:${primary.port}/`, `:${way.port}/`);
