@@ -46,7 +46,7 @@ export async function respond(
   const responders: ServingResponder[] = [...(await composed.respondersOf([...declared, ...solversOf(stored)]))];
   const first = [...responders];
   if (first.length === 0) throw fail('config/no-responder', {});
-  const peers = await joinPeers(process, { role: 'responder', vitals, everyMs, configuration }, signal);
+  const peers = await joinPeers(process, { role: 'responder', vitals, everyMs, configuration, changes }, signal);
   const edges = edgesOf(fleet, vitals, signal);
   const ownPlace = { ...edges, settings: () => placeOfResponder(fleet.env) };
 

@@ -43,7 +43,7 @@ export async function run(
   const vitals = createVitals(process.clock);
   const changes = await createFollower(process, vitals, signal);
   const everyMs = process.limits.leaseTtlMs / 3;
-  const joining: Joining = { role: 'node', vitals, everyMs, configuration };
+  const joining: Joining = { role: 'node', vitals, everyMs, configuration, changes };
   const peers = await joinPeers(process, joining, signal);
   const reload = reloadOf(fleet, source, changes.wake);
   const edges = edgesOf(fleet, vitals, signal);
@@ -59,7 +59,7 @@ export async function run(
   });
   const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
   const alarms = createAlarmWatch(process, {
-    ...{ declared, vitals, peers, lookEveryMs: 30_000 },
+    ...{ declared, vitals, peers, changes, lookEveryMs: 30_000 },
     ...{ refused: reload.problem, generation: reload.generation },
   });
   const loop = {

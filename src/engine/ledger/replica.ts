@@ -1,7 +1,7 @@
 import { isFailure } from '../../core/errors/errors.ts';
 import { encodeDocument } from '../../core/lineage/lineage.ts';
 import { decodeReplica, type Replica, type ReplicaDocument } from '../../core/node/replica.ts';
-import type { Entry } from '../../ports/store.ts';
+import type { Entry, Gone } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 
 type Ports = Pick<Engine, 'store'>;
@@ -49,29 +49,81 @@ export async function changeReplica(
   change: (before: ReplicaDocument | undefined) => ReplicaDocument | undefined,
   signal: AbortSignal,
 ): Promise<ReplicaDocument | undefined> {
+  return (await changeEntry(ports, node, change, signal))?.document;
+}
+
+async function changeEntry(
+  { store }: Ports,
+  node: string,
+  change: (before: ReplicaDocument | undefined) => ReplicaDocument | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly document: ReplicaDocument; readonly revision: string } | undefined> {
   for (;;) {
-    const found = await entryOf(ports, node, signal);
-    const next = change(found?.document);
-    if (!next) return undefined;
+    const found = await entryOf({ store }, node, signal);
+    const document = change(found?.document);
+    if (!document) return undefined;
     try {
-      await ports.store.put(keyOf(node), encodeDocument(next), { ifRevision: found?.revision ?? null, signal });
-      return next;
+      const options = { ifRevision: found?.revision ?? null, signal };
+      return { document, revision: await store.put(keyOf(node), encodeDocument(document), options) };
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
     }
   }
 }
 
+/**
+ * Returns a function like {@link changeReplica} for a process that changes the document of its node again and again: it
+ * reads that only if somebody else has written it.
+ */
+export function createOwnReplica(
+  ports: Ports,
+  node: string,
+): (
+  change: (before: ReplicaDocument | undefined) => ReplicaDocument | undefined,
+  signal: AbortSignal,
+) => Promise<ReplicaDocument | undefined> {
+  let known: { readonly document: ReplicaDocument; readonly revision: string } | undefined;
+  return async (change, signal) => {
+    const before = known;
+    // If the write fails, it may have taken effect.
+    known = undefined;
+    const next = before && change(before.document);
+    if (before && next)
+      try {
+        const options = { ifRevision: before.revision, signal };
+        known = { document: next, revision: await ports.store.put(keyOf(node), encodeDocument(next), options) };
+        return next;
+      } catch (error) {
+        if (!isFailure(error, 'store/conflict')) throw error;
+      }
+    const written = await changeEntry(ports, node, change, signal);
+    known = written;
+    return written?.document;
+  };
+}
+
 /** Returns all known nodes, in the order of their names. A document that cannot be read is left out. */
-export async function readReplicas({ store }: Ports, signal: AbortSignal): Promise<readonly Replica[]> {
-  const found: Replica[] = [];
-  for await (const page of store.scan('replica', signal))
-    for (const entry of page) {
-      const { name: node } = entry.key;
-      const document = entry.corrupt ? undefined : decodedOf(entry, node, store.location);
-      if (document) found.push({ node, document });
-    }
-  return found.sort((a, b) => (a.node < b.node ? -1 : 1));
+export async function readReplicas(ports: Ports, signal: AbortSignal): Promise<readonly Replica[]> {
+  let found: readonly Replica[] = [];
+  for await (const page of ports.store.scan('replica', signal)) found = withChanged(ports, found, page);
+  return found;
+}
+
+/** Returns all known nodes after some documents have changed. */
+export function withChanged(
+  { store }: Ports,
+  before: readonly Replica[],
+  changed: readonly (Entry | Gone)[],
+): readonly Replica[] {
+  const known = new Map(before.map(({ node, document }) => [node, document]));
+  for (const entry of changed) {
+    const { name: node } = entry.key;
+    const isThere = !('gone' in entry) && !entry.corrupt;
+    const document = isThere ? decodedOf(entry, node, store.location) : undefined;
+    if (document) known.set(node, document);
+    else known.delete(node);
+  }
+  return [...known].map(([node, document]) => ({ node, document })).sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
 /** Removes the document of a node, if it is meant. Resolves with whether it did. */

@@ -19,6 +19,7 @@ import { createStoreBook } from '../alarms/book.ts';
 import { createOwnAlarms, warnOfAlarms } from '../alarms/pass-alarms.ts';
 import type { EngineProcess } from '../engine.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
+import type { Hearing } from './follow.ts';
 import type { Peers } from './peers.ts';
 import type { Declarations } from './seen.ts';
 import type { VitalsLog } from './vitals.ts';
@@ -44,6 +45,8 @@ export interface AlarmSurroundings {
     'readyAt' | 'cannotRead' | 'cannotReadOne' | 'cannotWrite' | 'storeFailsSinceMs' | 'cannotListen' | 'alarmed'
   >;
   readonly peers: Pick<Peers, 'isMine' | 'known' | 'missing'>;
+  /** How it hears of alarms that other processes have changed. Without it, it reads them again every hour. */
+  readonly changes?: Hearing | undefined;
   /** How often it looks at what time alone brings. */
   readonly lookEveryMs: number;
   /** Returns why the configuration was refused, if it was. */
@@ -94,6 +97,10 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
   let wasMine = false;
   let readMs = Number.NEGATIVE_INFINITY;
   let complained: string | undefined;
+
+  world.changes?.hear('alarm', (changed) => {
+    if (changed.length > 0) shared.readAgain();
+  });
 
   const connect = connections.open();
   const own = createOwnAlarms({ ...engine, connect }, store.location);
@@ -154,7 +161,7 @@ export function createAlarmWatch(engine: EngineProcess, world: AlarmSurroundings
     await lookAgain(signal);
     const isMine = vitals.readyAt !== undefined && peers.isMine('alarms');
     const nowMs = clock.monotonicMs();
-    if ((isMine && !wasMine) || nowMs - readMs >= readEveryMs) {
+    if ((isMine && !wasMine) || (!world.changes && nowMs - readMs >= readEveryMs)) {
       shared.readAgain();
       readMs = nowMs;
     }

@@ -27,10 +27,13 @@ it('finds what has changed every few seconds, also after a failure, which it rep
   const follower = await createFollower(engine, vitals, signal);
   let rings = 0;
   follower.onChange(() => (rings += 1));
+  const heard: (readonly string[])[] = [];
+  follower.hear('replica', (changed) => void heard.push(changed.map(({ key }) => key.name)));
   const stop = new AbortController();
   const following = follower.follow(stop.signal);
 
   await put('one');
+  await inner.put({ kind: 'replica', name: 'web-1' }, new Uint8Array(), { ifRevision: null, signal });
   await clock.advance(5_000);
   expect([rings, follower.take(), follower.take()]).toEqual([1, ['one'], []]);
 
@@ -42,6 +45,8 @@ it('finds what has changed every few seconds, also after a failure, which it rep
   isBroken = false;
   await clock.advance(5_000);
   expect([rings, follower.take(), vitals.cannotRead]).toEqual([2, ['two'], undefined]);
+  // Each look that succeeds is heard of, also if nothing has changed.
+  expect(heard).toEqual([['web-1'], []]);
 
   // The machine has slept, or somebody has set its clock.
   clock.set(new Date(clock.now().getTime() - 86_400_000));

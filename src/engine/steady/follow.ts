@@ -1,3 +1,4 @@
+import type { Cursor, Entry, Gone, Kind } from '../../ports/store.ts';
 import type { EngineProcess } from '../engine.ts';
 import { createTrouble } from './complain.ts';
 import type { Changes } from './surroundings.ts';
@@ -7,8 +8,20 @@ import { aheadMsOf, isJump } from './wall-clock.ts';
 /** How often a process looks for what others have changed, unless the store says otherwise. */
 const everyMs = 5_000;
 
-/** Follows the lineages of a store, and the wall clock. */
-export interface Follower extends Changes {
+/** What a process follows besides the lineages. */
+type OtherKind = (typeof otherKinds)[number];
+const otherKinds = ['replica', 'alarm'] as const satisfies readonly Kind[];
+
+type Told = (changed: readonly (Entry | Gone)[]) => void;
+
+/** How the parts of a process hear of what is not about certificates. */
+export interface Hearing {
+  /** Calls `told` at each look with what has changed of a kind since the last one, which may be nothing. */
+  hear(kind: OtherKind, told: Told): void;
+}
+
+/** Follows a store, and the wall clock. All kinds are looked at together, which is one statement for a database. */
+export interface Follower extends Changes, Hearing {
   /** Wakes the loop for a change of something else than the store. */
   wake(): void;
   /** Looks for changes until the signal aborts. It wakes the loop, which may sleep for hours, if the wall clock has jumped. */
@@ -24,18 +37,31 @@ export async function createFollower(
   const { store, clock } = engine;
   const names = new Set<string>();
   let ring = () => {};
-  let { cursor } = await store.changes('lineage', undefined, signal);
+  const addNames: Told = (changed) => {
+    for (const { key } of changed) names.add(key.name);
+  };
+  const listeners = new Map<Kind, Told>([['lineage', addNames]]);
+  const cursors = new Map<Kind, Cursor>();
+  const changesOf = (until: AbortSignal) =>
+    Promise.all(
+      (['lineage', ...otherKinds] as const).map(async (kind) => {
+        return { kind, ...(await store.changes(kind, cursors.get(kind), until)) };
+      }),
+    );
+  for (const { kind, cursor } of await changesOf(signal)) cursors.set(kind, cursor);
   const trouble = createTrouble(engine);
   /** How far the wall clock was ahead of the monotonic one when the loop last turned. */
   let takenAheadMs = aheadMsOf(clock);
 
   async function look(until: AbortSignal): Promise<void> {
     try {
-      const found = await store.changes('lineage', cursor, until);
-      cursor = found.cursor;
+      const found = await changesOf(until);
       trouble.succeeded();
       vitals.store('read', undefined);
-      for (const { key } of found.entries) names.add(key.name);
+      for (const { kind, cursor, entries } of found) {
+        cursors.set(kind, cursor);
+        listeners.get(kind)?.(entries);
+      }
       if (names.size > 0) ring();
     } catch (error) {
       if (until.aborted) return;
@@ -53,6 +79,7 @@ export async function createFollower(
     onChange(run) {
       ring = run;
     },
+    hear: (kind, told) => void listeners.set(kind, told),
     wake: () => ring(),
     async follow(until) {
       while (!until.aborted) {

@@ -9,9 +9,10 @@ import type { Replica, ReplicaDocument } from '../../core/node/replica.ts';
 import { type Role, type Running, silenceMs } from '../../core/node/running.ts';
 import { type EngineProcess, report } from '../engine.ts';
 import { lookAfterMissing } from '../ledger/missing-nodes.ts';
-import { changeReplica, readReplicas } from '../ledger/replica.ts';
+import { changeReplica, createOwnReplica, readReplicas, withChanged } from '../ledger/replica.ts';
 import { newSession, type SessionPlace } from '../locks/session.ts';
 import { complain, createTrouble } from './complain.ts';
+import type { Hearing } from './follow.ts';
 import { createSigns } from './signs.ts';
 import type { VitalsLog } from './vitals.ts';
 
@@ -22,7 +23,7 @@ export interface Peers {
    * may disagree for about a minute after one has come or gone.
    */
   isMine(key: string): boolean;
-  /** Returns all known nodes, as they were at the last sign of life of this one. */
+  /** Returns all known nodes, as they were when this one last looked. */
   known(): readonly Replica[];
   /**
    * Returns the nodes that are missing. Undefined if it cannot tell: for some minutes after its own start, it gives the
@@ -46,6 +47,8 @@ export interface Joining {
   readonly configuration: () => string;
   /** How often the process gives a sign of life. */
   readonly everyMs: number;
+  /** How it hears of the others' signs of life. Without it, it reads all of them with each of its own. */
+  readonly changes?: Hearing | undefined;
   /** Told whether the store can be written: an idle process writes nothing but its signs of life. */
   readonly vitals: Pick<VitalsLog, 'store' | 'cannotWrite'>;
 }
@@ -70,7 +73,7 @@ const patienceMs = 10 * 60_000;
  */
 export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSignal): Promise<Membership> {
   const { node, clock, sessions } = engine;
-  const { role, everyMs, vitals } = joining;
+  const { role, everyMs, vitals, changes } = joining;
   const place = documentOfNode(engine, joining);
   const session = newSession(engine);
   await sessions.own.moveTo(place, session, await takeName(engine, place.claim(session), signal), signal);
@@ -80,8 +83,10 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   /** By role, the nodes on which a process has given a sign of life lately. */
   let live: Readonly<Record<Role, readonly string[]>> = { node: [], responder: [] };
 
-  async function lookAtOthers(until: AbortSignal): Promise<void> {
-    known = await readReplicas(engine, until);
+  const lookAtOthers = async (until: AbortSignal) => see(await readReplicas(engine, until));
+
+  function see(replicas: readonly Replica[]): void {
+    known = replicas;
     for (const { document } of known) {
       const { lease } = document.running?.node ?? {};
       if (lease) sessions.others.saw(lease);
@@ -103,7 +108,7 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   /** Gives a sign of life, unless a lease needed one just now, and looks for those of the others. */
   async function beat(until: AbortSignal): Promise<void> {
     await sessions.own.prove(until, everyMs);
-    await lookAtOthers(until);
+    if (!changes) await lookAtOthers(until);
     // A responder writes nothing but its own signs of life.
     if (role === 'responder' || isPatient()) return;
     const own = known.filter(({ node: other }) => isMine(`node ${other}`));
@@ -133,6 +138,8 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   }
 
   await lookAtOthers(signal);
+  // Silence is found out at looks at which nothing has changed.
+  changes?.hear('replica', (changed) => see(withChanged(engine, known, changed)));
   return {
     isMine,
     known: () => known,
@@ -162,6 +169,7 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
 /** Keeps the session of this process in the document of its node. */
 function documentOfNode(engine: Ports, { role, everyMs, configuration }: Joining) {
   const { node, clock } = engine;
+  const changeOwn = createOwnReplica(engine, node);
   const since = clock.now().toISOString();
   const claim = (lease: Session): Claim => {
     const at = clock.now().toISOString();
@@ -177,13 +185,13 @@ function documentOfNode(engine: Ports, { role, everyMs, configuration }: Joining
         if (holder && isNew) throw fail('store/node-lost', { node, holder: `pid ${processText(holder)}` });
         return isNew || (!holder && before?.running?.[role]?.lease) ? claimed(before, own) : undefined;
       };
-      return (await changeReplica(engine, node, change, signal)) !== undefined;
+      return (await changeOwn(change, signal)) !== undefined;
     },
     async remove(session, signal) {
       const own = claim(session);
       const change = (before: ReplicaDocument | undefined) =>
         before && !holderOf(before, own) ? givenBack(before, own) : undefined;
-      await changeReplica(engine, node, change, signal);
+      await changeOwn(change, signal);
     },
   };
   return { ...place, claim };

@@ -75,7 +75,6 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
 
   /** Looks at what has changed. What cannot be read now is looked at in the next turn. */
   async function lookAtChanged(): Promise<void> {
-    for (const name of changes.take()) unseen.add(name);
     for (const name of [...unseen]) {
       // One that cannot be read waits behind the others.
       unseen.delete(name);
@@ -237,13 +236,15 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** One turn: takes note of what has changed, and begins what is due. Returns for how long to sleep, in ms. */
   async function turn(): Promise<number> {
     await clocks.follow();
-    await readHolds();
+    for (const name of changes.take()) unseen.add(name);
+    const isWhole = nextWholeMs <= clock.monotonicMs();
+    // A turn in which there is nothing to do reads nothing.
+    if (isWhole || unseen.size > 0 || hasDue()) await readHolds();
     await clocks.followCas(seen.cas);
     followDeclarations();
     // One document that the store cannot read does not stop the work on others.
     const failure = await lookAtChanged().catch((error: unknown) => ({ error }));
     if (world.hasNewSecrets()) schedule(seen.retryFailed(busy));
-    const isWhole = nextWholeMs <= clock.monotonicMs();
     if (isWhole || hasDue() || admission.isInDoubt) {
       const again = await admission.begin(signal);
       if (!again) return pauseMs;
