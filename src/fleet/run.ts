@@ -64,7 +64,7 @@ export async function run(
   });
   const loop = {
     ...{ engine: process, vitals, alarms, declared, changes, hasNewSecrets: reload.takeNewSecrets },
-    ...{ isMine: peers.isMine, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
+    ...{ rank: peers.rank, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
   };
   await withParts(
     [

@@ -105,7 +105,7 @@ async function createService({ isOfNode = false, isMine = true } = {}) {
         alarms: { see() {}, done() {} },
         ...{ askEveryMs: 365 * 24 * hourMs, wholeEveryMs: Number.POSITIVE_INFINITY, ready() {}, done() {} },
         hasNewSecrets: () => false,
-        isMine: () => true,
+        rank: () => 0,
       },
       stop.signal,
     ),

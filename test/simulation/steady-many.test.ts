@@ -115,7 +115,7 @@ async function createService(count: number) {
       generation: () => 0,
       lookEveryMs: minuteMs,
     });
-    const loop = { engine: process, vitals, alarms, declared, changes, isMine: peers.isMine };
+    const loop = { engine: process, vitals, alarms, declared, changes, rank: peers.rank };
     await Promise.all([
       ...[changes.follow(stop.signal), peers.stay(stop.signal), alarms.run(stop.signal)],
       keepRunning(

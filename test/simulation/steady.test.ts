@@ -46,7 +46,7 @@ async function createLoop() {
     const changes = await createFollower(engine, vitals, signal);
     const loop = {
       ...{ engine, vitals, changes, declared: () => declarations, lateMs: () => 0, note() {}, ready() {} },
-      ...{ alarms: { see() {}, done() {} }, hasNewSecrets: () => false, isMine: () => true },
+      ...{ alarms: { see() {}, done() {} }, hasNewSecrets: () => false, rank: () => 0 },
       ...{ askEveryMs: 365 * dayMs, wholeEveryMs: dayMs, done: (one: Outcome) => void outcomes.push(one) },
     };
     const running = Promise.all([changes.follow(stop.signal), keepRunning(loop, stop.signal)]);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ownerOf } from './rendezvous.ts';
+import { ownerOf, rankOf } from './rendezvous.ts';
 
 const nodes = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 12 });
 
@@ -27,6 +27,18 @@ describe('the owner of a key', () => {
             expect(ownerOf(key, left)).toBe(owner);
           }
         expect([owner, other]).toContain(ownerOf(key, [...all, other]));
+      }),
+    );
+  });
+
+  it('is the first of an order in which each node has another rank, and keeps its place when others go', () => {
+    fc.assert(
+      fc.property(fc.string(), nodes, (key, all) => {
+        const order = all.toSorted((a, b) => rankOf(key, a, all) - rankOf(key, b, all));
+        expect(order.map((node) => rankOf(key, node, [...all, ...all]))).toEqual([...all.keys()]);
+        expect(order[0]).toBe(ownerOf(key, all));
+        const left = order.slice(1);
+        expect(left.map((node) => rankOf(key, node, left))).toEqual([...left.keys()]);
       }),
     );
   });

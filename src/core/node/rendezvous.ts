@@ -14,6 +14,19 @@ export function ownerOf(key: string, nodes: readonly string[]): string | undefin
   return owner?.node;
 }
 
+/**
+ * Returns how many of the nodes come before this one for a key: 0 for the owner, 1 for the one that is the owner without
+ * that, and so on.
+ */
+export function rankOf(key: string, node: string, nodes: readonly string[]): number {
+  const own = scoreOf(key, node);
+  const isBefore = (other: string) => {
+    const score = scoreOf(key, other);
+    return score > own || (score === own && other < node);
+  };
+  return new Set(nodes.filter((other) => other !== node && isBefore(other))).size;
+}
+
 /** Hashes a pair to 32 bits. The length separates the two texts, so that `a`, `bc` is not `ab`, `c`. */
 export function scoreOf(key: string, node: string): number {
   let hash = 0x811c9dc5;

@@ -43,6 +43,8 @@ export type Outcome = {
       readonly message: string;
       /** It failed earlier, and it is too early to try again. */
       readonly failing?: boolean;
+      /** Another process is working on it, so nothing was looked at. */
+      readonly isOfOthers?: true;
       /** It waits for a rate limit of its CA. Then `renew` orders it. */
       readonly limited?: LimitWait;
     }

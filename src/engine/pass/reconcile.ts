@@ -104,6 +104,8 @@ export async function reconcileAll(
      * returns something.
      */
     readonly leavesDue?: (name: string) => Quiet | undefined;
+    /** Whether it leaves a job without a document to another pass. It still finds that the document is lost. */
+    readonly leavesAbsent?: (name: string) => boolean;
     /** Set for a pass over all certificates that only does what is due: what it may know from an earlier one. */
     readonly remembers?: Pick<Job, 'nextRunMs'> | undefined;
     /** Told each document that is read, with what is wanted of it: undefined if it is not renewed. */
@@ -196,7 +198,8 @@ export async function reconcileAll(
     jobs.delete(name);
     outcomes.set(name, failedBy(name, lineageMissing(name)));
   }
-  for (const [name, job] of jobs) plan(name, replacingCurrent(job, undefined), undefined);
+  for (const [name, job] of jobs)
+    if (!wanted.leavesAbsent?.(name)) plan(name, replacingCurrent(job, undefined), undefined);
   for (const { job, found } of await inLanes(engine, looks, signal)) plan(found.name, job, found);
   await together(idleHere.splice(0).map((look) => look()));
   errands.push(...doubtful);
@@ -414,6 +417,7 @@ function visitsOf(engine: Engine, job: Job, early?: EarlyRead): (signal: AbortSi
   const { name } = job.wanted;
   const { limits, reloads } = engine.pass;
   return async (signal) => {
+    job.begins?.();
     reloads.expect(
       name,
       targetNames(job.wanted).map((target) => turnOf(engine, job.wanted, target)),

@@ -70,12 +70,20 @@ async function takeTurns(engine: Engine, visit: Visit, signal: AbortSignal): Pro
   }
 }
 
+const ofOthers = ({ sight }: Visit): Outcome => ({
+  certificate: sight.name,
+  result: 'unchanged',
+  message: 'another process is working on it',
+  isOfOthers: true,
+});
+
 /** Reads the document once and acts on it. Resolves with `again` if that did not finish the job. */
 async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
   const { job } = visit;
   const { directory } = job.wanted.issuer.settings;
   const seen = await lookAt(engine, visit.sight, signal);
-  if (isBusy(seen)) return seen;
+  // Whoever has lost the lease has something to undo later.
+  if (isBusy(seen)) return job.leavesToOthers && !visit.lost ? ofOthers(visit) : seen;
   if ('finished' in seen) {
     await undoLost(engine, visit, signal);
     return answers(seen.finished, job) ? outcomeOfLast(seen.finished) : 'again';

@@ -24,7 +24,8 @@ export interface Visit {
 
 /** @param early the document, if it was read a moment ago */
 export function newVisit(engine: Engine, job: Job, early?: EarlyRead): Visit {
-  const sight: Sight = { ...firstSight(engine, job.wanted.name), early };
+  const isReported = job.leavesToOthers === true;
+  const sight: Sight = { ...firstSight(engine, job.wanted.name), early, isReported };
   const visit: Visit = { job, sight };
   const { keepCredentials } = job;
   if (keepCredentials) visit.job = { ...job, keepCredentials: (signal) => (visit.kept ??= keepCredentials(signal)) };

@@ -46,6 +46,10 @@ export interface Job extends Means {
   readonly nextRunMs?: number | undefined;
   /** How far this machine's clock is ahead of the CA's, if that is known (`atCa`). */
   readonly shiftMs?: number | undefined;
+  /** Called when its turn in the pass has come. */
+  readonly begins?: () => void;
+  /** Does not wait for another process that is working on the certificate. */
+  readonly leavesToOthers?: true;
   /** No person is present to add records by hand. */
   readonly unattended?: boolean | undefined;
   /** The hooks of this run, in place of the certificate's own (`renew --deploy-hook`). */

@@ -4,7 +4,7 @@ import { processText } from '../../core/lineage/process-identity.ts';
 import type { Session } from '../../core/lineage/session.ts';
 import { type Claim, claimed, givenBack, holderOf } from '../../core/node/claim.ts';
 import { type IsLive, type MissingNode, missingNodes } from '../../core/node/missing-nodes.ts';
-import { ownerOf } from '../../core/node/rendezvous.ts';
+import { ownerOf, rankOf } from '../../core/node/rendezvous.ts';
 import type { Replica, ReplicaDocument } from '../../core/node/replica.ts';
 import { type Role, type Running, silenceMs } from '../../core/node/running.ts';
 import { type EngineProcess, report } from '../engine.ts';
@@ -23,6 +23,8 @@ export interface Peers {
    * may disagree for about a minute after one has come or gone.
    */
   isMine(key: string): boolean;
+  /** Returns how many of the nodes would take care of it before this one: 0 if it is this one's. */
+  rank(key: string): number;
   /** Returns all known nodes, as they were when this one last looked. */
   known(): readonly Replica[];
   /**
@@ -142,6 +144,7 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   changes?.hear('replica', (changed) => see(withChanged(engine, known, changed)));
   return {
     isMine,
+    rank: (key) => rankOf(key, node, live.node),
     known: () => known,
     missing: () => (isPatient() ? undefined : missingNodes(known, clock.now(), isLive)),
     async stay(until) {

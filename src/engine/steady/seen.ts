@@ -21,6 +21,7 @@ import {
   stateOf,
   summaryOf,
 } from './summary.ts';
+import { createTurns } from './turns.ts';
 import type { KnownCertificate } from './vitals.ts';
 import type { Watched } from './watch.ts';
 
@@ -89,6 +90,10 @@ export interface SeenLineages {
    * can tell.
    */
   dueOf(name: string): number | undefined;
+  /** Reports whether another node should begin what is due for a certificate. */
+  isOthers(name: string): boolean;
+  /** Reports whether that node has left it for so long that even a process with other work begins it. */
+  isLate(name: string): boolean;
   /** Returns the names of the certificates that a CA's hold puts off. */
   held(): Iterable<string>;
   /** Returns the names of the certificates that are declared in another way than when they were seen, and ends their rest. */
@@ -108,7 +113,7 @@ export interface SeenLineages {
 }
 
 /**
- * @param about.isMine whether this process asks for the window of a certificate
+ * @param about.rank how many nodes come before this one for a certificate; the first one asks for its window
  * @param about.looksAtAll whether a pass looks at all targets of this node
  * @param about.askEveryMs how seldom it asks for a window, even if the CA wants to be asked more often
  */
@@ -117,13 +122,15 @@ export function createSeen(
   about: {
     readonly declared: () => Declarations;
     readonly holdAt: (directory: string) => CaHold | undefined;
-    readonly isMine: (name: string) => boolean;
+    readonly rank: (name: string) => number;
     readonly looksAtAll: () => boolean;
     readonly askEveryMs: number;
   },
 ): SeenLineages {
   const { clock, node, store, limits, processes } = engine;
-  const { declared, isMine, askEveryMs } = about;
+  const { declared, rank, askEveryMs } = about;
+  const isMine = (name: string): boolean => rank(name) === 0;
+  const turns = createTurns(clock, rank);
   const seen = new Map<string, Seen>();
   const unreadable = new Set<string>();
   /** After a try: until when, and what the try depended on. */
@@ -262,12 +269,17 @@ export function createSeen(
     wake: (name) => void rests.delete(name),
     dueOf(name) {
       const nowMs = clock.now().getTime();
-      if (isAgain(name)) return nowMs;
+      if (isAgain(name)) return turns.of(name, nowMs);
       const rest = rests.get(name);
       const one = seen.get(name);
       const dueMs = !one ? dueWithoutDocument(name, nowMs) : isToLook(one) ? nowMs : dueOfSeen(name, one, nowMs);
       return dueMs === undefined || !rest ? dueMs : Math.max(dueMs, nowMs + rest.untilMs - clock.monotonicMs());
     },
+    isOthers(name) {
+      const one = seen.get(name);
+      return turns.isOthers(name) && !(one && isToLook(one));
+    },
+    isLate: turns.isLate,
     held: () => heldNames,
     declaredAnew() {
       const { names, jobOf } = declared();
@@ -316,12 +328,15 @@ export function createSeen(
   };
 
   function dueWithoutDocument(name: string, nowMs: number): number | undefined {
-    return !unreadable.has(name) && declared().jobOf(name, undefined) ? nowMs : undefined;
+    if (!unreadable.has(name) && declared().jobOf(name, undefined)) return turns.of(name, nowMs);
+    turns.forget(name);
+    return undefined;
   }
 
   function dueOfSeen(name: string, one: Seen, nowMs: number): number | undefined {
-    const { dueMs = Number.POSITIVE_INFINITY, question } = one.summary;
-    const ms = Math.min(dueMs, question === undefined ? Number.POSITIVE_INFINITY : askMs(name, one, nowMs));
+    const { dueMs, question } = one.summary;
+    const turnMs = dueMs === undefined ? Number.POSITIVE_INFINITY : turns.of(name, dueMs);
+    const ms = Math.min(turnMs, question === undefined ? Number.POSITIVE_INFINITY : askMs(name, one, nowMs));
     return Number.isFinite(ms) ? ms : undefined;
   }
 }

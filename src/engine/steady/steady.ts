@@ -9,6 +9,7 @@ import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
 import { askWindows } from '../pass/windows.ts';
+import type { Job } from '../run/job.ts';
 import { createAdmission } from './admission.ts';
 import { createClocks } from './clocks.ts';
 import { complain } from './complain.ts';
@@ -26,6 +27,8 @@ const longestSleepMs = 86_400_000;
 const mostPasses = 8;
 /** How many certificates a pass takes at most. It reads their documents. */
 const mostJobs = 2_000;
+/** How many it takes that other nodes should have begun, and in how many passes: those nodes may be about to. */
+const [mostOthers, mostPassesForOthers] = [32, 4];
 /** How many windows it asks for in a second at most. */
 const mostQuestions = 50;
 
@@ -41,11 +44,11 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   const holds = new Map<string, CaHold | undefined>();
   let looksAtAll = false;
   const seen = createSeen(engine, {
-    ...{ declared: world.declared, isMine: world.isMine, askEveryMs: world.askEveryMs },
+    ...{ declared: world.declared, rank: world.rank, askEveryMs: world.askEveryMs },
     holdAt: (directory) => holds.get(directory),
     looksAtAll: () => looksAtAll,
   });
-  const due = createDue(clock, seen);
+  const due = createDue(engine, seen);
   const done = (outcome: Outcome): void => {
     world.done(outcome);
     world.alarms.done(outcome);
@@ -58,6 +61,9 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** Those of them that were declared in another way meanwhile. */
   const redeclared = new Set<string>();
   const passes = new Set<Promise<void>>();
+  /** The certificates of this node that a pass has, but has not begun. */
+  const waiting = new Set<string>();
+  let passesForOthers = 0;
   /** Certificates at which it has not looked since they changed. */
   const unseen = new Set<string>();
   let isAsking = false;
@@ -128,6 +134,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
       })
       .finally(() => {
         for (const name of names) busy.delete(name);
+        for (const name of names) waiting.delete(name);
         // The pass has tried them with the settings of before.
         for (const name of names) if (redeclared.delete(name)) seen.wake(name);
         passes.delete(pass);
@@ -153,6 +160,10 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     for (const name of changed) if (seen.question(name) && isDue(name, nowMs)) seen.rest(name, restMs, found.get(name));
   }
 
+  /** Another process that is just working on a certificate changes its document when it ends, and that is seen. */
+  const inTurn = (job: Job | undefined): readonly Job[] =>
+    job ? [{ ...job, leavesToOthers: true, begins: () => void waiting.delete(job.wanted.name) }] : [];
+
   /** Does what is due, as the documents say now. */
   async function work(names: readonly string[]): Promise<void> {
     const documents = await look(names, signal);
@@ -160,7 +171,9 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const tried = names.filter((name) => isDue(name, nowMs) && !seen.question(name));
     if (tried.length === 0) return;
     const before = currentOf(tried);
-    const jobs = tried.flatMap((name) => seen.jobFor(name, documents.get(name)) ?? []);
+    const jobs = tried.flatMap((name) => inTurn(seen.jobFor(name, documents.get(name))));
+    const begun = new Set(jobs.map(({ wanted }) => wanted.name));
+    for (const name of names) if (!begun.has(name)) waiting.delete(name);
     const toSweep = tried.filter((name) => seen.isToSweep(documents.get(name)));
     const outcomes = await withPass(async (pass) => {
       const ended = jobs.length > 0 ? await reconcile(pass, jobs, signal) : [];
@@ -185,7 +198,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
       const { certificate, result } = outcome;
       done(outcome);
       const current = before.get(certificate);
-      if (current !== undefined && result !== 'pending' && result !== 'failed')
+      const isLeft = result === 'unchanged' && outcome.isOfOthers;
+      if (current !== undefined && result !== 'pending' && result !== 'failed' && !isLeft)
         seen.lookedAtTargets(certificate, current);
     }
   }
@@ -200,14 +214,16 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
    * Runs the whole pass, which finds what no single lineage shows. Other passes do what the documents show. The first one
    * reads again only the documents in which it has something to look at; later ones find damaged documents, too.
    *
-   * @param names declared certificates without a document, which may be lost; no other pass works on them
+   * @param absent declared certificates without a document, which may be lost
+   * @param names those of them that it begins; no other pass works on them
    */
-  async function workOnAll(names: ReadonlySet<string>, isFirst: boolean): Promise<void> {
+  async function workOnAll(absent: readonly string[], names: ReadonlySet<string>, isFirst: boolean): Promise<void> {
     const { jobOf } = world.declared();
-    const jobs = [...names].flatMap((name) => jobOf(name, undefined) ?? []);
+    const jobs = absent.flatMap((name) => inTurn(jobOf(name, undefined)));
     const ofStored = (stored: Lineage) => jobOf(stored.name, stored);
     const leavesDue = isFirst ? seen.quiet : () => undefined;
-    const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue };
+    const leavesAbsent = (name: string) => !names.has(name);
+    const wanted = { jobs, jobOf: ofStored, isWhole: true, leavesDue, leavesAbsent };
     const before = currentOf([...seen.names()].filter((name) => seen.watched(name).hasOwnTargets));
     const outcomes = await withPass((pass) => reconcileAll(pass, wanted, signal));
     note(outcomes, before);
@@ -223,9 +239,12 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   function beginWhole(): void {
     const isFirst = nextWholeMs === Number.NEGATIVE_INFINITY;
     nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
-    const names = new Set([...world.declared().names()].filter((name) => !seen.has(name) && !busy.has(name)));
+    const absent = [...world.declared().names()].filter((name) => !seen.has(name) && !busy.has(name));
+    // The others become due a little later, if nobody has begun them by then.
+    const names = new Set(absent.filter((name) => !seen.isOthers(name)));
+    for (const name of names) waiting.add(name);
     looksAtAll = isFirst;
-    const pass = begin([...names], () => workOnAll(names, isFirst));
+    const pass = begin([...names], () => workOnAll(absent, names, isFirst));
     schedule(everything());
     void pass.finally(() => {
       looksAtAll = false;
@@ -266,12 +285,24 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     passes.size < mostPasses && nextPassMs <= clock.monotonicMs() && firstDueMs() <= clock.now().getTime();
 
   function beginDue(): void {
-    const taken = due.take({ jobs: mostJobs, questions: isAsking ? 0 : mostQuestions });
+    const taken = due.take({
+      jobs: mostJobs,
+      others: passesForOthers < mostPassesForOthers ? mostOthers : 0,
+      questions: isAsking ? 0 : mostQuestions,
+      isFree: waiting.size === 0,
+    });
     // What a pass works on is set anew when that ends.
     const isFree = (name: string) => !busy.has(name);
-    const [jobs, questions] = [taken.jobs.filter(isFree), taken.questions.filter(isFree)];
-    if (jobs.length + questions.length > 0) nextPassMs = clock.monotonicMs() + gatherMs;
+    const jobs = taken.jobs.filter(isFree);
+    const others = taken.others.filter(isFree);
+    const questions = taken.questions.filter(isFree);
+    if (jobs.length + others.length + questions.length > 0) nextPassMs = clock.monotonicMs() + gatherMs;
+    for (const name of jobs) waiting.add(name);
     if (jobs.length > 0) begin(jobs, () => work(jobs));
+    if (others.length > 0) {
+      passesForOthers += 1;
+      void begin(others, () => work(others)).finally(() => (passesForOthers -= 1));
+    }
     if (questions.length === 0) return;
     isAsking = true;
     void begin(questions, () => ask(questions)).finally(() => (isAsking = false));

@@ -16,8 +16,11 @@ export interface Surroundings {
   readonly hasNewSecrets: () => boolean;
   /** How much later than needed it wakes, in ms, drawn for each sleep. */
   readonly lateMs: () => number;
-  /** Whether this process asks for the renewal window of a certificate. */
-  readonly isMine: (name: string) => boolean;
+  /**
+   * How many of the nodes come before this one for a certificate. The first one asks for its renewal window, and begins at
+   * once what is due.
+   */
+  readonly rank: (name: string) => number;
   /** How seldom it asks for a renewal window, even if the CA wants to be asked more often. */
   readonly askEveryMs: number;
   /** How often it runs a whole pass, which finds what no single lineage shows. */

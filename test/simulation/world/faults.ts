@@ -31,6 +31,9 @@ export interface Fault {
   readonly forMs: number;
 }
 
+/** Reports whether a fault kills or stops the process, and nothing else. */
+export const endsProcess = ({ what }: Fault): boolean => what.startsWith('kill') || what.startsWith('freeze');
+
 const whats: Readonly<Record<What, number>> = {
   slow: 2,
   fail: 3,

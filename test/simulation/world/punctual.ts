@@ -22,6 +22,8 @@ export interface Punctuality {
   look(name: string): void;
   /** A fault has struck a call. */
   struck(): void;
+  /** A replica was killed or stopped, for a moment or for hours. The others begin what it should have begun. */
+  away(replica: string): void;
   /** Reports whether something may have hindered the work on a certificate since a time. */
   isHindered(name: string, fromMs: number): boolean;
 }
@@ -36,7 +38,7 @@ export interface WatchedWorld {
 }
 
 export function createPunctuality(
-  scenario: Pick<Scenario, 'incidents' | 'limits' | 'specs'>,
+  scenario: Pick<Scenario, 'incidents' | 'limits' | 'specs' | 'replicas'>,
   world: WatchedWorld,
 ): Punctuality {
   const { nowMs, wanted } = world;
@@ -44,6 +46,8 @@ export function createPunctuality(
   /** What makes each certificate due. */
   const reasons = new Map<string, string>();
   let struckMs = Number.NEGATIVE_INFINITY;
+  /** When each replica was last killed or stopped. */
+  const awayMs = new Map<string, number>();
 
   /** Why and when a certificate is due. Of those for which the CA's limits are small, only the CA knows. */
   function dueOf(name: string): { readonly why: string; readonly atMs: number } | undefined {
@@ -65,7 +69,9 @@ export function createPunctuality(
   }
 
   function isHindered(name: string, fromMs: number): boolean {
-    if (struckMs >= fromMs - aftermathMs) return true;
+    const isRecent = (ms = Number.NEGATIVE_INFINITY) => ms >= fromMs - aftermathMs;
+    if (isRecent(struckMs) || scenario.replicas.every(({ name: replica }) => isRecent(awayMs.get(replica))))
+      return true;
     return scenario.incidents.some((one) => {
       const beginMs = startMs + one.atMs;
       const waitMs = 'retryAfterSeconds' in one ? (one.retryAfterSeconds ?? 0) * 1_000 : 0;
@@ -85,7 +91,6 @@ export function createPunctuality(
         return incident.certificate === name;
       case 'clock':
       case 'disk-full':
-      case 'stop':
       case 'command':
         return true;
       default:
@@ -109,5 +114,6 @@ export function createPunctuality(
     struck() {
       struckMs = nowMs();
     },
+    away: (replica) => void awayMs.set(replica, nowMs()),
   };
 }

@@ -62,7 +62,7 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
   const vitals = createVitals(engine.clock);
   const peers = await join(engine, { role: 'node', vitals, everyMs: beatEveryMs, configuration: () => '' }, signal);
   if (!peers) return;
-  const { isMine } = peers;
+  const { isMine, rank } = peers;
   const alarms = createAlarmWatch(engine, {
     ...{ declared, vitals, lookEveryMs },
     ...{ peers, refused: () => undefined, generation: () => generation },
@@ -74,7 +74,7 @@ export async function live({ engine, process, chance, signal, wanted, takeChange
   const running = keepRunning(
     {
       ...{ engine, vitals, alarms, declared },
-      ...{ isMine: () => true, askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
+      ...{ rank, askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
       ...{ ready() {}, done: world.done, hasNewSecrets: () => false },
       note: (name, watched) => watch?.note(name, watched),
       changes: {

@@ -9,6 +9,7 @@ import { createDrifts } from './drifts.ts';
 import { leftAtTheEnd } from './ending.ts';
 import { endpointsOf } from './endpoints.ts';
 import { engineOf, leaseTtlMs, type Surroundings } from './engines.ts';
+import { endsProcess } from './faults.ts';
 import { createFaults, createGate, type TakeFault } from './gate.ts';
 import { type Grips, happen } from './incidents.ts';
 import { emptyOutside, validates } from './outside.ts';
@@ -197,7 +198,8 @@ export async function runWorld(
     const fault = faults(replica, call);
     if (fault) {
       refusals.struck(fault, call);
-      punctuality.struck();
+      if (endsProcess(fault)) punctuality.away(replica);
+      else punctuality.struck();
       alarmChecks.struck();
     }
     return fault;
@@ -321,6 +323,7 @@ export async function runWorld(
         done: (one, answer) => promises.done(one, answer),
       }),
     stop(replica, forMs) {
+      punctuality.away(replica);
       stops.get(replica)?.abort(new Error('SIGTERM'));
       const stopped = newest.get(replica);
       timeline.later(forMs, () => {
