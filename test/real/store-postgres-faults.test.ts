@@ -246,6 +246,27 @@ describeWith([hasPostgres], 'a server that fails', () => {
     expect([await textIn(store, 'a'), await textIn(store, 'b')]).toEqual(['a', 'b']);
   });
 
+  it('is away for longer than the caller waits: the failure is the database’s, not a bug', async () => {
+    const store = open(newSchema());
+    await create(store, 'a');
+    await server.stop();
+    const failure = { code: 'store/unreachable', message: expect.stringMatching(/connection refused/) };
+    const deadline = () => AbortSignal.timeout(300);
+    await Promise.all([
+      expect(store.get(key('a'), deadline())).rejects.toMatchObject(failure),
+      expect(store.put(key('b'), bytesOf('b'), { ifRevision: null, signal: deadline() })).rejects.toMatchObject(
+        failure,
+      ),
+    ]);
+    const stopped = new Error('stopped');
+    const controller = new AbortController();
+    const read = expect(store.get(key('a'), controller.signal)).rejects.toBe(stopped);
+    controller.abort(stopped);
+    await read;
+    await server.start();
+    expect(await textIn(store, 'a')).toBe('a');
+  });
+
   it('says nothing for a while: no call waits for ever, and the next one works', async () => {
     // Limits pass a hundred times faster while it says nothing.
     let speed = 1;

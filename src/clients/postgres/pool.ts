@@ -15,7 +15,10 @@ export interface Pool {
    * until it is sent.
    */
   write(text: string, values: readonly Value[], signal: AbortSignal): Promise<Written>;
-  /** Gives one connection to several statements. They are not repeated. */
+  /**
+   * Gives one connection to several statements, which are one transaction. If the connection is lost, they are done again,
+   * so they must first look at what is there.
+   */
   alone<T>(work: (connection: Pick<Connection, 'query'>) => Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
@@ -32,6 +35,13 @@ const idleMs = 30_000;
 /** A server that starts again, or its successor, takes some seconds. */
 const patienceMs = 10_000;
 const longestPauseMs = 1_000;
+
+interface Statement {
+  readonly text: string;
+  readonly values: readonly Value[];
+  /** Takes note of a failure after which it is tried again. */
+  readonly saw: (failure: PostgresFailure) => void;
+}
 
 interface Ports {
   readonly clock: Pick<Clock, 'deadline' | 'monotonicMs' | 'sleep'>;
@@ -113,7 +123,18 @@ export function createPool(place: Place, { clock, random }: Ports): Pool {
     }
   }
 
-  async function run(text: string, values: readonly Value[], signal: AbortSignal): Promise<Written> {
+  /** Runs a call. If a deadline of the caller ends it, why the database was not quicker is the failure. */
+  async function inTime<T>(call: (saw: (failure: PostgresFailure) => void) => Promise<T>): Promise<T> {
+    let last: PostgresFailure | undefined;
+    try {
+      return await call((failure) => (last = failure));
+    } catch (error) {
+      if ((error as Error)?.name !== 'TimeoutError') throw error;
+      throw last ?? new PostgresFailure('unsent', 'timed out');
+    }
+  }
+
+  async function run({ text, values, saw }: Statement, signal: AbortSignal): Promise<Written> {
     const began = clock.monotonicMs();
     let isSent = false;
     for (let tries = 1; ; tries += 1) {
@@ -121,6 +142,7 @@ export function createPool(place: Place, { clock, random }: Ports): Pool {
         return { rows: await once(text, values, signal), isRepeated: isSent };
       } catch (error) {
         if (!(error instanceof PostgresFailure)) throw error;
+        saw(error);
         const { outcome } = error;
         isSent ||= outcome === 'lost';
         if (outcome === 'lost' || outcome === 'moved') dropIdle();
@@ -137,32 +159,44 @@ export function createPool(place: Place, { clock, random }: Ports): Pool {
     }
   }
 
+  async function together<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const done = await turns.take(signal);
+    try {
+      const connection = await take();
+      try {
+        signal.throwIfAborted();
+        const result = await work(connection);
+        giveBack(connection);
+        return result;
+      } catch (error) {
+        // A transaction may be open.
+        connection.destroy();
+        throw error;
+      }
+    } finally {
+      done();
+    }
+  }
+
   /** The server went, so the others lead nowhere, too. */
   function dropIdle(): void {
     for (const { connection } of idle.splice(0)) connection.destroy();
   }
 
   return {
-    read: async (text, values, signal) => (await orAborted(run(text, values, signal), signal)).rows,
-    write: run,
-    async alone(work, signal) {
-      const done = await turns.take(signal);
-      try {
-        const connection = await take();
+    read: (text, values, signal) =>
+      inTime(async (saw) => (await orAborted(run({ text, values, saw }, signal), signal)).rows),
+    write: (text, values, signal) => inTime((saw) => run({ text, values, saw }, signal)),
+    alone: (work, signal) =>
+      inTime(async () => {
         try {
-          signal.throwIfAborted();
-          const result = await work(connection);
-          giveBack(connection);
-          return result;
+          return await together(work, signal);
         } catch (error) {
-          // A transaction may be open.
-          connection.destroy();
-          throw error;
+          if (!(error instanceof PostgresFailure) || error.outcome !== 'lost') throw error;
+          dropIdle();
+          return together(work, signal);
         }
-      } finally {
-        done();
-      }
-    },
+      }),
     async close() {
       isClosed = true;
       await Promise.all(idle.splice(0).map(({ connection }) => connection.end()));

@@ -57,10 +57,12 @@ export class PostgresFailure extends Error {
 const passing = ['40001', '40P01', '55P03', '53300'];
 
 /**
- * The server or a pooler ended the connection: classes 08 and 57, except that of a database that was dropped. A statement
- * that took too long (57014) was undone, but that is no reason to begin it anew at once.
+ * The server or a pooler ended the connection: classes 08 and 57, except that of a database that was dropped, and 25P03
+ * of a process that was stopped within a transaction. A statement that took too long (57014) was undone, but that is no
+ * reason to begin it anew at once.
  */
-const isEnd = (state: string): boolean => state.startsWith('08') || (state.startsWith('57') && state !== '57P04');
+const isEnd = (state: string): boolean =>
+  state.startsWith('08') || state === '25P03' || (state.startsWith('57') && state !== '57P04');
 
 const outcomeOf = (state: string): Outcome =>
   passing.includes(state) ? 'again' : state === '25006' ? 'moved' : isEnd(state) ? 'lost' : 'refused';

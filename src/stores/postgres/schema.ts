@@ -63,6 +63,8 @@ export function refuseNewer(version: number, path: string): void {
  */
 export async function migrate({ query }: Pick<Connection, 'query'>, schema: string, path: string): Promise<void> {
   const named = identifier(schema);
+  // The server ends a process that was stopped in the middle, because all others wait for it.
+  await query("set local idle_in_transaction_session_timeout = '5s'");
   await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`certfleet ${schema}`]);
   // By the catalogue: while this session waited, `to_regnamespace` may keep what it knew before another one made it.
   const [is] = await query(
