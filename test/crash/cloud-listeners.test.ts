@@ -11,7 +11,7 @@ import {
 import { sampled } from '../support/seeded.ts';
 import { freePort } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { documents, openState, readLineage, resultOf } from './inspect.ts';
+import { documents, readLineage, resultOf } from './inspect.ts';
 import {
   inLanes,
   lanesFor,
@@ -148,8 +148,7 @@ async function killedAt(lane: Lane, point: string): Promise<Killed | undefined> 
 /** The rules and groups are as they were before, and no document of a lock or a token is left. */
 async function isClean({ cloud, before }: Lane, state: State, said: string): Promise<void> {
   expect(cloud.rules(), said).toEqual(before);
-  for (const kind of ['lock', 'token'] as const)
-    expect([...(await documents(openState(state), kind)).keys()], said).toEqual([]);
+  for (const kind of ['lock', 'token'] as const) expect([...(await documents(state, kind)).keys()], said).toEqual([]);
 }
 
 /** The listener serves the current version, which was uploaded once. */

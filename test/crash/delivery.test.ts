@@ -5,7 +5,7 @@ import { sampled } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { rollOuts, type Target, targets } from './delivery-targets.ts';
-import { documents, openState, readLineage, resultOf } from './inspect.ts';
+import { documents, readLineage, resultOf } from './inspect.ts';
 import {
   comesByChance,
   inLanes,
@@ -153,5 +153,5 @@ async function isDelivered({ target }: Lane, state: State, before: ReturnType<ty
   expect(served, said).toMatch(/^[0-9a-f]{12,}$/);
   expect(lineage?.current?.facts.fingerprint.startsWith(served ?? 'none'), said).toBe(true);
   expect(target.others(), said).toEqual(before.others);
-  expect([...(await documents(openState(state), 'lock')).keys()], said).toEqual([]);
+  expect([...(await documents(state, 'lock')).keys()], said).toEqual([]);
 }

@@ -6,7 +6,7 @@ import { itDrawn } from '../support/drawn.ts';
 import { sampled } from '../support/seeded.ts';
 import { atEnd, findProgram, until } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
-import { currentKeyFits, documents, leftovers, liveFits, openState, plantForeign, readLineage } from './inspect.ts';
+import { currentKeyFits, documents, leftovers, liveFits, plantForeign, readLineage } from './inspect.ts';
 import { type Ran, type Rig, type RigConfig, type State, startRig } from './rig.ts';
 
 /** A full, read-only or damaged disk: the command line says so clearly, and nothing is lost. */
@@ -46,7 +46,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     const held = rig.proxy.fault({ on: 'finalize', what: { type: 'hold', when: 'after', until: released } });
     const running = rig.cli(state, 'issue');
     await until(() => held.hits > 0, { what: 'finalize is reached', deadlineMs: 60_000 });
-    const keys = [...(await documents(openState(state), 'key')).keys()];
+    const keys = [...(await documents(state, 'key')).keys()];
     expect(keys).toHaveLength(1);
     // Larger than the free space: writes until the disk is full.
     await writeFile(join(state.store, 'filler'), Buffer.alloc(64 * mebi)).catch(() => undefined);
@@ -61,7 +61,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     const next = await rig.cli(state, 'issue').done;
     expect(next.status, next.stderr).toBe(0);
     await isWhole(state, 'abc', 'issued');
-    expect([...(await documents(openState(state), 'key')).keys()]).toEqual(keys);
+    expect([...(await documents(state, 'key')).keys()]).toEqual(keys);
     expect([rig.proxy.accepted('newOrder'), rig.proxy.accepted('finalize')]).toEqual([1, 1]);
   });
 

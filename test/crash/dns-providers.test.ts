@@ -5,7 +5,7 @@ import { type ServedDnsApi, serveDnsApi } from '../support/dns-api.ts';
 import { type DnsApiCase, dnsApis } from '../support/dns-api-cases.ts';
 import { sampled } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { documents, openState, readLineage, resultOf } from './inspect.ts';
+import { documents, readLineage, resultOf } from './inspect.ts';
 import { pointsTimeout, type Rig, recordedNames, type State, samplePoints, startRig } from './rig.ts';
 
 /**
@@ -67,7 +67,7 @@ describeWith(['pebble', ...bindPrograms], 'DNS providers', () => {
         expect(swept.status, said).toBe(0);
         expect(served.values(), said).toEqual(before);
         expect((await readLineage(killed))?.work?.challenges ?? [], said).toEqual([]);
-        expect([...(await documents(openState(killed), 'lock')).keys()], said).toEqual([]);
+        expect([...(await documents(killed, 'lock')).keys()], said).toEqual([]);
       }
       expect(served.api.unknown).toEqual([]);
     },

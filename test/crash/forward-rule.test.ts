@@ -6,15 +6,7 @@ import { bindPrograms } from '../support/bind.ts';
 import { itDrawn } from '../support/drawn.ts';
 import { sampled } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import {
-  currentKeyFits,
-  documents,
-  openState,
-  readLineage,
-  resultOf,
-  rewriteLineage,
-  untilStopped,
-} from './inspect.ts';
+import { currentKeyFits, documents, readLineage, resultOf, rewriteLineage, untilStopped } from './inspect.ts';
 import {
   inLanes,
   lanesFor,
@@ -190,6 +182,5 @@ function notReached(point: string, said: string): void {
 async function isClean({ cloud, before }: Lane, state: State, said: string): Promise<void> {
   await cloud.clb.settled();
   expect(cloud.clb.snapshot(), said).toEqual(before);
-  for (const kind of ['lock', 'token'] as const)
-    expect([...(await documents(openState(state), kind)).keys()], said).toEqual([]);
+  for (const kind of ['lock', 'token'] as const) expect([...(await documents(state, kind)).keys()], said).toEqual([]);
 }

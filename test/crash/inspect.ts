@@ -2,56 +2,56 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeDocument, type Lineage } from '../../src/core/lineage/lineage.ts';
-import { createFiles } from '../../src/lib/files/files.ts';
-import { createWorld } from '../../src/lib/world.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
-import fileStore from '../../src/stores/file.ts';
 import { until } from '../support/service.ts';
 import { challengeFiles, type Ran, type Rig, type State } from './rig.ts';
+import { openStoreAt } from './stores.ts';
 
-const quiet = { debug() {}, info() {}, warn() {} };
 const { signal } = new AbortController();
 
-/** The store of a state, opened beside the processes that work on it. */
-export const openState = (state: State): Store =>
-  fileStore.connect({
-    options: { path: state.store },
-    name: 'store',
-    world: { ...createWorld({ env: {}, log: quiet }), files: createFiles() },
+/** Looks into the store of a state, beside the processes that work on it. */
+async function inStore<T>({ place }: State, look: (store: Store) => Promise<T>): Promise<T> {
+  const store = openStoreAt(place);
+  try {
+    return await look(store);
+  } finally {
+    await store.close?.();
+  }
+}
+
+export const documents = (
+  state: State,
+  kind: Kind,
+): Promise<ReadonlyMap<string, { revision: string; json: Record<string, unknown> }>> =>
+  inStore(state, async (store) => {
+    const found = new Map<string, { revision: string; json: Record<string, unknown> }>();
+    for await (const page of store.scan(kind, signal))
+      for (const { key, bytes, revision } of page)
+        found.set(key.name, { revision, json: JSON.parse(new TextDecoder().decode(bytes)) });
+    return found;
   });
 
-export async function documents(
-  store: Store,
-  kind: Kind,
-): Promise<ReadonlyMap<string, { revision: string; json: Record<string, unknown> }>> {
-  const found = new Map<string, { revision: string; json: Record<string, unknown> }>();
-  for await (const page of store.scan(kind, signal))
-    for (const { key, bytes, revision } of page)
-      found.set(key.name, { revision, json: JSON.parse(new TextDecoder().decode(bytes)) });
-  return found;
-}
-
-export async function readLineage(state: State, name = 'abc'): Promise<Lineage | undefined> {
-  const entry = await openState(state).get({ kind: 'lineage', name }, signal);
-  return entry && (JSON.parse(new TextDecoder().decode(entry.bytes)) as Lineage);
-}
+export const readLineage = (state: State, name = 'abc'): Promise<Lineage | undefined> =>
+  inStore(state, async (store) => {
+    const entry = await store.get({ kind: 'lineage', name }, signal);
+    return entry && (JSON.parse(new TextDecoder().decode(entry.bytes)) as Lineage);
+  });
 
 /** Changes a lineage's past. */
-export async function rewriteLineage(state: State, change: (lineage: Lineage) => Lineage, name = 'abc'): Promise<void> {
-  const store = openState(state);
-  const key = { kind: 'lineage', name } as const;
-  const entry = await store.get(key, signal);
-  if (!entry) throw new Error(`no lineage ${name}`);
-  const lineage = JSON.parse(new TextDecoder().decode(entry.bytes)) as Lineage;
-  await store.put(key, encodeDocument(change(lineage)), { ifRevision: entry.revision, signal });
-}
+export const rewriteLineage = (state: State, change: (lineage: Lineage) => Lineage, name = 'abc'): Promise<void> =>
+  inStore(state, async (store) => {
+    const key = { kind: 'lineage', name } as const;
+    const entry = await store.get(key, signal);
+    if (!entry) throw new Error(`no lineage ${name}`);
+    const lineage = JSON.parse(new TextDecoder().decode(entry.bytes)) as Lineage;
+    await store.put(key, encodeDocument(change(lineage)), { ifRevision: entry.revision, signal });
+  });
 
 /** Whether the current version's certificate matches the key stored under its id. */
 export async function currentKeyFits(state: State, name = 'abc'): Promise<boolean> {
-  const store = openState(state);
   const id = (await readLineage(state, name))?.current?.id;
-  const key = (await documents(store, 'key')).get(`${name}~${id}`)?.json as { keyPem?: string } | undefined;
-  const version = (await documents(store, 'version')).get(`${name}~${id}`)?.json as { chainPem?: string } | undefined;
+  const key = (await documents(state, 'key')).get(`${name}~${id}`)?.json as { keyPem?: string } | undefined;
+  const version = (await documents(state, 'version')).get(`${name}~${id}`)?.json as { chainPem?: string } | undefined;
   if (!key?.keyPem || !version?.chainPem) return false;
   const spki = createPublicKey(key.keyPem).export({ type: 'spki', format: 'der' });
   return new X509Certificate(version.chainPem).publicKey.export({ type: 'spki', format: 'der' }).equals(spki);
@@ -87,7 +87,7 @@ export async function plantForeign(rig: Rig): Promise<void> {
 export async function leftovers(rig: Rig, state: State): Promise<readonly string[]> {
   const txt = (await rig.bind.txt('example.test')).filter((r) => r.name.startsWith('_acme-challenge'));
   const files = await challengeFiles(rig);
-  const tokens = [...(await documents(openState(state), 'token')).keys()];
+  const tokens = [...(await documents(state, 'token')).keys()];
   return [
     ...txt.filter((r) => r.value !== foreign).map((r) => `TXT ${r.name} ${r.value}`),
     ...(txt.some((r) => r.value === foreign) ? [] : ['the foreign TXT value is gone']),

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -7,24 +7,28 @@ import type { History } from '../../src/core/history/history.ts';
 import { sampled } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { currentKeyFits, documents, openState, readLineage, rewriteLineage } from './inspect.ts';
+import { currentKeyFits, documents, readLineage, rewriteLineage } from './inspect.ts';
 import {
   challengeFiles,
   comesByChance,
   hookName,
+  pointsAt,
   pointsTimeout,
   type Rig,
   type RigConfig,
+  recordedNames,
   type State,
   samplePoints,
   startRig,
 } from './rig.ts';
+import { inFolders, type StatePlace, storeKinds } from './stores.ts';
 
 const run = promisify(execFile);
 
 /**
- * SIGKILL before and after every effect of an issue and of a renewal, over HTTP-01 and DNS-01. The next run must finish
- * the same work: one order, one finalize, the key that was stored first, and nothing left behind.
+ * SIGKILL before and after every effect of an issue and of a renewal, over HTTP-01 and DNS-01, with the store in files and
+ * in PostgreSQL. The next run must finish the same work: one order, one finalize, the key that was stored first, and
+ * nothing left behind.
  *
  * `npm test` runs a seeded sample of the solvers and points, `npm run test:long` all of them.
  */
@@ -42,37 +46,50 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     await writeFile(join(rig.webroot, '.well-known/acme-challenge', foreign), foreign);
   });
 
-  for (const solver of sampled(['webroot', 'dns', 'command', 'both'] as const, 1, 'solvers that are killed')) {
-    describe(solver, () => {
-      // The undisturbed issue; the renewals continue from its state.
-      let undisturbed: { readonly state: State; readonly names: readonly string[] } | undefined;
-      const issueOnce = async () => {
-        if (undisturbed) return undisturbed;
-        const state = await rig.state(solver);
-        undisturbed = { state, names: await namesOf(state, 'issue') };
-        return undisturbed;
-      };
-
-      it('of a first issue', { timeout: pointsTimeout }, async () => {
-        const { names } = await issueOnce();
-        for (const point of samplePoints(pointsOf(names), samples, `${solver} issue`))
-          await killAt(() => rig.state(solver), 'issue', point);
+  for (const { kind, needs, start } of storeKinds)
+    describeWith(needs, `with its store in ${kind}`, () => {
+      let stores: StatePlace;
+      beforeAll(async () => {
+        stores = await start();
       });
 
-      it('of a renewal, with nginx reading live/', { timeout: pointsTimeout }, async () => {
-        const { state: issued } = await issueOnce();
-        // Move its renewal time to the past.
-        await rewriteLineage(issued, (l) => ({
-          ...l,
-          renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' },
-        }));
-        const names = await namesOf(await rig.state(solver, issued), 'renew');
-        expect(names.some((name) => name.includes('POST'))).toBe(true);
-        for (const point of samplePoints(pointsOf(names), samples, `${solver} renewal`))
-          await killAt(() => rig.state(solver, issued), 'renew', point, issued);
-      });
+      for (const solver of sampled(
+        ['webroot', 'dns', 'command', 'both'] as const,
+        1,
+        `solvers that are killed, ${kind}`,
+      )) {
+        describe(solver, () => {
+          // The undisturbed issue; the renewals continue from its state.
+          let undisturbed: { readonly state: State; readonly names: readonly string[] } | undefined;
+          const issueOnce = async () => {
+            if (undisturbed) return undisturbed;
+            const state = await rig.state(solver, undefined, { stores });
+            undisturbed = { state, names: await namesOf(state, 'issue') };
+            return undisturbed;
+          };
+          const kill = async (command: 'issue' | 'renew', names: readonly string[], from?: State) => {
+            for (const point of samplePoints(pointsAt(names), samples, `${solver} ${command}, ${kind}`))
+              await killAt(() => rig.state(solver, from, { stores }), stores, { command, point, template: from });
+          };
+
+          it('of a first issue', { timeout: pointsTimeout }, async () => {
+            await kill('issue', (await issueOnce()).names);
+          });
+
+          it('of a renewal, with nginx reading live/', { timeout: pointsTimeout }, async () => {
+            const { state: issued } = await issueOnce();
+            // Move its renewal time to the past.
+            await rewriteLineage(issued, (l) => ({
+              ...l,
+              renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' },
+            }));
+            const names = await namesOf(await rig.state(solver, issued, { stores }), 'renew');
+            expect(names.some((name) => name.includes('POST'))).toBe(true);
+            await kill('renew', names, issued);
+          });
+        });
+      }
     });
-  }
 
   it('of a first issue while it spends a token of the CA’s limits, which loses that one at most', {
     timeout: pointsTimeout,
@@ -86,9 +103,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     const names = await namesOf(await make(), 'issue');
     const [write, order] = ['/store/ledger', '/POST order-plz'].map((part) => names.findIndex((n) => n.includes(part)));
     expect([write! > 0, order! > write!]).toEqual([true, true]);
-    for (const point of samplePoints(pointsOf(names.slice(write, order! + 1)), 2, 'a token is spent')) {
-      const state = await killAt(make, 'issue', point);
-      const [spent] = (await documents(openState(state), 'ledger')).values();
+    for (const point of samplePoints(pointsAt(names.slice(write, order! + 1)), 2, 'a token is spent')) {
+      const state = await killAt(make, inFolders, { command: 'issue', point });
+      const [spent] = (await documents(state, 'ledger')).values();
       const [arrivalMs = 0] = Object.values(spent?.json['arrivals'] as Readonly<Record<string, number>>);
       const tokens = Math.floor((arrivalMs - sinceMs) / tokenMs);
       const orders = rig.proxy.accepted('newOrder');
@@ -102,17 +119,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     const ran = await rig.run(state, { command, record });
     expect(ran.status, ran.stderr).toBe(0);
     await nothingLeft('the undisturbed run');
-    return (await readFile(record, 'utf8'))
-      .split('\n')
-      .filter((line) => line.startsWith('before '))
-      .map((line) => line.slice('before '.length));
+    return recordedNames(record);
   }
 
   async function killAt(
     make: () => Promise<State>,
-    command: 'issue' | 'renew',
-    point: string,
-    template?: State,
+    stores: StatePlace,
+    { command, point, template }: Killing,
   ): Promise<State> {
     rig.proxy.forget();
     let state = await make();
@@ -131,7 +144,8 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     }
     expect(first.status, `${point}: was not reached\n${first.stderr}`).toBe('SIGKILL');
     if (template) await nginxTest(state, point);
-    const keysAfterKill = [...(await documents(openState(state), 'key')).keys()];
+    await stores.settle();
+    const keysAfterKill = [...(await documents(state, 'key')).keys()];
     const workAfterKill = (await readLineage(state))?.work;
 
     const second = await rig.run(state, { command: 'renew' });
@@ -139,7 +153,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     const lineage = await readLineage(state);
     expect(lineage?.work, point).toBeUndefined();
     expect(lineage?.last?.result, `${point}\n${second.stderr}`).toMatch(/issued|renewed/);
-    const history = (await documents(openState(state), 'history')).get('abc')?.json as Partial<History> | undefined;
+    const history = (await documents(state, 'history')).get('abc')?.json as Partial<History> | undefined;
     if (workAfterKill?.lease)
       expect(history?.runs?.at(-1)?.continued, `${point}: the history`).toMatchObject({
         ...{ step: workAfterKill.step, startedAt: workAfterKill.startedAt, cutOff: expect.any(String) },
@@ -147,7 +161,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     expect(await currentKeyFits(state), `${point}: key and certificate belong together`).toBe(true);
     if (workAfterKill && keysAfterKill.includes(`abc~${workAfterKill.version}`) && workAfterKill.step !== 'deploy')
       expect(lineage?.current?.id, `${point}: the key of step 4 is the certificate’s`).toBe(workAfterKill.version);
-    const keysNow = [...(await documents(openState(state), 'key')).keys()];
+    const keysNow = [...(await documents(state, 'key')).keys()];
     for (const key of keysAfterKill) expect(keysNow, `${point}: a key was lost`).toContain(key);
 
     const urlKnown = !point.includes('/request/POST order-plz') && !point.startsWith('order/');
@@ -182,6 +196,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
   }
 });
 
+interface Killing {
+  readonly command: 'issue' | 'renew';
+  readonly point: string;
+  /** The state that the killed run continues. */
+  readonly template?: State | undefined;
+}
+
 async function isHookRunning(): Promise<boolean> {
   const { stdout } = await run('ps', ['-e', '-o', 'args=']);
   return stdout.split('\n').some((line) => line.includes(hookName));
@@ -194,6 +215,3 @@ const withLimits =
     const { pebble } = config['issuers'] as { readonly pebble: object };
     return { ...config, issuers: { pebble: { ...pebble, limits } } };
   };
-
-const pointsOf = (names: readonly string[]): readonly string[] =>
-  names.flatMap((name) => [`${name}@before`, `${name}@after`]);

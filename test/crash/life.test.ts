@@ -9,7 +9,7 @@ import { createWorld } from '../../src/lib/world.ts';
 import { itDrawn } from '../support/drawn.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { documents, liveFits, openState, readLineage, resultOf, rewriteLineage } from './inspect.ts';
+import { documents, liveFits, readLineage, resultOf, rewriteLineage } from './inspect.ts';
 import {
   comesByChance,
   pointsTimeout,
@@ -99,7 +99,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
     }
   }
   const accountOf = async (state: State) => {
-    const [account] = (await documents(openState(state), 'account')).values();
+    const [account] = (await documents(state, 'account')).values();
     return account!.json as { keyPem: string; url: string; newKeys?: string[]; rolloverAt?: string };
   };
 

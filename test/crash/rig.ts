@@ -9,6 +9,7 @@ import { type Pebble, startPebble } from '../support/pebble.ts';
 import { isLong, sampled, seed } from '../support/seeded.ts';
 import { atEnd, temporaryFolder } from '../support/service.ts';
 import type { RunnerRequest } from './runner.ts';
+import { inFolders, type StatePlace, type StoreSettings } from './stores.ts';
 
 /** The output and effects of one run of the traced program. */
 export interface Ran {
@@ -45,7 +46,7 @@ export type SolverName = 'webroot' | 'dns' | 'responder' | 'command' | 'both';
 
 /** A state's configuration file; tests change parts of it. */
 export interface RigConfig {
-  readonly store: { readonly type: 'file'; readonly path: string };
+  readonly store: StoreSettings;
   readonly solvers: Readonly<Record<string, object>>;
   readonly deployers: { readonly files: { readonly type: 'files'; readonly path: string } };
   readonly certificates: readonly {
@@ -61,11 +62,15 @@ export interface RigConfig {
 export interface StateOptions {
   /** Uses the store and the deployment folder of this one, as another node of the same cluster. */
   readonly shares?: State;
+  /** Where its store is, if not in its folder. */
+  readonly stores?: StatePlace;
   readonly change?: (config: RigConfig) => RigConfig;
 }
 
 export interface State {
   readonly folder: string;
+  readonly place: StoreSettings;
+  /** The folder of the store, if it is in one. */
   readonly store: string;
   readonly live: string;
   readonly config: string;
@@ -124,22 +129,20 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     proxy,
     bind,
     webroot,
-    async state(solver, from, { shares, change } = {}) {
+    async state(solver, from, { shares, stores = inFolders, change } = {}) {
       const folder = await temporaryFolder('state');
       const state: State = {
         folder,
         solver,
+        place: shares?.place ?? (await stores.make(folder, from?.place)),
         store: shares?.store ?? join(folder, 'store'),
         live: shares?.live ?? join(folder, 'live-root'),
         config: join(folder, 'certfleet.yaml'),
       };
       await mkdir(state.live, { recursive: true });
-      if (from) {
-        await cp(from.store, state.store, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
-        await cp(from.live, state.live, { recursive: true, verbatimSymlinks: true });
-      }
+      if (from) await cp(from.live, state.live, { recursive: true, verbatimSymlinks: true });
       const config: RigConfig = {
-        store: { type: 'file', path: state.store },
+        store: state.place,
         issuers: { pebble: { directory: proxy.directoryUrl, caFile: proxy.caFile, agreeToTerms: true, test: true } },
         solvers: solver === 'both' ? { solve: solvers.webroot, dns: solvers.dns } : { solve: solvers[solver] },
         deployers: { files: { type: 'files', path: state.live } },
@@ -237,6 +240,14 @@ export function samplePoints(points: readonly string[], count: number, title: st
 /** Whether an effect may be missing in a run: the folder may be there, or not, or the CA may be polled less often. */
 export const comesByChance = (point: string): boolean =>
   /\/(mkdir|draft)\/store\//.test(point) || /\/(mkdir|rmdir)\/webroot\//.test(point) || /#([2-9]|\d\d+)@/.test(point);
+
+/** The points before and after each effect, and while a statement is on its way to the database. */
+export const pointsAt = (names: readonly string[]): readonly string[] =>
+  names.flatMap((name) =>
+    /^\w+\/(write|delete|execute)\//.test(name)
+      ? [`${name}@before`, `${name}@sent`, `${name}@after`]
+      : [`${name}@before`, `${name}@after`],
+  );
 
 /** The names of the effects that an undisturbed run recorded, in order. */
 export async function recordedNames(file: string): Promise<readonly string[]> {

@@ -228,7 +228,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   async function hookState(hang: string, budget = withBudget): Promise<State> {
     const state = await rig.state('dns', undefined, {
       change: (config) => {
-        const folder = join(config.store.path, '..');
+        const folder = join(config.deployers.files.path, '..');
         const update = (verb: string) =>
           `printf 'server 127.0.0.1 ${rig.bind.port}\\nupdate ${verb}\\nsend\\n' | nsupdate -k ${rig.bind.keyFile}`;
         return budget({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { itDrawn } from '../support/drawn.ts';
 import { startHaproxy } from '../support/haproxy.ts';
-import { sampled } from '../support/seeded.ts';
+import { isLong, sampled } from '../support/seeded.ts';
 import { freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import {
@@ -20,6 +20,7 @@ import {
 import {
   inLanes,
   lanesFor,
+  pointsAt,
   pointsTimeout,
   type Ran,
   type Rig,
@@ -30,6 +31,7 @@ import {
   samplePoints,
   startRig,
 } from './rig.ts';
+import { type StatePlace, storeKinds } from './stores.ts';
 
 /**
  * A process is stopped (SIGSTOP) at an effect of its issue, for longer than its lease of 1 s. A second one takes over
@@ -49,70 +51,79 @@ interface Lane {
 
 const lanes = lanesFor(3);
 
-describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', () => {
-  stopAllAfterwards();
-
-  describe('one machine', () => {
-    const rigs: Rig[] = [];
+for (const { kind, needs, start } of storeKinds)
+  describeWith(['pebble', 'named', 'nsupdate', 'dig', ...needs], `SIGSTOP past the lease, store in ${kind}`, () => {
+    stopAllAfterwards();
+    // In the sample, a database gets the main path alone.
+    const isWhole = isLong || kind === 'files';
+    let stores: StatePlace;
     beforeAll(async () => {
-      for (let i = 0; i < lanes; i += 1) {
-        const rig = await startRig({ leaseTtl: '1s' });
-        await plantForeign(rig);
-        rigs.push(rig);
+      stores = await start();
+    });
+
+    describe('one machine', () => {
+      const rigs: Rig[] = [];
+      beforeAll(async () => {
+        for (let i = 0; i < lanes; i += 1) {
+          const rig = await startRig({ leaseTtl: '1s' });
+          await plantForeign(rig);
+          rigs.push(rig);
+        }
+      });
+      const lanesOf = (solver: SolverName): readonly Lane[] =>
+        rigs.map((rig) => ({
+          rig,
+          async nodes() {
+            const first = await rig.state(solver, undefined, { stores });
+            return { first, second: first };
+          },
+        }));
+
+      for (const solver of sampled(['webroot', 'dns'] as const, 1, `solvers that are stopped, ${kind}`)) {
+        const recorded = pointsOnce(() => lanesOf(solver)[0] as Lane);
+        it(
+          `${solver}: a second process takes over`,
+          async () => {
+            const points = await recorded();
+            await inLanes(lanesOf(solver), samplePoints(points, samples, `SIGSTOP, ${solver}, ${kind}`), stopAt);
+          },
+          pointsTimeout,
+        );
+
+        if (!isWhole) continue;
+        itDrawn(`${solver}: if it dies right after its late effect, the sweep removes it`, async () => {
+          const points = await recorded();
+          await inLanes(lanesOf(solver), presentsOf(points), stopAndKill);
+        });
       }
     });
-    const lanesOf = (solver: SolverName): readonly Lane[] =>
-      rigs.map((rig) => ({
-        rig,
-        async nodes() {
-          const first = await rig.state(solver);
-          return { first, second: first };
-        },
-      }));
 
-    for (const solver of sampled(['webroot', 'dns'] as const, 1, 'solvers that are stopped')) {
-      const recorded = pointsOnce(() => lanesOf(solver)[0] as Lane);
+    if (!isWhole) return;
+    describeWith(['haproxy'], 'two responders behind HAProxy', () => {
+      const both: Lane[] = [];
+      const recorded = pointsOnce(() => both[0] as Lane);
+      beforeAll(async () => {
+        for (let i = 0; i < lanes; i += 1) both.push(await behindHaproxy(stores));
+      });
+
       it(
-        `${solver}: a second process takes over`,
+        'the balancer passes over the stopped one, and the second process takes over',
         async () => {
           const points = await recorded();
-          await inLanes(lanesOf(solver), samplePoints(points, samples, `SIGSTOP, ${solver}`), stopAt);
+          await inLanes(both, samplePoints(points, samples, `SIGSTOP, two responders, ${kind}`), stopAt);
         },
         pointsTimeout,
       );
 
-      itDrawn(`${solver}: if it dies right after its late effect, the sweep removes it`, async () => {
+      itDrawn('if it dies right after its late effect, the sweep removes it', async () => {
         const points = await recorded();
-        await inLanes(lanesOf(solver), presentsOf(points), stopAndKill);
+        await inLanes(both, presentsOf(points), stopAndKill);
       });
-    }
-  });
-
-  describeWith(['haproxy'], 'two responders behind HAProxy', () => {
-    const both: Lane[] = [];
-    const recorded = pointsOnce(() => both[0] as Lane);
-    beforeAll(async () => {
-      for (let i = 0; i < lanes; i += 1) both.push(await behindHaproxy());
-    });
-
-    it(
-      'the balancer passes over the stopped one, and the second process takes over',
-      async () => {
-        const points = await recorded();
-        await inLanes(both, samplePoints(points, samples, 'SIGSTOP, two responders'), stopAt);
-      },
-      pointsTimeout,
-    );
-
-    itDrawn('if it dies right after its late effect, the sweep removes it', async () => {
-      const points = await recorded();
-      await inLanes(both, presentsOf(points), stopAndKill);
     });
   });
-});
 
 /** Two nodes with a responder each, and HAProxy on the CA's port, round robin over those that answer. */
-async function behindHaproxy(): Promise<Lane> {
+async function behindHaproxy(stores: StatePlace): Promise<Lane> {
   const ports = [await freePort(), await freePort()] as const;
   const rig = await startRig({ leaseTtl: '1s', httpPort: ports[0] });
   await plantForeign(rig);
@@ -131,7 +142,7 @@ async function behindHaproxy(): Promise<Lane> {
   return {
     rig,
     async nodes() {
-      const first = await rig.state('responder', undefined, { change: listenOn(ports[0]) });
+      const first = await rig.state('responder', undefined, { stores, change: listenOn(ports[0]) });
       return { first, second: await rig.state('responder', undefined, { shares: first, change: listenOn(ports[1]) }) };
     },
   };
@@ -144,7 +155,7 @@ async function pointsOf({ rig, nodes }: Lane): Promise<readonly string[]> {
   const ran = await rig.run(first, { command: 'issue', record });
   expect([ran.status, resultOf(ran)], ran.stderr).toEqual([0, 'issued']);
   expect(await leftovers(rig, first), 'the undisturbed run').toEqual([]);
-  return (await recordedNames(record)).flatMap((name) => [`${name}@before`, `${name}@after`]);
+  return pointsAt(await recordedNames(record));
 }
 
 /** The same points for all tests of a suite, from one undisturbed run; a try after a failure records them again. */
@@ -156,7 +167,7 @@ function pointsOnce(lane: () => Lane): () => Promise<readonly string[]> {
 /** The points before each effect that presents a challenge: the TXT update, the token file or document. */
 const presentsOf = (points: readonly string[]): readonly string[] =>
   sampled(
-    points.filter((point) => /^challenges\/(update|replace|put\/store\/token)\b.*@before$/.test(point)),
+    points.filter((point) => /^challenges\/(update|replace|(put|write)\/store\/token)\b.*@before$/.test(point)),
     1,
     'presents',
   );
@@ -184,11 +195,12 @@ async function stopAt({ rig, nodes }: Lane, point: string): Promise<void> {
 
   await isFinished(rig, first, `${said}\n── the second ──\n${winner.stderr}`);
   expect(await leftovers(rig, first), said).toEqual([]);
-  expect([...(await temporaries(first.store)), ...(await temporaries(first.live))], said).toEqual([]);
+  for (const folder of first.place.type === 'file' ? [first.store, first.live] : [first.live])
+    expect(await temporaries(folder), said).toEqual([]);
 }
 
 /** How often the lease is extended differs, too: `lease/put/store/lineage`. */
-const isExtension = /^(lease|validate|finalize)\/(draft|put|remove)\/store\/(lineage|TMP)/;
+const isExtension = /^(lease|validate|finalize)\/(draft|put|remove|write)\/store\/(lineage|session|TMP)/;
 
 /** The number of polls differs from run to run, so only repeated polls may be missing. */
 function notReached(point: string, ended: Ran): void {

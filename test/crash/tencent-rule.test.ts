@@ -8,7 +8,7 @@ import { serveFakeApi } from '../support/serve-fake-api.ts';
 import { atEnd, freePort } from '../support/service.ts';
 import { createTencentClb, type TencentClb } from '../support/tencent-clb.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { currentKeyFits, documents, openState, readLineage, resultOf } from './inspect.ts';
+import { currentKeyFits, documents, readLineage, resultOf } from './inspect.ts';
 import {
   inLanes,
   lanesFor,
@@ -128,6 +128,5 @@ async function killAt(lane: Lane, point: string): Promise<void> {
 /** The balancer is as it was before, and no document of a lock or a token is left. */
 async function isClean({ fake, before }: Lane, state: State, said: string): Promise<void> {
   expect(fake.snapshot(), said).toEqual(before);
-  for (const kind of ['lock', 'token'] as const)
-    expect([...(await documents(openState(state), kind)).keys()], said).toEqual([]);
+  for (const kind of ['lock', 'token'] as const) expect([...(await documents(state, kind)).keys()], said).toEqual([]);
 }

@@ -3,6 +3,7 @@ import { basename, relative } from 'node:path';
 import type { Files, FilesWithin } from '../../src/ports/files.ts';
 import type { Http, HttpRequest } from '../../src/ports/http.ts';
 import type { World } from '../../src/ports/world.ts';
+import { tracePostgres } from './trace-postgres.ts';
 
 /**
  * Names every effect of a run `step/effect/target#occurrence`, and lets a test stop the process right before or after
@@ -16,7 +17,7 @@ export interface Trace {
 }
 
 export interface TraceOptions {
-  /** `step/effect/target#n` and `before` or `after`, joined with `@`; undefined: only record. */
+  /** `step/effect/target#n` and `before`, `after` or (of a statement) `sent`, joined with `@`; undefined: only record. */
   readonly stopAt: string | undefined;
   readonly how: 'SIGKILL' | 'SIGSTOP' | 'SIGINT' | 'SIGTERM';
   /** A second point of the same form, where a process that was stopped and continued is killed. */
@@ -33,25 +34,26 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
   let step = 'start';
   const seen = new Map<string, number>();
 
-  const mark = (when: 'before' | 'after', name: string) => {
+  const mark = (when: 'before' | 'sent' | 'after', name: string) => {
     if (options.record !== undefined) appendFileSync(options.record, `${when} ${name}\n`);
     if (options.stopAt === `${name}@${when}`) process.kill(process.pid, options.how);
     if (options.killAt === `${name}@${when}`) process.kill(process.pid, 'SIGKILL');
   };
-  async function effect<T>(kind: string, target: string, run: () => Promise<T>): Promise<T> {
-    if (options.untraced?.includes(kind)) return run();
+  async function effect<T>(kind: string, target: string, run: (sent: () => void) => Promise<T>): Promise<T> {
+    if (options.untraced?.includes(kind)) return run(() => undefined);
     const plain = `${step}/${kind}/${target}`;
     const occurrence = (seen.get(plain) ?? 0) + 1;
     seen.set(plain, occurrence);
     const name = `${plain}#${occurrence}`;
     mark('before', name);
     try {
-      return await run();
+      return await run(() => mark('sent', name));
     } finally {
       mark('after', name);
     }
   }
 
+  tracePostgres((kind, target, run) => effect(kind, nameOf(`/${target}`, { store: '/store' }), run));
   const name = (path: string) => nameOf(path, options.folders);
   const { files, processes, dns, streams, vantage } = real;
   /** What both interfaces have. */
