@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { appendFile, chown, copyFile, writeFile } from 'node:fs/promises';
+import { chown, copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { freePort, type Service, startService, temporaryFolder } from './service.ts';
+import { findProgram, freePort, type Service, startService, temporaryFolder } from './service.ts';
 
 const run = promisify(execFile);
 
@@ -77,8 +77,41 @@ export interface PostgresOptions {
   readonly isDurable?: boolean;
   /** Encrypts connections, and refuses others on TCP. */
   readonly certificate?: { readonly certFile: string; readonly keyFile: string };
-  /** Lines of postgresql.conf. */
+  /** As in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Where its data are, if not in its folder. */
+  readonly disk?: Disk;
+}
+
+/** A file system for the data of one server, small enough to fill. */
+export interface Disk {
+  readonly folder: string;
+  /** A prefix that runs a command where it is mounted. */
+  readonly inside: readonly string[];
+  /** Takes all the room that is left. */
+  fill(): Promise<void>;
+  free(): Promise<void>;
+}
+
+/** Mounts one in a namespace of its own, which goes with it. Needs `ownNetwork` of rights.ts, as root. */
+export async function mountDisk(mib: number): Promise<Disk> {
+  const folder = await ownFolder();
+  const data = join(folder, 'data');
+  const script = `mkdir "$0" && mount -t tmpfs -o size=${mib}m,mode=700,uid=${nobody},gid=${nobody} tmpfs "$0" && touch "$0.mounted" && exec sleep infinity`;
+  const { pid } = await startService({
+    name: 'a disk',
+    program: findProgram('unshare', 'system')!,
+    args: ['--mount', 'sh', '-c', script, data],
+    cwd: folder,
+    ready: async () => existsSync(`${data}.mounted`),
+  });
+  const filler = `/proc/${pid}/root${data}/filler`;
+  return {
+    folder,
+    inside: [findProgram('nsenter', 'system')!, `--mount=/proc/${pid}/ns/mnt`, '--'],
+    fill: () => writeFile(filler, Buffer.alloc(mib * 1024 * 1024)).catch(() => undefined),
+    free: () => rm(filler),
+  };
 }
 
 const programs = (): string => {
@@ -88,9 +121,15 @@ const programs = (): string => {
 };
 
 /** Runs a program of PostgreSQL in a folder, as its owner. */
-async function runIn(folder: string, name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+async function runIn(
+  { folder, inside = [] }: Pick<Disk, 'folder'> & Partial<Pick<Disk, 'inside'>>,
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+) {
   const [program, all] = asUser(join(programs(), name), args);
-  await run(program, all, { cwd: folder, env: { ...process.env, ...env } });
+  const [first, ...rest] = [...inside, program, ...all];
+  await run(first!, rest, { cwd: folder, env: { ...process.env, ...env } });
 }
 
 async function ownFolder(): Promise<string> {
@@ -107,15 +146,17 @@ async function ownFile(path: string, write: (path: string) => Promise<unknown>):
 
 /** Starts a server with an empty database `certfleet` of the role `certfleet`. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  const { isDurable = false, certificate, settings = {} } = options;
-  const folder = await ownFolder();
+  const { isDurable = false, certificate, settings = {}, disk } = options;
+  const folder = disk?.folder ?? (await ownFolder());
+  const place = disk ?? { folder, inside: [] };
   const data = join(folder, 'data');
   const admin = { user: 'postgres', password: randomBytes(9).toString('hex') };
   const owner = { user: 'certfleet', password: randomBytes(9).toString('hex') };
   const passwordFile = await ownFile(join(folder, 'password'), (path) => writeFile(path, admin.password));
-  await runIn(folder, 'initdb', [
+  await runIn(place, 'initdb', [
     ...['--pgdata', data, '--username', admin.user, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
     ...['--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'],
+    ...(disk ? ['--wal-segsize', '1'] : []),
   ]);
   if (certificate) {
     await ownFile(join(data, 'server.crt'), (path) => copyFile(certificate.certFile, path));
@@ -123,7 +164,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await writeFile(join(data, 'pg_hba.conf'), 'local all all scram-sha-256\nhostssl all all all scram-sha-256\n');
   }
   const server = await startIn(
-    folder,
+    place,
     { admin, owner },
     {
       ...(isDurable ? {} : { fsync: 'off', full_page_writes: 'off' }),
@@ -140,21 +181,19 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 export async function startStandby({ admin, owner, socket, port }: Postgres): Promise<Postgres> {
   const folder = await ownFolder();
   const args = ['-h', socket, '-p', String(port), '-U', admin.user, '--checkpoint', 'fast', '--no-sync', '-R'];
-  await runIn(folder, 'pg_basebackup', ['-D', join(folder, 'data'), ...args], { PGPASSWORD: admin.password });
-  return startIn(folder, { admin, owner }, {});
+  await runIn({ folder }, 'pg_basebackup', ['-D', join(folder, 'data'), ...args], { PGPASSWORD: admin.password });
+  return startIn({ folder, inside: [] }, { admin, owner }, {});
 }
 
 async function startIn(
-  folder: string,
+  { folder, inside }: Pick<Disk, 'folder' | 'inside'>,
   { admin, owner }: Pick<Postgres, 'admin' | 'owner'>,
   settings: Readonly<Record<string, string>>,
 ): Promise<Postgres> {
   const port = await freePort();
   const data = join(folder, 'data');
   const lines = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: folder, ...settings };
-  const text = Object.entries(lines).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
-  // The last line of a setting counts.
-  await appendFile(join(data, 'postgresql.auto.conf'), text.join(''));
+  const options = Object.entries(lines).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const psql = async (sql: string, database = 'certfleet'): Promise<readonly string[]> => {
     const { stdout } = await run(
       join(programs(), 'psql'),
@@ -164,7 +203,8 @@ async function startIn(
     return stdout.split('\n').filter((line) => line !== '');
   };
   const begin = (): Promise<Service> => {
-    const [program, args] = asUser(join(programs(), 'postgres'), ['-D', data]);
+    const [own, all] = asUser(join(programs(), 'postgres'), ['-D', data, ...options]);
+    const [program, ...args] = [...inside, own, ...all] as [string, ...string[]];
     const ready = () =>
       psql('select 1', 'postgres').then(
         () => true,
