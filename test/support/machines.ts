@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Service, startService } from './service.ts';
+import { type Service, startService, until } from './service.ts';
 
 /**
  * Machines as namespaces: each has a network, processes and a host name of its own, so that no process can prove
@@ -122,8 +122,7 @@ export async function startMachine(
       ...['sh', '-ec', 'hostname "$0"; ip link set lo up; exec "$@"', name],
     ],
   );
-  const children = `/proc/${service.pid}/task/${service.pid}/children`;
-  const [pid = ''] = (await readFile(children, 'utf8')).trim().split(' ');
+  const [pid = ''] = await childrenOf(service.pid);
   return {
     name,
     inside: ['nsenter', '--target', pid, '--net', '--pid', '--uts', '--mount', '--'],
@@ -132,6 +131,27 @@ export async function startMachine(
       await service.ended;
     },
   };
+}
+
+/** A machine with the network of this one: only its host name and its processes are its own. */
+export async function startHost(name: string): Promise<Pick<Machine, 'name' | 'inside'>> {
+  const asleep = ['sh', '-ec', 'hostname "$0"; exec sleep infinity', name];
+  const flags = ['--pid', '--uts', '--mount', '--fork', '--kill-child', '--mount-proc'];
+  const service = await startService({ name, program: 'unshare', args: [...flags, ...asleep] });
+  const isAsleep = async () => {
+    const [pid = ''] = await childrenOf(service.pid);
+    const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+    return command.trim() === 'sleep';
+  };
+  await until(isAsleep, { what: `${name} is there` });
+  const [pid = ''] = await childrenOf(service.pid);
+  return { name, inside: ['nsenter', '--target', pid, '--pid', '--uts', '--mount', '--'] };
+}
+
+/** The processes that a process has started. */
+export async function childrenOf(pid: number): Promise<readonly string[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return children.split(' ').filter((child) => child.trim() !== '');
 }
 
 const wireOf = (folder: string, machine: string, { kind, port }: Port): string =>

@@ -8,7 +8,9 @@ import type { Needed } from './vitest.ts';
 
 const asRoot = process.getuid?.() === 0;
 
-function right(name: string, flags: readonly string[], script: string): Extract<Needed, { works(): boolean }> {
+type Right = Extract<Needed, { works(): boolean }>;
+
+function right(name: string, flags: readonly string[], script: string): Right {
   let works: boolean | undefined;
   const tries = () => {
     const unshare = findProgram('unshare', 'system');
@@ -46,7 +48,7 @@ export const ownNetwork = right(
 );
 
 /** For programs that are to believe that they run on a machine of their own. */
-export const machines: Needed = asRoot
+export const machines: Right = asRoot
   ? right(
       'the right to make namespaces for machines',
       ['--net', '--pid', '--uts', '--mount', '--fork', '--kill-child', '--mount-proc'],
