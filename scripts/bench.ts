@@ -11,6 +11,11 @@ import { hundred } from './bench/hundred.ts';
 import { importAll } from './bench/import.ts';
 import { printMissed } from './bench/measure.ts';
 import { one } from './bench/one.ts';
+import { pgIdle } from './bench/pg-idle.ts';
+import { pgKilled } from './bench/pg-killed.ts';
+import { pgMany } from './bench/pg-many.ts';
+import { pgOne } from './bench/pg-one.ts';
+import { pgTokens } from './bench/pg-tokens.ts';
 import { plan } from './bench/plan.ts';
 import { polls } from './bench/polls.ts';
 import { renew } from './bench/renew.ts';
@@ -25,7 +30,8 @@ import { start } from './bench/start.ts';
 //
 //   npm run bench                             every row
 //   npm run bench -- one dns                  some: start, one, hundred, script, encrypted, distance, dns, renew,
-//                                             plan, import, imported, calls, run, polls, renewals
+//                                             plan, import, imported, calls, run, polls, renewals,
+//                                             pg-one, pg-many, pg-idle, pg-killed, pg-tokens
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
@@ -44,6 +50,11 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   run: daemon,
   polls,
   renewals,
+  'pg-one': pgOne,
+  'pg-many': pgMany,
+  'pg-idle': pgIdle,
+  'pg-killed': pgKilled,
+  'pg-tokens': pgTokens,
 };
 
 const { values, positionals: wanted } = parseArgs({

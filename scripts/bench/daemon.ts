@@ -67,6 +67,8 @@ async function watchIdle(folder: string): Promise<Idle> {
   }
 }
 
+type Measured = Pick<ChildProcess, 'pid'>;
+
 /** Starts `certfleet run`, and waits until it is ready. */
 export async function startDaemon(folder: string): Promise<ChildProcess> {
   const child = spawn(node, [cli, 'run', '--json', '--config', `${folder}/certfleet.yaml`], {
@@ -77,7 +79,7 @@ export async function startDaemon(folder: string): Promise<ChildProcess> {
 }
 
 /** Waits until the first whole pass has ended: until it takes no more than these seconds of CPU in three. */
-export async function settled(child: ChildProcess, cpu: number): Promise<void> {
+export async function settled(child: Measured, cpu: number): Promise<void> {
   for (let before = -1, now = cpuOf(child); now - before > cpu; before = now, now = cpuOf(child)) await sleep(3_000);
 }
 
@@ -87,10 +89,11 @@ export async function stopDaemon(child: ChildProcess): Promise<void> {
 }
 
 /** Resident memory in MiB. */
-export const memoryOf = (child: ChildProcess, what: 'VmHWM' | 'VmRSS'): number =>
+export const memoryOf = (child: Measured, what: 'VmHWM' | 'VmRSS'): number =>
   Number(new RegExp(`${what}:\\s+(\\d+)`).exec(procFile(child, 'status'))![1]) / 1_024;
 
-function saysReady(child: ChildProcess): Promise<void> {
+/** Resolves once a `certfleet run --json` has said that it is ready. */
+export function saysReady(child: ChildProcess): Promise<void> {
   let output = '';
   return new Promise((resolve, reject) => {
     const see = (chunk: Buffer) => {
@@ -103,10 +106,10 @@ function saysReady(child: ChildProcess): Promise<void> {
   });
 }
 
-const procFile = ({ pid }: ChildProcess, name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8');
+const procFile = ({ pid }: Measured, name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8');
 
 /** Seconds of processor time. */
-export function cpuOf(child: ChildProcess): number {
+export function cpuOf(child: Measured): number {
   const fields = procFile(child, 'stat').split(') ').at(-1)!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }

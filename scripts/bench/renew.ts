@@ -124,19 +124,9 @@ export async function cloneOurs(
   );
   for (const part of ['live', 'archive']) await mkdir(join(certs, part), { recursive: true });
   const [key, version] = [await read('key', `model~${current.id}`), await read('version', `model~${current.id}`)];
-  // As `issue` by flags leaves it: the whole spec is in the lineage, no configuration names it.
   const clone = async (i: number) => {
-    const name = `n${i}.example.test`;
-    const identifiers = [{ type: 'dns', value: name }] as const;
-    const copy: Lineage = {
-      ...lineage,
-      name,
-      origin: 'command-line',
-      spec: { ...spec, name, identifiers, parts: spec.parts.map((part) => ({ ...part, identifiers })) },
-      deployments,
-      current: { ...current, facts: { ...current.facts, identifiers } },
-      renewal: { ...renewal, checkAfter: new Date(Date.now() + day).toISOString() },
-    };
+    const name = nameOfCopy(i);
+    const copy = copyOf({ ...lineage, spec, deployments }, name);
     await lay('lineage', name, encodeDocument(change(copy, i)));
     await lay('key', `${name}~${current.id}`, key);
     await lay('version', `${name}~${current.id}`, version);
@@ -153,6 +143,26 @@ export async function cloneOurs(
   await Promise.all(Array.from({ length: 16 }, lane));
   await world.close();
   return folder;
+}
+
+export const nameOfCopy = (i: number): string => `n${i}.example.test`;
+
+/**
+ * A lineage with its certificate under another name, as `issue` by flags leaves it: the whole spec is in it, and no
+ * configuration names it.
+ */
+export function copyOf(lineage: Lineage, name: string): Lineage {
+  const identifiers = [{ type: 'dns', value: name }] as const;
+  const { spec, current, renewal } = lineage;
+  if (!current || !renewal) throw new Error('the model has no certificate');
+  return {
+    ...lineage,
+    name,
+    origin: 'command-line',
+    spec: { ...spec, name, identifiers, parts: spec.parts.map((part) => ({ ...part, identifiers })) },
+    current: { ...current, facts: { ...current.facts, identifiers } },
+    renewal: { ...renewal, checkAfter: new Date(Date.now() + day).toISOString() },
+  };
 }
 
 /** The same certificate as many certbot lineages; answers the flags that name the folders. */

@@ -57,8 +57,18 @@ export interface Wanted {
   readonly solver: 'webroot' | 'dns';
 }
 
-/** A configuration in a folder of its own, with an own store; answers the folder. Preflight and `files` are on. */
-export async function configure(rig: Rig, name: string, wanted: readonly Wanted[]): Promise<string> {
+/**
+ * A configuration in a folder of its own, with an own store; answers the folder. Preflight and `files` are on.
+ *
+ * @param others.store instead of a store in a folder
+ * @param others.lines more of the configuration
+ */
+export async function configure(
+  rig: Rig,
+  name: string,
+  wanted: readonly Wanted[],
+  { store, lines = [] }: { readonly store?: string; readonly lines?: readonly string[] } = {},
+): Promise<string> {
   const folder = join(rig.folder, name);
   await mkdir(folder);
   const tsig = join(folder, 'tsig');
@@ -68,7 +78,7 @@ export async function configure(rig: Rig, name: string, wanted: readonly Wanted[
   );
   await writeFile(
     join(folder, 'certfleet.yaml'),
-    `store: { type: file, path: ${join(folder, 'store')} }
+    `store: ${store ?? `{ type: file, path: ${join(folder, 'store')} }`}
 issuers: { ca: { directory: "${rig.ca.directoryUrl}", caFile: ${rig.ca.caFile}, test: true, agreeToTerms: true } }
 solvers:
   webroot: { type: http01-webroot, folders: ${rig.webroot} }
@@ -80,6 +90,7 @@ solvers:
 deployers: { files: { type: files, path: ${join(folder, 'certs')} } }
 preflight: { resolvers: ["${rig.bind.server}"], http01Port: ${rig.httpPort} }
 ${['certificates:', ...certificates.map((line) => `  - ${line}`)].slice(certificates.length === 0 ? 1 : 0).join('\n')}
+${lines.join('\n')}
 `,
   );
   return folder;

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { hasPostgres } from '../support/postgres.ts';
 import { repositoryRoot } from '../support/service.ts';
 import { describeWith } from '../support/vitest.ts';
 
@@ -11,7 +12,7 @@ const bench = (...args: readonly string[]) =>
 // A printed row: its ratio, its title, and below it the measurements.
 const row = (what: string) => new RegExp(String.raw`^ +\d+\.\d\d  ${what}.*\n +certfleet \d.*; .*\d`, 'm');
 
-describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl'], '`npm run bench`', () => {
+describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl', hasPostgres], '`npm run bench`', () => {
   it('measures every row, once and with few certificates', async () => {
     const { stdout } = await bench('--rounds', '1', '--scale', '0.02');
     for (const what of [
@@ -33,6 +34,11 @@ describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl'], '`
       'run, 100 renewals in a row: memory',
       '2 orders at once: calls',
       '50 orders one after another: calls',
+      'one certificate, HTTP-01, cold process, store in PostgreSQL',
+      'run, nothing due, 2000 lineages in PostgreSQL: ready',
+      'three idle replicas on PostgreSQL, 6 s: polls an hour',
+      '40 certificates due at once, three replicas on PostgreSQL, one killed every 5 s: rate',
+      'three responders on PostgreSQL, 5000 random tokens a second: reads',
     ])
       expect(stdout).toMatch(row(what));
     expect(stdout).toMatch(/^(Missed: \n|Every bound is kept)/m);
