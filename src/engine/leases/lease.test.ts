@@ -7,6 +7,7 @@ import { testSpec } from '../../core/lineage/test-lineages.ts';
 import { failed } from '../../core/lineage/work/end.ts';
 import { begun, type Claim } from '../../core/lineage/work/lease.ts';
 import { recordsKept } from '../../core/lineage/work/order.ts';
+import type { Event } from '../../core/plan/event.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
@@ -22,12 +23,14 @@ const random = randomOf(seeded('leases'));
  * stopped process is one whose clock does not move.
  */
 function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set(), clock = fakeClock()) {
+  const said: string[] = [];
   const ports = {
-    ...{ store, clock, random, processes: fakeProcesses({ pid, dead }), reporter: { report() {} } },
+    ...{ store, clock, random, processes: fakeProcesses({ pid, dead }) },
+    reporter: { report: ({ message }: Event) => void said.push(message) },
     limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
   };
   const engine = { ...ports, ...createFooting(ports) } as unknown as Engine;
-  return { clock, engine };
+  return { clock, engine, said };
 }
 
 const begin = (_lineage: Lineage | undefined, claim: Claim) =>
@@ -86,6 +89,20 @@ describe('the lease', () => {
     expect(second.work.takenOver).toBe(true);
     await stopped.clock.advance(60_000);
     await expect(first.check(signal)).rejects.toSatisfy(isLost);
+  });
+
+  it('says for whom it waits, and until when', async () => {
+    const store = createMemoryStore();
+    const one = process(store, 1);
+    await hold(one);
+    const two = process(store, 2);
+    // It sees the first sign of life only now.
+    await two.clock.advance(7_000);
+    const end = new Date(two.clock.now().getTime() + 60_000).toISOString();
+    await hold(two);
+    expect(two.said).toEqual([
+      `process 1 is working on it; waiting for its result, or until ${end} if it gives no sign of life`,
+    ]);
   });
 
   it('of an older version is stolen once its document has not changed for a whole time to live', async () => {

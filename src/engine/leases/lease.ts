@@ -1,6 +1,7 @@
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { decodeLineage, type Lineage, type Work } from '../../core/lineage/lineage.ts';
-import { type ProcessIdentity, processText } from '../../core/lineage/process-identity.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
+import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/lineage/lineage.ts';
+import { processText } from '../../core/lineage/process-identity.ts';
 import { storable } from '../../core/lineage/storable.ts';
 import { abandoned, type Claim, released } from '../../core/lineage/work/lease.ts';
 import { after, type Transition } from '../../core/lineage/work/transition.ts';
@@ -175,7 +176,7 @@ export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal):
   if (sight.isFirst) sight.lastAt = lineage?.last?.at;
   sight.isFirst = false;
   const waiting = entry && lease && (await sessions.others.whyHeld(lease, entry, signal));
-  if (waiting) return wait(engine, sight, { holder: lease.holder, waiting });
+  if (waiting) return wait(engine, sight, { lease, waiting });
   // After a sweep, which leaves no result, or a stopped run, this process does the work itself.
   const { at, result } = lineage?.last ?? {};
   if (sight.hasWaited && lineage && !lease && at !== sight.lastAt && result !== 'stopped') return { finished: lineage };
@@ -257,14 +258,18 @@ export async function takeLease(
 function wait(
   engine: Engine,
   sight: Sight,
-  { holder, waiting }: { readonly holder: ProcessIdentity; readonly waiting: Waiting },
+  { lease: { holder, session }, waiting }: { readonly lease: Lease; readonly waiting: Waiting },
 ): Busy {
   const { clock } = engine;
   const { name } = sight;
   sight.hasWaited = true;
   sight.sign = waiting.sign;
   if (!sight.isReported) {
-    const message = `process ${processText(holder)} ${sight.isSweep ? 'may be working on it; waiting to see whether it is alive' : 'is working on it; waiting for its result'}`;
+    const who = `process ${processText(holder)}${session?.node === undefined ? '' : ` (node ${remoteText(session.node)})`}`;
+    const until = new Date(clock.now().getTime() + waiting.untilMs - clock.monotonicMs()).toISOString();
+    const message = sight.isSweep
+      ? `${who} may be working on it; waiting until ${until} to see whether it is alive`
+      : `${who} is working on it; waiting for its result, or until ${until} if it gives no sign of life`;
     report(engine, { level: 'info', event: 'certificate.waiting', certificate: name, message });
   }
   sight.isReported = true;

@@ -215,7 +215,8 @@ async function takeName(engine: Ports, claim: Claim, signal: AbortSignal): Promi
     if (await changeReplica(engine, node, change, signal)) return atMs;
     const holder = processText(other!.lease!.holder);
     if (signs.see(node, other) !== 'unsure') throw fail('store/node-taken', { node, holder: `pid ${holder}` });
-    const message = `process ${holder} may still run as the node ${node}; waiting to see whether it is alive`;
+    const seconds = Math.ceil(silenceMs(other!) / 1_000);
+    const message = `process ${holder} may still run as the node ${node}; waiting up to ${seconds} s to see whether it is alive`;
     if (!isTold) report(engine, { level: 'info', event: 'log', message });
     isTold = true;
     await clock.sleep(silenceMs(other!) / looksPerSilence, signal);
