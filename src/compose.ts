@@ -76,7 +76,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
   if (isNew || context.tellsAlarms) await rememberStore(world, store);
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
-  const footing = createFooting({ store, clock, random, processes, limits });
+  const footing = createFooting({ store, clock, random, processes, limits, reporter: context.reporter });
   const node = settings.node ?? nodeNameOf(world.hostName());
   let note = async (_file: string): Promise<void> => undefined;
   let rootsRead = 0;

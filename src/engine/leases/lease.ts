@@ -1,5 +1,4 @@
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { remoteText } from '../../core/errors/remote-text.ts';
 import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/lineage/lineage.ts';
 import { processText } from '../../core/lineage/process-identity.ts';
 import { storable } from '../../core/lineage/storable.ts';
@@ -7,7 +6,7 @@ import { abandoned, type Claim, released } from '../../core/lineage/work/lease.t
 import { after, type Transition } from '../../core/lineage/work/transition.ts';
 import type { Entry } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
-import type { Waiting } from '../locks/fence.ts';
+import { type Waiting, waitingText } from '../locks/fence.ts';
 import { Held, type Holdable } from '../locks/held.ts';
 import { isHeld } from '../locks/held-leases.ts';
 import type { OwnSession } from '../locks/session.ts';
@@ -258,15 +257,14 @@ export async function takeLease(
 function wait(
   engine: Engine,
   sight: Sight,
-  { lease: { holder, session }, waiting }: { readonly lease: Lease; readonly waiting: Waiting },
+  { lease, waiting }: { readonly lease: Lease; readonly waiting: Waiting },
 ): Busy {
   const { clock } = engine;
   const { name } = sight;
   sight.hasWaited = true;
   sight.sign = waiting.sign;
   if (!sight.isReported) {
-    const who = `process ${processText(holder)}${session?.node === undefined ? '' : ` (node ${remoteText(session.node)})`}`;
-    const until = new Date(clock.now().getTime() + waiting.untilMs - clock.monotonicMs()).toISOString();
+    const { who, until } = waitingText(clock, lease, waiting);
     const message = sight.isSweep
       ? `${who} may be working on it; waiting until ${until} to see whether it is alive`
       : `${who} is working on it; waiting for its result, or until ${until} if it gives no sign of life`;
@@ -275,7 +273,7 @@ function wait(
   sight.isReported = true;
   if (clock.monotonicMs() - sight.sinceMs > patienceMs) {
     const seconds = patienceMs / 1000;
-    throw fail('store/busy', { holder: `pid ${processText(holder)}`, certificate: name, seconds });
+    throw fail('store/busy', { holder: `pid ${processText(lease.holder)}`, certificate: name, seconds });
   }
   return { busy: true, pauseMs: pauseOf(engine, sight, waiting) };
 }

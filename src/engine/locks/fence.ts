@@ -1,9 +1,12 @@
 import { createBoundedMap } from '../../core/async/bounded-map.ts';
 import { isFailure } from '../../core/errors/errors.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
 import { encodeDocument, type Lease } from '../../core/lineage/lineage.ts';
+import { processText } from '../../core/lineage/process-identity.ts';
 import { decodeSession, documentOf, type Session, type SessionRef } from '../../core/lineage/session.ts';
 import { fenced, sessionIn } from '../../core/node/claim.ts';
 import { decodeReplica, emptyReplica } from '../../core/node/replica.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Entry } from '../../ports/store.ts';
 import { placeOf } from './held-leases.ts';
 import type { SessionPorts } from './session.ts';
@@ -14,6 +17,13 @@ export interface Waiting {
   readonly sign: string;
   /** When the lease is free unless there is another sign of life. Monotonic, in ms. */
   readonly untilMs: number;
+}
+
+/** Says who has a lease, and when it is free without another sign of life, as ISO time. */
+export function waitingText(clock: Clock, { holder, session }: Lease, { untilMs }: Waiting) {
+  const node = session?.node === undefined ? '' : ` (node ${remoteText(session.node)})`;
+  const until = new Date(clock.now().getTime() + untilMs - clock.monotonicMs()).toISOString();
+  return { who: `process ${processText(holder)}${node}`, until };
 }
 
 /** A session as this process has seen it, on its own monotonic clock. */

@@ -15,14 +15,16 @@ const random = randomOf(seeded('a lock'));
 
 /** One process. Its clock is its own, so that a stopped process is one whose clock does not move. */
 function process(store: Store, pid: number, { clock = fakeClock(), dead = [] as readonly number[] } = {}) {
+  const said: string[] = [];
   const locks = createLocks({
+    reporter: { report: ({ message }) => void said.push(message) },
     store,
     clock,
     random,
     processes: fakeProcesses({ pid, dead: { has: (of) => dead.includes(of) } }),
     limits: { leaseTtlMs: ttlMs, shutdownBudgetMs: 8_000 },
   });
-  return { clock, locks };
+  return { clock, locks, said };
 }
 
 const same = (document: LockDocument) => document;
@@ -205,6 +207,11 @@ describe('a lock', () => {
     expect(entered).toBe(false);
     await next.clock.advance(2_000);
     await done;
+    expect(next.said).toEqual([
+      expect.stringMatching(
+        /^process 1 has the lock of alibaba-clb lb-1; waiting for it, or until \S+Z if it gives no sign/,
+      ),
+    ]);
     const after = await read(store);
 
     // The first process goes on.

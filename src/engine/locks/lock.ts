@@ -1,18 +1,24 @@
 import { createTurnsByKey } from '../../core/async/turns.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
-import { encodeDocument } from '../../core/lineage/lineage.ts';
+import { encodeDocument, type Lease } from '../../core/lineage/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { type ProcessIdentity, processText } from '../../core/lineage/process-identity.ts';
+import type { Reporter } from '../../ports/reporter.ts';
 import type { Entry } from '../../ports/store.ts';
+import { type Waiting, waitingText } from './fence.ts';
 import { Held, type Holdable } from './held.ts';
 import type { SessionPorts } from './session.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 
 /** How long to wait for another process. Its changes at a slow cloud take a minute or two. */
 const patienceMs = 10 * 60_000;
+/** Most waits are shorter, and no news. */
+const tellAfterMs = 2_000;
 
 export interface LockPorts extends SessionPorts {
   readonly limits: { readonly leaseTtlMs: number; readonly shutdownBudgetMs: number };
+  /** Told of a long wait. */
+  readonly reporter?: Reporter;
 }
 
 export interface Locks {
@@ -76,11 +82,18 @@ export function createLocks(ports: LockPorts, sessions: Sessions = createSession
     signal: AbortSignal,
   ): Promise<{ readonly held: Held<LockDocument>; readonly plan: P }> {
     const sinceMs = clock.monotonicMs();
+    let isTold = false;
     for (;;) {
       const entry = await store.get(keyOf(resource), signal);
       const found = entry ? decodeLock(entry.bytes, resource, store.location) : free;
-      if (entry && found.lease && (await sessions.others.whyHeld(found.lease, entry, signal))) {
-        if (clock.monotonicMs() - sinceMs > patienceMs) throw busy(resource, found.lease.holder);
+      const waiting = entry && found.lease && (await sessions.others.whyHeld(found.lease, entry, signal));
+      if (found.lease && waiting) {
+        const waitedMs = clock.monotonicMs() - sinceMs;
+        if (waitedMs > patienceMs) throw busy(resource, found.lease.holder);
+        if (!isTold && waitedMs > tellAfterMs) {
+          tell(resource, found.lease, waiting);
+          isTold = true;
+        }
         await clock.sleep(Math.min(limits.leaseTtlMs / 10, 250), signal);
         continue;
       }
@@ -90,6 +103,12 @@ export function createLocks(ports: LockPorts, sessions: Sessions = createSession
       const held = await Held.take({ store, session }, holdable(resource), taking, signal);
       if (held) return { held, plan };
     }
+  }
+
+  function tell(resource: string, lease: Lease, waiting: Waiting): void {
+    const { who, until } = waitingText(clock, lease, waiting);
+    const message = `${who} has the lock of ${resource}; waiting for it, or until ${until} if it gives no sign of life`;
+    ports.reporter?.report({ v: 1, time: clock.now().toISOString(), level: 'info', event: 'log', message });
   }
 
   const busy = (resource: string, holder: ProcessIdentity) =>

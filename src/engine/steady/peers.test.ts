@@ -133,7 +133,9 @@ it('refuses a name as soon as the process that has it elsewhere gives a sign of 
     message: expect.stringContaining('on a'),
   });
   expect(clock.monotonicMs()).toBeLessThanOrEqual(everyMs + 10_000);
-  expect(events.map(({ message }) => message)).toEqual([expect.stringMatching(/waiting up to \d+ s to see whether it is alive/)]);
+  expect(events.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/waiting up to \d+ s to see whether it is alive/),
+  ]);
   await first.stop();
 });
 
