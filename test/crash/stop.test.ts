@@ -199,8 +199,9 @@ async function stopAt({ rig, nodes }: Lane, point: string): Promise<void> {
     expect(await temporaries(folder), said).toEqual([]);
 }
 
-/** How often the lease is extended differs, too: `lease/put/store/lineage`. */
-const isExtension = /^(lease|validate|finalize)\/(draft|put|remove|write)\/store\/(lineage|session|TMP)/;
+/** How often the lease is extended differs, too, and in which step the session gives a sign of life. */
+const isExtension =
+  /^((lease|validate|finalize)\/(draft|put|remove|write)\/store\/(lineage|TMP)|\w+\/(draft|put|remove|write)\/store\/session)/;
 
 /** The number of polls differs from run to run, so only repeated polls may be missing. */
 function notReached(point: string, ended: Ran): void {
