@@ -27,6 +27,8 @@ export async function pgIdle(rig: Rig): Promise<void> {
   const running = await startReplicas(hosts);
   try {
     for (const replica of running) await settled(replica, 0.1);
+    // What begins once after a start is not of an idle hour.
+    await sleep(rig.count(60) * 1_000);
     const [since] = await database.server.sql('select pg_current_snapshot()');
     await database.forget();
     const began = performance.now();
