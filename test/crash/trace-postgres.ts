@@ -28,7 +28,9 @@ export function tracePostgres(effect: Effect): void {
 function writtenBy(text: string, values: readonly unknown[]): readonly [kind: string, target: string] | undefined {
   if (text.trim().startsWith('with made')) {
     const [kind, name, , bytes] = values;
-    const path = `store/${kind}/${Buffer.from(name as Uint8Array).toString()}`;
+    // Each lane has a CA of its own, whose address is the name of the account.
+    const document = kind === 'account' ? 'CA' : Buffer.from(name as Uint8Array).toString();
+    const path = `store/${kind}/${document}`;
     return [bytes === null ? 'delete' : 'write', path];
   }
   // Making the schema, trying it out, and removing what was deleted long ago.
