@@ -79,7 +79,7 @@ export const mutants: readonly Mutant[] = [
     instead: "return order && order.status === 'pending' && !isExpired(run, order) ? order : undefined;",
   },
   {
-    seed: 11,
+    seed: 14,
     name: 'finalize is repeated without a look at the order',
     file: 'src/engine/path/steps/finalize.ts',
     text: 'return look();\n    }',
