@@ -74,7 +74,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     // The number of polls differs from run to run; and from the closing write on it is too late to stop.
     if (
       ran.status === 0 &&
-      (/#([2-9]|\d\d+)@/.test(point) || /^deploy\/\w+\/store\/(lineage|meta|history|replica)/.test(point))
+      (/#([2-9]|\d\d+)@/.test(point) || /^deploy\/\w+\/store\/(lineage|meta|history|replica|session)/.test(point))
     ) {
       const done = await readLineage(state);
       expect([done?.last?.result, done?.work], said).toEqual(['issued', undefined]);

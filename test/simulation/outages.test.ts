@@ -167,5 +167,5 @@ it.each([
     }
     expect(killed).toBeGreaterThan(20);
   },
-  300_000,
+  900_000,
 );
