@@ -1,8 +1,8 @@
 import type { Blame, Retry } from './error-entry.ts';
 import { type ErrorCode, errorTable, exitCodes, exitCodesOfCodes } from './error-table.ts';
 import { longestRemoteText, longestTypedText, remoteLines } from './remote-text.ts';
+import { fill, type Placeholders, placeholdersIn } from './template.ts';
 
-type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
 type Entry<C extends ErrorCode> = (typeof errorTable)[C];
 /** Filled in by {@link asFailure}: the code that creates an error often does not know which certificate it concerns. */
 type Certificate = 'certificate';
@@ -84,14 +84,10 @@ const shown = (name: string, value: string | number): string =>
 
 /** Returns the parameters that a text shows, as it shows them. */
 function shownIn(template: string, params: Readonly<Record<string, string | number>>): ShownParams {
-  const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   return Object.fromEntries(
-    names.flatMap((name) => (params[name] === undefined ? [] : [[name, shown(name, params[name])]])),
+    placeholdersIn(template).flatMap((name) => (params[name] === undefined ? [] : [[name, shown(name, params[name])]])),
   );
 }
-
-const fill = (template: string, params: ShownParams): string =>
-  template.replace(/\{(\w+)\}/g, (whole, name: string) => params[name] ?? whole);
 
 /** Parameters that repeat one word, name or flag with its value. */
 const typedParams: ReadonlySet<string> = new Set(['typed', 'name', 'flag', 'one', 'other']);
@@ -164,8 +160,8 @@ const systemReasons: Readonly<Record<string, string>> = {
 export function asFailure(error: unknown, certificate?: string): CertfleetError {
   if (!isFailure(error)) return fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
   if (certificate === undefined || !error.hint.includes('{certificate}')) return error;
-  const hint = fill(error.hint, shownIn('{certificate}', { certificate: certificate.replace(/~staging$/, '') }));
-  return changed(error, { hint });
+  const named = shownIn('{certificate}', { certificate: certificate.replace(/~staging$/, '') });
+  return changed(error, { hint: fill(error.hint, named), params: { ...named, ...error.params } });
 }
 
 /** Returns the same error with another hint. */
@@ -185,9 +181,10 @@ function changed(
     message = error.message,
     hint = error.hint,
     names = error.names,
-  }: { readonly message?: string; readonly hint?: string; readonly names?: readonly RefusedName[] | undefined },
+    params = error.params,
+  }: Partial<Pick<CertfleetError, 'message' | 'hint' | 'names' | 'params'>>,
 ): CertfleetError {
-  const { code, cause, retryAt, problem, params, stack } = error;
+  const { code, cause, retryAt, problem, stack } = error;
   const options = { cause, problem, names, retryAt, params };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }
