@@ -57,6 +57,7 @@ export const houses: readonly House[] = [
       { room: 'plan' },
       { room: 'history' },
       { room: 'alarm' },
+      { room: 'access' },
       { room: 'lineage/work' },
     ],
   },

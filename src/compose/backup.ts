@@ -41,8 +41,12 @@ const order = {
   history: 10,
   meta: 11,
   alarm: 12,
-} as const satisfies Record<Exclude<Kind, 'session'>, number>;
-/** Without sessions: what restores a backup, or moves a store, holds no leases. */
+  declared: 13,
+  user: 14,
+  access: 15,
+  audit: 16,
+} as const satisfies Record<Exclude<Kind, 'session' | 'login'>, number>;
+/** Without sessions and logins: what restores a backup, or moves a store, holds no leases, and people log in again. */
 export const kinds = Object.keys(order) as readonly Kind[];
 
 export interface Backup {

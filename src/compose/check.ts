@@ -1,3 +1,7 @@
+import { decodeAudit } from '../core/access/audit.ts';
+import { decodeLogin } from '../core/access/login.ts';
+import { decodeAccess } from '../core/access/token.ts';
+import { decodeUser } from '../core/access/user.ts';
 import { decodeAlarms } from '../core/alarm/open-alarms.ts';
 import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import { decodeHistory } from '../core/history/history.ts';
@@ -92,6 +96,11 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
     alarm: (entry: Entry) => void decodeAlarms(entry.bytes, store.location),
     replica: (entry: Entry) => void decodeReplica(entry.bytes, entry.key.name, store.location),
     history: (entry: Entry) => void decodeHistory(entry.bytes, entry.key.name, store.location),
+    declared: (entry: Entry) => void contentOf(entry, []),
+    user: (entry: Entry) => void decodeUser(entry.bytes, entry.key.name, store.location),
+    login: (entry: Entry) => void decodeLogin(entry.bytes, entry.key.name, store.location),
+    access: (entry: Entry) => void decodeAccess(entry.bytes, entry.key.name, store.location),
+    audit: (entry: Entry) => void decodeAudit(entry.bytes, entry.key.name, store.location),
     meta: (entry: Entry) => void contentOf(entry, []),
   };
   const corrupt = ({ kind, name }: Key, reason: string) =>

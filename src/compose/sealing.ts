@@ -1,8 +1,16 @@
 import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
-import { changeMarker, type Encryption, isSecret, openEncrypted, sealedWith, unmark } from '../stores/encrypted.ts';
+import {
+  changeMarker,
+  type Encryption,
+  isSecret,
+  openEncrypted,
+  sealedWith,
+  secretKinds,
+  unmark,
+} from '../stores/encrypted.ts';
 
-const kinds = ['account', 'credential', 'key', 'meta'] as const satisfies readonly Kind[];
+const kinds: readonly Kind[] = [...secretKinds, 'meta'];
 
 /** How many times to retry documents that other processes write at the same time. */
 const rounds = 5;

@@ -11,18 +11,23 @@ import type { CertfleetError } from '../core/errors/errors.ts';
  * - Every method MUST obey its signal until it has an effect; a put that has taken effect resolves.
  */
 export type Kind =
+  | 'access'
   | 'account'
   | 'alarm'
+  | 'audit'
   | 'credential'
+  | 'declared'
   | 'history'
   | 'key'
   | 'ledger'
   | 'lineage'
   | 'lock'
+  | 'login'
   | 'meta'
   | 'replica'
   | 'session'
   | 'token'
+  | 'user'
   | 'version';
 
 export interface Key {

@@ -4,7 +4,7 @@ import { fail, isFailure } from '../core/errors/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
 import { spreadable } from '../lib/spreadable.ts';
 import type { Random } from '../ports/random.ts';
-import type { Entry, Key, Store } from '../ports/store.ts';
+import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 
 /**
  * Encryption at rest, around any store (decision 0031). Documents with secrets are stored as
@@ -37,7 +37,9 @@ export function storeKeyOf(bytes: Uint8Array): StoreKey {
   return { id, key: createSecretKey(bytes) };
 }
 
-const secretKinds: ReadonlySet<string> = new Set(['account', 'credential', 'key']);
+/** The seal also proves that who wrote a user or a token had the key. */
+export const secretKinds: readonly Kind[] = ['access', 'account', 'credential', 'declared', 'key', 'login', 'user'];
+const isSecretKind: ReadonlySet<string> = new Set(secretKinds);
 const secretMeta: ReadonlySet<string> = new Set(['literals', 'responder']);
 
 /**
@@ -45,7 +47,7 @@ const secretMeta: ReadonlySet<string> = new Set(['literals', 'responder']);
  * public, and so is a key authorization once it is served.
  */
 export const isSecret = ({ kind, name }: Key): boolean =>
-  secretKinds.has(kind) || (kind === 'meta' && secretMeta.has(name));
+  isSecretKind.has(kind) || (kind === 'meta' && secretMeta.has(name));
 
 /** Returns the ID of the key that a document was sealed with, or undefined if the document is not sealed. */
 export function sealedWith(bytes: Uint8Array): string | undefined {

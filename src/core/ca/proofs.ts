@@ -30,6 +30,7 @@ const nothingWritten: Answers<'yes' | 'no' | 'if unsent'> = {
   config: 'yes',
   identifier: 'no',
   account: 'no',
+  access: 'no',
   lineage: 'no',
   preflight: {
     'preflight/no': 'no',
@@ -79,6 +80,7 @@ const orderDead: Answers<boolean> = {
   config: false,
   identifier: false,
   account: false,
+  access: false,
   lineage: false,
   preflight: false,
   acme: {

@@ -1,3 +1,4 @@
+import { access } from './messages/access.ts';
 import { accounts } from './messages/accounts.ts';
 import { balancers } from './messages/balancers.ts';
 import { ca } from './messages/ca.ts';
@@ -19,6 +20,7 @@ export const errorTable = {
   ...usage,
   ...certbot,
   ...configuration,
+  ...access,
   ...accounts,
   ...preflight,
   ...ca,
@@ -42,6 +44,7 @@ export const exitCodes = {
   config: 2,
   identifier: 2,
   account: 2,
+  access: 2,
   lineage: 2,
   preflight: 3,
   acme: 4,

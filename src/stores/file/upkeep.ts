@@ -33,16 +33,21 @@ const markerMs = {
   key: hourMs,
   version: hourMs,
   token: hourMs,
+  access: dayMs,
   account: dayMs,
   alarm: dayMs,
+  audit: dayMs,
   credential: dayMs,
+  declared: dayMs,
   history: dayMs,
   ledger: dayMs,
   lineage: dayMs,
   lock: dayMs,
+  login: dayMs,
   meta: dayMs,
   replica: dayMs,
   session: dayMs,
+  user: dayMs,
 } as const satisfies Record<Kind, number>;
 
 /** Reports whether names of this kind are used once, so that their deletion markers may be removed early. */

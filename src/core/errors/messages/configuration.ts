@@ -39,7 +39,7 @@ export const configuration = {
     hint: 'Fix the cause, then run `certfleet install-timer` again. If systemd is not running on this machine, add --cron.',
   },
   'config/cannot-listen': {
-    message: '`listen` in the configuration: {address} cannot be used: {reason}',
+    message: '`{option}` in the configuration: {address} cannot be used: {reason}',
     blame: 'config',
     retry: 'never',
     hint: 'Choose another port or path, or stop the program that has it. Ports below 1024 need root or CAP_NET_BIND_SERVICE.',
@@ -248,18 +248,6 @@ export const configuration = {
     blame: 'config',
     retry: 'never',
     hint: 'Remove its targets first (with `certfleet issue {name} --deploy none --endpoint none`, or in certfleet.yaml), or add --force to delete it anyway. Deployed copies stay in place.',
-  },
-  'lineage/changed': {
-    message: '"{name}" has changed since you looked at it, so nothing was done',
-    blame: 'config',
-    retry: 'never',
-    hint: 'Look at it again, and then decide.',
-  },
-  'lineage/at-work': {
-    message: 'a process is working on "{name}", so nothing was done',
-    blame: 'config',
-    retry: 'later',
-    hint: 'Wait until it has finished.',
   },
   'lineage/not-issued': {
     message: '"{name}" is declared in the configuration, but has not been issued yet',

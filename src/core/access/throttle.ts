@@ -1,0 +1,97 @@
+/** Slows down whoever guesses passwords. Times are those of a monotonic clock. */
+export interface Throttle {
+  /** Returns how long someone must wait before the next try counts at all; 0 if it does now. */
+  waitMs(attempt: Attempt, nowMs: number): number;
+  failed(attempt: Attempt, nowMs: number): void;
+  /** From now on, tries for the user from there are not slowed down by those of others. */
+  succeeded(attempt: Attempt, nowMs: number): void;
+}
+
+export interface Attempt {
+  readonly user: string;
+  /** The address of the client, or what stands for it. */
+  readonly from: string;
+}
+
+interface Bucket {
+  readonly left: number;
+  readonly atMs: number;
+}
+
+interface Rate {
+  /** So many tries at once. */
+  readonly most: number;
+  /** One more after this time. */
+  readonly eachMs: number;
+}
+
+/** A person who mistypes notices nothing; a program gets 2,880 tries a day. */
+const ofAddress: Rate = { most: 10, eachMs: 30_000 };
+/** Of all addresses together. A person elsewhere has a try every ten seconds even under attack, so no one is locked out. */
+const ofUser: Rate = { most: 20, eachMs: 10_000 };
+/** So many addresses and users are remembered. Those that tried least recently are forgotten first. */
+const mostKnown = 10_000;
+
+/**
+ * Keeps count in memory. A try that is refused because of the throttle does not count, so waiting always helps. An
+ * address from which a user has logged in counts by itself, so an attacker elsewhere cannot slow down that user.
+ */
+export function createThrottle(): Throttle {
+  const buckets = new Map<string, Bucket>();
+  const trusted = new Map<string, number>();
+
+  const leftIn = (key: string, { most, eachMs }: Rate, nowMs: number): number => {
+    const { left, atMs } = buckets.get(key) ?? { left: most, atMs: nowMs };
+    return Math.min(most, left + (nowMs - atMs) / eachMs);
+  };
+  const keysOf = ({ user, from }: Attempt): readonly (readonly [string, Rate])[] => {
+    const network = networkOf(from);
+    const own = ['address', network].join(' ');
+    if (trusted.has(`${network} ${user}`)) return [[`${own} ${user}`, ofAddress]];
+    return [
+      [own, ofAddress],
+      [`user ${user}`, ofUser],
+    ];
+  };
+
+  return {
+    waitMs: (attempt, nowMs) =>
+      Math.max(0, ...keysOf(attempt).map(([key, rate]) => Math.ceil((1 - leftIn(key, rate, nowMs)) * rate.eachMs))),
+    failed(attempt, nowMs) {
+      for (const [key, rate] of keysOf(attempt)) {
+        const left = leftIn(key, rate, nowMs) - 1;
+        buckets.delete(key);
+        buckets.set(key, { left, atMs: nowMs });
+      }
+      forgetOldest(buckets);
+    },
+    succeeded({ user, from }, nowMs) {
+      const key = `${networkOf(from)} ${user}`;
+      trusted.delete(key);
+      trusted.set(key, nowMs);
+      forgetOldest(trusted);
+    },
+  };
+}
+
+function forgetOldest(known: Map<string, unknown>): void {
+  for (const key of known.keys()) {
+    if (known.size <= mostKnown) return;
+    known.delete(key);
+  }
+}
+
+/** Who has one IPv6 address has 2^64 of them. */
+export function networkOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  if (!plain.includes(':')) return plain;
+  const [head = '', tail] = plain.split('::');
+  const first = head === '' ? [] : head.split(':');
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - first.length - rest.length) }, () => '0');
+  const groups = tail === undefined ? first : [...first, ...zeros, ...rest];
+  return groups
+    .slice(0, 4)
+    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
+    .join(':');
+}

@@ -1,0 +1,65 @@
+import type { ErrorEntry } from '../error-entry.ts';
+
+/** Users, API tokens and logins: exit 2. */
+export const access = {
+  'access/user-exists': {
+    message: 'there is a user {name} already',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose another name, or change the user with `certfleet user role` or `certfleet user password`.',
+  },
+  'access/no-user': {
+    message: 'there is no user {name}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet user list` shows them all.',
+  },
+  'access/user-name': {
+    message: '"{name}" cannot be the name of a user: a name has {rule}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose another name, such as ops or ann@example.com.',
+  },
+  'access/password': {
+    message: '{reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'A few words that do not belong together make a good password.',
+  },
+  'access/last-admin': {
+    message: '{name} is the last administrator',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Make another one first, with `certfleet user add NAME --role admin`.',
+  },
+  'access/has-users': {
+    message: 'there are users already, so a link that makes the first one is not needed',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Set a new password with `certfleet user password NAME`, or make another user with `certfleet user add`.',
+  },
+  'access/link-over': {
+    message: 'the link is not valid any longer',
+    blame: 'config',
+    retry: 'never',
+    hint: 'It is valid once, for 15 minutes, while there is no user. `certfleet user link` makes another one.',
+  },
+  'access/token-exists': {
+    message: 'there is an API token {name} already',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose another name, or remove that one with `certfleet token remove`.',
+  },
+  'access/no-token': {
+    message: 'there is no API token {name}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet token list` shows them all.',
+  },
+  'access/scope': {
+    message: '"{scope}" cannot be the scope of a token: expected {rule}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Without a scope, a token is for all certificates.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
