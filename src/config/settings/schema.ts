@@ -1,8 +1,9 @@
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { type LimitId, quotaProblem } from '../../core/limits/rate-limits.ts';
 import { isAddress } from '../../core/names/contact.ts';
+import { canonicalName } from '../../core/names/dns-name.ts';
 import { bracketsOr, formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
-import { isLineageName } from '../../core/names/identifiers.ts';
+import { dnsNameProblem, isLineageName } from '../../core/names/identifiers.ts';
 import { isListenPlace, listenPlaceRule } from '../../core/names/listen-address.ts';
 import { isNodeName, nodeNameRule } from '../../core/names/node-name.ts';
 import { accountNameForm, accountNameRule } from '../../core/spec/account.ts';
@@ -204,6 +205,57 @@ const listen = z
   )
   .transform((value) => (typeof value === 'string' ? { address: value } : value));
 
+const hostName = () => {
+  const error = 'must be a name without a port, like certfleet.example.com';
+  return z
+    .string({ error })
+    .transform(canonicalName)
+    .refine((name) => dnsNameProblem(name) === undefined && !name.includes('*'), { error });
+};
+
+const pages = z.strictObject({
+  listen: z
+    .union([listenAddress(), z.array(listenAddress()).min(1)], { error: `${listenPlaceRule}, or a list of them` })
+    .transform((value) => (typeof value === 'string' ? [value] : value))
+    .meta({
+      title: 'Where they are: addresses with ports, and Unix sockets',
+      description:
+        'Elsewhere than on loopback, an address needs `certificate` or `behindProxy`. A socket belongs to the user of `certfleet run`; whoever may open it is an administrator without a login.',
+      examples: ['127.0.0.1:8443', ['127.0.0.1:8443', 'unix:/run/certfleet/pages.sock']],
+    }),
+  hosts: z
+    .array(hostName())
+    .default([])
+    .meta({
+      title: 'Host names under which people open them; requests for another one are refused',
+      description:
+        '`localhost`, loopback addresses, the addresses of `listen` and the names of `certificate` are added.',
+      examples: [['certfleet.example.com']],
+    }),
+  certificate: z
+    .string()
+    .refine(isLineageName, { error: 'must be the name of a certificate, as `certfleet status` shows it' })
+    .optional()
+    .meta({
+      title: 'Serve HTTPS with this certificate of the fleet: always its current version',
+      description: 'Until it is issued, nothing listens at the addresses, and a warning says so.',
+      examples: ['certfleet'],
+    }),
+  behindProxy: z.boolean().default(false).meta({
+    title: 'A proxy in front serves HTTPS, so that they need no certificate here',
+    description:
+      'The proxy must pass on `Host` and add the address of the client to `X-Forwarded-For`. Nobody else may reach the address.',
+  }),
+  keyDownload: z
+    .boolean()
+    .default(false)
+    .meta({ title: 'Let administrators download private keys; each time is audited' }),
+  changeTargets: z
+    .boolean()
+    .default(false)
+    .meta({ title: 'Let administrators change where a deployer sends certificates; each time is audited' }),
+});
+
 const heartbeatUrl = () =>
   z.string().refine((text) => /^(file:\/|env:)./.test(text) || (/^https?:\/\/\S+$/.test(text) && URL.canParse(text)), {
     error: 'must be an https:// URL, or where it is: file:/path or env:NAME',
@@ -273,6 +325,12 @@ export const configuration = z.strictObject({
     description:
       'Expiries are well while no certificate is overdue: it has expired, or a third of the time between its planned renewal and its expiry is over, which raises the alarm `expiring`, too. Whoever knows the URL can call it, so keep it in a file: `file:/path`, or `env:NAME`.',
     examples: ['file:/etc/certfleet/heartbeat.url', { url: 'env:HEARTBEAT_URL', every: '5m' }],
+  }),
+  pages: pages.optional().meta({
+    title: 'Pages and API of `certfleet run`, for people with a login',
+    description:
+      '`certfleet user add NAME --role admin` makes the first user. Without any user, `certfleet run` prints a link that makes one, valid for 15 minutes.',
+    examples: [{ listen: '0.0.0.0:8443', hosts: ['certfleet.example.com'], certificate: 'certfleet' }],
   }),
   issuers: z.record(givenName, issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
   solvers: z

@@ -13,6 +13,7 @@ import { certificateOf, checkStateless } from './certificates.ts';
 import { defaultSettings } from './defaults.ts';
 import { checkHookVariables } from './hook-variables.ts';
 import { issuerOf } from './issuers.ts';
+import { pagesOf } from './pages.ts';
 import { type Configuration, configuration } from './schema.ts';
 
 /** The context of a configuration. */
@@ -115,6 +116,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     mapOf(namedAdapters(solvers), (one) => withTraits('solver', solverWithUses(one, all), building.registry)),
     mapOf(namedAdapters(deployers), (one) => withTraits('deployer', deployerWithUses(one, all), building.registry)),
   ]);
+  const pages = parsed.pages && pagesOf(parsed.pages, { certificates, listen: parsed.listen?.address }, building);
   const named = {
     solvers: { ...declared.solvers, ...ownSolvers },
     deployers: { ...declared.deployers, ...ownDeployers },
@@ -129,6 +131,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
       node: parsed.node ?? defaults.node,
       listen: parsed.listen ? listenOf(parsed.listen) : defaults.listen,
     }),
+    ...present({ pages }),
     ...present({ heartbeat: parsed.heartbeat && { url: parsed.heartbeat.url, everyMs: parsed.heartbeat.every } }),
     issuers: all.issuers,
     balancers: all.balancers,

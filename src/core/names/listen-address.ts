@@ -48,6 +48,13 @@ function covers(wide: ListenAddress, narrow: ListenAddress): boolean {
 
 const isV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
+/** Reports whether only programs on this machine reach the address. A Unix socket is no address. */
+export const isLoopback = ({ host }: ListenAddress): boolean =>
+  host.startsWith('127.') || /^(0{0,4}:){2,7}0{0,3}1$/.test(host) || /^::ffff:127\./i.test(host);
+
+/** Reports whether an address means all addresses of the machine. */
+export const isEverywhere = ({ host }: ListenAddress): boolean => /^[0:.]+$/.test(host);
+
 /** Formats an address for messages, with brackets around IPv6. */
 export const formatListenAddress = ({ host, port }: ListenAddress): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

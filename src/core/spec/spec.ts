@@ -122,6 +122,8 @@ export interface Settings {
   readonly preflight: PreflightSettings;
   /** Where `certfleet run` answers health checks and serves metrics. */
   readonly listen?: ListenSettings;
+  /** Where `certfleet run` serves pages and the API. */
+  readonly pages?: PagesSettings;
   /** The URL that `certfleet run` calls while all is well, or a reference to it (`file:…`, `env:…`). */
   readonly heartbeat?: { readonly url: string; readonly everyMs: number };
   /** How long a run may take to clean up after a signal. */
@@ -139,6 +141,19 @@ export interface ListenSettings {
   readonly address: string;
   /** The token for metrics by name of the certificate, or a reference to it (`file:…`, `env:…`). */
   readonly token?: string;
+}
+
+export interface PagesSettings {
+  /** `127.0.0.1:8443`, or `unix:/path`. */
+  readonly listen: readonly string[];
+  /** Names under which people open them, besides those of loopback and of `listen`. */
+  readonly hosts: readonly string[];
+  /** The lineage whose current version serves HTTPS. */
+  readonly certificate?: string;
+  /** A proxy in front serves HTTPS, and tells the address of the client. */
+  readonly behindProxy: boolean;
+  readonly keyDownload: boolean;
+  readonly changeTargets: boolean;
 }
 
 export interface PreflightSettings {
