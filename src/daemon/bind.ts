@@ -1,6 +1,7 @@
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { parseListenAddress } from '../core/names/listen-address.ts';
-import { type GuardedServerOptions, type Listening, listenGuarded } from '../lib/http/guarded-server.ts';
+import { present } from '../core/text/present.ts';
+import type { Listening, ListenPlace } from '../lib/http/guarded-server.ts';
 import { findPortHolder } from '../lib/processes/port-holder.ts';
 import type { World } from '../ports/world.ts';
 
@@ -12,31 +13,43 @@ export const isSocket = (address: string): boolean => address.startsWith(prefix)
 /** Returns the path of a Unix socket. */
 export const socketPath = (address: string): string => address.slice(prefix.length);
 
-/** Listens at an address of `listen`. Fails with `config/cannot-listen`. */
-export async function bind(
-  server: GuardedServerOptions,
+/** How to listen at an address. */
+export interface Binding<T extends Listening> {
+  readonly listen: (at: ListenPlace) => Promise<T>;
+  /** The key of the configuration that names the address. */
+  readonly option: string;
+  /** Only the user of this process may open a socket. */
+  readonly isPrivate?: true;
+}
+
+/** Listens at an address of the configuration. Fails with `config/cannot-listen`. */
+export async function bind<T extends Listening>(
+  binding: Binding<T>,
   address: string,
   world: Pick<World, 'files' | 'streams'>,
   signal: AbortSignal,
-): Promise<Listening> {
+): Promise<T> {
+  const { listen, option, isPrivate } = binding;
   try {
     return isSocket(address)
-      ? await bindSocket(server, socketPath(address), world, signal)
-      : await listenGuarded(server, parseListenAddress(address)!); // checked by the schema
+      ? await bindSocket(listen, { path: socketPath(address), ...present({ isPrivate }) }, world, signal)
+      : await listen(parseListenAddress(address)!); // checked by the schema
   } catch (error) {
-    throw fail('config/cannot-listen', { address, reason: await whyNot(error, address, world) }, { cause: error });
+    const reason = await whyNot(error, address, world);
+    throw fail('config/cannot-listen', { option, address, reason }, { cause: error });
   }
 }
 
 /** A process that was killed leaves its socket, which nothing answers. */
-async function bindSocket(
-  server: GuardedServerOptions,
-  path: string,
+async function bindSocket<T>(
+  listen: (at: ListenPlace) => Promise<T>,
+  at: ListenPlace & { readonly path: string },
   { files, streams }: Pick<World, 'files' | 'streams'>,
   signal: AbortSignal,
-): Promise<Listening> {
+): Promise<T> {
+  const { path } = at;
   try {
-    return await listenGuarded(server, { path });
+    return await listen(at);
   } catch (error) {
     if (!isTaken(error) || (await files.stat(path))?.kind !== 'other') throw error;
     const look = { effect: 'look at a socket', timeoutMs: 2_000, signal };
@@ -46,7 +59,7 @@ async function bindSocket(
     );
     if (isAnswered) throw error;
     await files.remove(path);
-    return listenGuarded(server, { path });
+    return listen(at);
   }
 }
 

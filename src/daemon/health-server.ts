@@ -7,7 +7,14 @@ import type { Secret } from '../core/errors/secret.ts';
 import type { ListenSettings, Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import type { Vitals } from '../engine/steady/vitals.ts';
-import { type GuardedServerOptions, type Listening, pathIn, type ServerAnswer } from '../lib/http/guarded-server.ts';
+import {
+  type GuardedServerOptions,
+  type Listening,
+  type ListenPlace,
+  listenGuarded,
+  pathIn,
+  type ServerAnswer,
+} from '../lib/http/guarded-server.ts';
 import type { World } from '../ports/world.ts';
 import { bind, isSocket } from './bind.ts';
 import type { Health } from './health.ts';
@@ -78,7 +85,8 @@ export async function serveHealth(
       answer: (request) =>
         answer(pathIn(request.url ?? ''), { authorization: request.headers.authorization, isLocal, token }),
     };
-    return () => bind(guarded, at.address, world, signal);
+    const listen = (place: ListenPlace) => listenGuarded(guarded, place);
+    return () => bind({ listen, option: 'listen' }, at.address, world, signal);
   }
 
   /** Returns a function that opens the token, and reads it now and then. */

@@ -20,6 +20,7 @@ import type { World } from '../ports/world.ts';
 import { edgesOf, withParts } from './parts.ts';
 import { reloadOf } from './reload.ts';
 import { madeOfFlags, type Wanted } from './wanted.ts';
+import { serveWhenDeclared } from './web.ts';
 
 const dayMs = 86_400_000;
 
@@ -77,11 +78,15 @@ export async function run(
       (over) => alarms.run(over),
       (over) => sendHeartbeats(edges, over),
       (over) => tellSystemd(edges, over),
+      (over) => serveWhenDeclared(fleet, mountPages, over),
     ],
     (until) => keepRunning({ ...loop, ready: () => void listening.then(ready), done, note: watch.note }, until),
     signal,
   );
 }
+
+/** Loads the pages, which nothing else needs. */
+const mountPages = async () => ({ pages: (await import('../pages/placeholder.tsx')).createPlaceholder() });
 
 function declaredIn(settings: Settings): Declarations {
   const certificates = new Map(settings.certificates.map((spec) => [spec.name, spec]));

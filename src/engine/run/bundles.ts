@@ -57,7 +57,11 @@ export async function readVersion(
  * and with `store/corrupt` if they do not belong together: servers would refuse the pair, and the key may be known to
  * others.
  */
-export async function readBundle(engine: Engine, version: VersionRef, signal: AbortSignal): Promise<VersionBundle> {
+export async function readBundle(
+  engine: Pick<Engine, 'store' | 'pki'>,
+  version: VersionRef,
+  signal: AbortSignal,
+): Promise<VersionBundle> {
   const [document, keyPem] = await Promise.all([
     readVersion(engine, version, signal),
     readKey(engine, version, signal),

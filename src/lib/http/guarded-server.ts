@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
@@ -5,6 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 
 /** An answer of {@link listenGuarded}. */
@@ -30,6 +32,8 @@ export interface ServerLimits {
   readonly headerBytes: number;
   readonly headersMs: number;
   readonly requestMs: number;
+  /** How long a connection may be silent; `requestMs` if left out. */
+  readonly idleMs?: number;
   readonly keepAliveMs: number;
   /**
    * Above this limit, the connection that was silent longest is dropped, so that idle connections cannot lock out
@@ -59,61 +63,98 @@ const closeMs = 2_000;
 
 /** The state of one connection. */
 interface Connection {
+  readonly socket: Socket;
   /** The number of responses that the connection waits for. */
   open: number;
   /** Increases with each request on any connection, so the smallest value was silent longest. */
   lastUse: number;
 }
 
+/** Where a server listens. */
+export type ListenPlace =
+  | { readonly host: string; readonly port: number }
+  | {
+      readonly path: string;
+      /** Only the user of this process may connect. */
+      readonly isPrivate?: true;
+    };
+
 /**
  * Starts an HTTP server for GET and HEAD that strangers may reach. Rejects with the system's error (`EADDRINUSE`,
  * `EACCES`…), which the caller words.
  */
-export function listenGuarded(
-  { answer, limits, warn }: GuardedServerOptions,
-  at: { readonly host: string; readonly port: number } | { readonly path: string },
-): Promise<Listening> {
-  const connections = new Map<Socket, Connection>();
-  let uses = 0;
-  let closing = false;
-
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const connection = connections.get(request.socket);
-    if (connection) {
-      connection.open++;
-      connection.lastUse = ++uses;
-      response.on('close', () => connection.open--);
-    }
+export function listenGuarded({ answer, limits, warn }: GuardedServerOptions, at: ListenPlace): Promise<Listening> {
+  const handle = (request: IncomingMessage, response: ServerResponse, isClosing: () => boolean): void => {
     const found = refusalOf(request) ?? answer(request);
     if (found instanceof Promise)
       found
-        .then((later) => write(request, response, later, closing))
+        .then((later) => write(request, response, later, isClosing()))
         .catch((error: unknown) => {
           // A stranger's request must not end the process.
           warn(error);
           response.destroy();
         });
-    else write(request, response, found, closing);
+    else write(request, response, found, isClosing());
+  };
+  return listenLimited({ handle, limits, warn }, at);
+}
+
+/** Any request, within limits. */
+export interface LimitedServerOptions extends Pick<GuardedServerOptions, 'limits' | 'warn'> {
+  /** MUST answer by itself, because the connection is held until then. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse, isClosing: () => boolean) => void;
+  /** With it, the server speaks TLS. */
+  readonly tls?: TlsIdentity;
+}
+
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A server that is listening, perhaps with TLS. */
+export interface LimitedListening extends Listening {
+  /** New connections get this certificate. Does nothing without TLS. */
+  identify(identity: TlsIdentity): void;
+}
+
+/** Starts an HTTP server that strangers may reach. Rejects with the system's error. */
+export function listenLimited(
+  { handle, limits, warn, tls }: LimitedServerOptions,
+  at: ListenPlace,
+): Promise<LimitedListening> {
+  const connections = new Map<string | Socket, Connection>();
+  let uses = 0;
+  let closing = false;
+
+  const count = (request: IncomingMessage, response: ServerResponse): void => {
+    const connection = connections.get(keyOf(request.socket));
+    if (connection) {
+      connection.open++;
+      connection.lastUse = ++uses;
+      response.on('close', () => connection.open--);
+    }
+    handle(request, response, () => closing);
   };
 
-  const server: Server = createServer(
-    {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
-      connectionsCheckingInterval: checkMs,
-      keepAliveTimeout: limits.keepAliveMs,
-      noDelay: true,
-    },
-    handle,
-  );
-  server.setTimeout(limits.requestMs);
+  const options = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: checkMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    noDelay: true,
+  };
+  const secure = tls && createSecureServer({ ...options, ...tls, handshakeTimeout: limits.headersMs }, count);
+  const server: Server | SecureServer = secure ?? createServer(options, count);
+  server.setTimeout(limits.idleMs ?? limits.requestMs);
   // `Expect: 100-continue` announces a body, so it is refused like a body.
-  server.on('checkContinue', handle);
-  server.on('checkExpectation', handle);
+  server.on('checkContinue', count);
+  server.on('checkExpectation', count);
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, { open: 0, lastUse: ++uses });
-    socket.once('close', () => connections.delete(socket));
+    const key = keyOf(socket);
+    connections.set(key, { socket, open: 0, lastUse: ++uses });
+    socket.once('close', () => connections.delete(key));
     if (connections.size > limits.connections) silentLongest(connections)?.destroy();
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -135,7 +176,7 @@ export function listenGuarded(
         clearTimeout(drop);
         resolve();
       });
-      for (const [socket, { open }] of connections) if (open === 0) socket.destroy();
+      for (const { socket, open } of connections.values()) if (open === 0) socket.destroy();
     });
 
   return new Promise((resolve, reject) => {
@@ -145,20 +186,27 @@ export function listenGuarded(
       // Without a listener, later errors would end the process.
       server.on('error', warn);
       const bound = server.address() as AddressInfo | string;
-      resolve(
-        typeof bound === 'string'
-          ? { address: bound, port: 0, close }
-          : { address: bound.address, port: bound.port, close },
-      );
+      const address = typeof bound === 'string' ? { address: bound, port: 0 } : bound;
+      resolve({
+        ...{ address: address.address, port: address.port, close },
+        identify: (identity) => secure?.setSecureContext(identity),
+      });
     });
+    // Node has made it by now, and accepts no connection before the next turn. (`listen` could make it private itself
+    // only with a umask, which belongs to the whole process.)
+    if ('path' in at && at.isPrivate && server.listening) chmodSync(at.path, 0o600);
   });
 }
 
+/** The socket of a request over TLS is another object than that of its connection. */
+const keyOf = (socket: Socket): string | Socket =>
+  socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`;
+
 /** Returns the connection that was silent longest. One that waits for a response is chosen only if all do. */
-function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | undefined {
+function silentLongest(connections: ReadonlyMap<unknown, Connection>): Socket | undefined {
   let found: Socket | undefined;
   let least = Number.POSITIVE_INFINITY;
-  for (const [socket, { open, lastUse }] of connections) {
+  for (const { socket, open, lastUse } of connections.values()) {
     const rank = open === 0 ? lastUse : lastUse + Number.MAX_SAFE_INTEGER / 2;
     // A destroyed connection stays in the map until its `close` event, but no longer counts.
     if (rank >= least || socket.destroyed) continue;

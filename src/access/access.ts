@@ -1,0 +1,366 @@
+import { createHash, createHmac } from 'node:crypto';
+import { decodeLogin, isOver, isToNote, type LoginDocument } from '../core/access/login.ts';
+import { isScope, type Role, scopeRule, type Who } from '../core/access/role.ts';
+import { createThrottle } from '../core/access/throttle.ts';
+import {
+  type AccessDocument,
+  decodeAccess,
+  isExpired,
+  linkMs,
+  type TokenDocument,
+  tokenPrefix,
+} from '../core/access/token.ts';
+import {
+  decodeUser,
+  isUserName,
+  passwordProblem,
+  passwordProblems,
+  type UserDocument,
+  userNameRule,
+} from '../core/access/user.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { toBase64url } from '../core/text/encoding.ts';
+import { present } from '../core/text/present.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
+import type { Store } from '../ports/store.ts';
+import { type Audit, type By, createAudit } from './audit.ts';
+import { createBook, type Found } from './book.ts';
+import { createPasswords } from './passwords.ts';
+
+export type { Audit, By };
+
+export interface User {
+  readonly name: string;
+  readonly role: Role;
+  readonly createdAt: string;
+  readonly passwordAt: string;
+}
+
+export interface NewUser {
+  readonly name: string;
+  readonly password: string;
+  readonly role: Role;
+}
+
+export type Token = Omit<TokenDocument, 'schema' | 'kind'>;
+
+/** A login that was found by its cookie. */
+export interface Login {
+  readonly who: Who;
+  readonly csrf: string;
+}
+
+export type LoginAnswer =
+  | ({ readonly is: 'in'; readonly cookie: string } & Login)
+  | { readonly is: 'wrong' }
+  | { readonly is: 'slow'; readonly waitMs: number };
+
+/** Who may use pages and API. What changes something is in the audit log. */
+export interface Access {
+  readonly audit: Audit;
+  readonly users: {
+    list(signal: AbortSignal): Promise<readonly User[]>;
+    /** Fails with `access/user-name`, `access/password`, `access/user-exists`. */
+    add(user: NewUser, by: By, signal: AbortSignal): Promise<void>;
+    /** Ends the logins of the user. Fails with `access/no-user`, `access/last-admin`. */
+    setRole(name: string, role: Role, by: By, signal: AbortSignal): Promise<void>;
+    /** Ends the logins of the user. Fails with `access/no-user`, `access/password`. */
+    setPassword(name: string, password: string, by: By, signal: AbortSignal): Promise<void>;
+    /** Fails with `access/no-user`, `access/last-admin`. */
+    remove(name: string, by: By, signal: AbortSignal): Promise<void>;
+  };
+  readonly tokens: {
+    list(signal: AbortSignal): Promise<readonly Token[]>;
+    /** Returns the token, which is nowhere else. Fails with `access/token-exists`, `access/scope`. */
+    add(token: Pick<Token, 'name' | 'role' | 'scope' | 'expiresAt'>, by: By, signal: AbortSignal): Promise<string>;
+    /** Fails with `access/no-token`. */
+    remove(name: string, by: By, signal: AbortSignal): Promise<void>;
+    find(token: string, signal: AbortSignal): Promise<Who | undefined>;
+  };
+  readonly logins: {
+    open(
+      given: { readonly user: string; readonly password: string; readonly from: string },
+      signal: AbortSignal,
+    ): Promise<LoginAnswer>;
+    find(cookie: string, signal: AbortSignal): Promise<Login | undefined>;
+    end(cookie: string, by: By, signal: AbortSignal): Promise<void>;
+  };
+  /** Links that make the first user. */
+  readonly first: {
+    /** Returns a link’s secret, or undefined if there are users. */
+    make(signal: AbortSignal): Promise<string | undefined>;
+    isValid(secret: string, signal: AbortSignal): Promise<boolean>;
+    /** Makes an administrator. Fails with `access/link-over`, `access/user-name`, `access/password`. */
+    use(secret: string, user: Pick<NewUser, 'name' | 'password'>, from: string, signal: AbortSignal): Promise<void>;
+  };
+  /** Learns what other processes change, and removes what is over, until the signal aborts. */
+  follow(signal: AbortSignal): Promise<void>;
+}
+
+/** How often to look for what others have changed: for so long, a login that was ended elsewhere still works. */
+const lookMs = 5_000;
+const tidyMs = 3_600_000;
+/** More than this many people do not log in at once; a program that guesses does. */
+const mostWaiting = 20;
+
+const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+/** A form that knows it was made for this login. It needs no place in the store. */
+const csrfOf = (cookie: string): string => createHmac('sha256', cookie).update('csrf').digest('base64url');
+/** People type the names of users with and without capitals. */
+const userName = (typed: string): string => typed.trim().toLowerCase();
+
+export function createAccess(given: { readonly store: Store; readonly clock: Clock; readonly random: Random }): Access {
+  const { store, clock, random } = given;
+  const audit = createAudit(given);
+  const passwords = createPasswords(random);
+  const throttle = createThrottle();
+  const users = createBook<UserDocument>(given, 'user', decodeUser);
+  const logins = createBook<LoginDocument>(given, 'login', decodeLogin);
+  const access = createBook<AccessDocument>(given, 'access', decodeAccess);
+
+  const secret = () => toBase64url(random.bytes(32));
+  const nowText = () => clock.now().toISOString();
+  const done = (by: By, what: string, object: string, signal: AbortSignal, detail?: string) =>
+    audit.record(by, { what, object, result: 'done', ...present({ detail }) }, signal);
+
+  async function existing(name: string, signal: AbortSignal): Promise<Found<UserDocument>> {
+    const found = await users.get(name, signal);
+    if (!found) throw fail('access/no-user', { name });
+    return found;
+  }
+  async function refuseLastAdmin(name: string, signal: AbortSignal): Promise<void> {
+    const admins = [...(await users.all(signal))].filter(([, { document }]) => document.role === 'admin');
+    if (admins.every(([other]) => other === name)) throw fail('access/last-admin', { name });
+  }
+  function checkUser({ name, password }: Pick<NewUser, 'name' | 'password'>): void {
+    if (!isUserName(name)) throw fail('access/user-name', { name, rule: userNameRule });
+    checkPassword(password, name);
+  }
+  function checkPassword(password: string, name: string): void {
+    const problem = passwordProblem(password, name);
+    if (problem) throw fail('access/password', { reason: passwordProblems[problem] });
+  }
+  async function create({ name, password, role }: NewUser, signal: AbortSignal): Promise<void> {
+    const at = nowText();
+    const hash = await passwords.hash(password);
+    const user = { schema: 1, role, password: hash, epoch: secret(), createdAt: at, passwordAt: at } as const;
+    await users.put(name, user, null, signal).catch((error: unknown) => {
+      throw isFailure(error, 'store/conflict') ? fail('access/user-exists', { name }, { cause: error }) : error;
+    });
+  }
+  /** Writes a change of a user, whatever others change at the same time. */
+  async function change(
+    name: string,
+    next: (user: UserDocument) => Partial<UserDocument>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (;;) {
+      const { document, revision } = await existing(name, signal);
+      try {
+        // Another epoch ends the logins, which have that of before.
+        return await users.put(name, { ...document, ...next(document), epoch: secret() }, revision, signal);
+      } catch (error) {
+        if (!isFailure(error, 'store/conflict')) throw error;
+      }
+    }
+  }
+
+  async function tokens(signal: AbortSignal) {
+    const all = [...(await access.all(signal))];
+    return all.flatMap(([id, { document, revision }]) =>
+      document.kind === 'token' ? [{ id, document, revision }] : [],
+    );
+  }
+  async function link(text: string, signal: AbortSignal): Promise<Found<AccessDocument> | undefined> {
+    const found = await access.get(digestOf(text), signal);
+    return found?.document.kind === 'link' && !isExpired(found.document, clock.now()) ? found : undefined;
+  }
+
+  async function find(cookie: string, signal: AbortSignal): Promise<Login | undefined> {
+    if (!/^[A-Za-z0-9_-]{43}$/.test(cookie)) return undefined;
+    const id = digestOf(cookie);
+    const found = await logins.known(id, signal);
+    if (!found) return undefined;
+    const { user: name } = found.document;
+    const user = (await users.known(name, signal))?.document;
+    const now = clock.now();
+    if (!user || isOver(found.document, user, now)) return undefined;
+    if (isToNote(found.document, now)) await note(id, found, signal);
+    return { who: { name, role: user.role, via: 'login' }, csrf: csrfOf(cookie) };
+  }
+  async function note(id: string, { document, revision }: Found<LoginDocument>, signal: AbortSignal): Promise<void> {
+    try {
+      await logins.put(id, { ...document, seenAt: nowText() }, revision, signal);
+    } catch (error) {
+      // Another process has noted it, or ended the login.
+      if (!isFailure(error, 'store/conflict')) throw error;
+      logins.forget(id);
+    }
+  }
+
+  /** Removes logins, tokens and links that are over. */
+  async function tidy(signal: AbortSignal): Promise<void> {
+    const now = clock.now();
+    for (const [id, found] of [...logins.memory])
+      if (isOver(found.document, users.memory.get(found.document.user)?.document, now))
+        await logins.remove(id, found, signal);
+    for (const [id, found] of [...access.memory])
+      if (found.document.kind === 'link' && isExpired(found.document, now)) await access.remove(id, found, signal);
+  }
+
+  return {
+    audit,
+    users: {
+      async list(signal) {
+        const all = [...(await users.all(signal))];
+        return all
+          .map(
+            ([
+              name,
+              {
+                document: { role, createdAt, passwordAt },
+              },
+            ]) => ({ name, role, createdAt, passwordAt }),
+          )
+          .sort((one, other) => (one.name < other.name ? -1 : 1));
+      },
+      async add(user, by, signal) {
+        const name = userName(user.name);
+        checkUser({ ...user, name });
+        await create({ ...user, name }, signal);
+        await done(by, 'user.add', name, signal, user.role);
+      },
+      async setRole(typed, role, by, signal) {
+        const name = userName(typed);
+        await existing(name, signal);
+        if (role !== 'admin') await refuseLastAdmin(name, signal);
+        await change(name, () => ({ role }), signal);
+        await done(by, 'user.role', name, signal, role);
+      },
+      async setPassword(typed, password, by, signal) {
+        const name = userName(typed);
+        await existing(name, signal);
+        checkPassword(password, name);
+        const hash = await passwords.hash(password);
+        await change(name, () => ({ password: hash, passwordAt: nowText() }), signal);
+        await done(by, 'user.password', name, signal);
+      },
+      async remove(typed, by, signal) {
+        const name = userName(typed);
+        await existing(name, signal);
+        await refuseLastAdmin(name, signal);
+        while (!(await users.remove(name, await existing(name, signal), signal)));
+        await done(by, 'user.remove', name, signal);
+      },
+    },
+    tokens: {
+      list: async (signal) =>
+        (await tokens(signal))
+          .map(({ document: { schema: _format, kind: _kind, ...token } }) => token)
+          .sort((one, other) => (one.name < other.name ? -1 : 1)),
+      async add({ name, role, scope, expiresAt }, by, signal) {
+        if (!isUserName(name)) throw fail('access/user-name', { name, rule: userNameRule });
+        const bad = scope?.find((one) => !isScope(one));
+        if (bad !== undefined) throw fail('access/scope', { scope: bad, rule: scopeRule });
+        if ((await tokens(signal)).some(({ document }) => document.name === name))
+          throw fail('access/token-exists', { name });
+        const text = `${tokenPrefix}${secret()}`;
+        const what = { name, role, createdAt: nowText(), createdBy: by.name, ...present({ scope, expiresAt }) };
+        await access.put(digestOf(text), { schema: 1, kind: 'token', ...what }, null, signal);
+        await done(by, 'token.add', name, signal, [role, ...(scope ?? [])].join(' '));
+        return text;
+      },
+      async remove(name, by, signal) {
+        const mine = (await tokens(signal)).filter(({ document }) => document.name === name);
+        if (mine.length === 0) throw fail('access/no-token', { name });
+        for (const { id, ...found } of mine) await access.remove(id, found, signal);
+        await done(by, 'token.remove', name, signal);
+      },
+      async find(text, signal) {
+        if (!text.startsWith(tokenPrefix) || text.length > 100) return undefined;
+        const document = (await access.known(digestOf(text), signal))?.document;
+        if (document?.kind !== 'token' || isExpired(document, clock.now())) return undefined;
+        const { name, role, scope } = document;
+        return { name, role, via: 'token', ...present({ scope }) };
+      },
+    },
+    logins: {
+      async open({ user: typed, password, from }, signal) {
+        const name = userName(typed);
+        const attempt = { user: name, from };
+        const waitMs = throttle.waitMs(attempt, clock.monotonicMs());
+        if (waitMs > 0) return { is: 'slow', waitMs };
+        if (passwords.waiting >= mostWaiting) return { is: 'slow', waitMs: 10_000 };
+        // Counted before the hash is made: many tries at once must not all begin with a full bucket.
+        throttle.failed(attempt, clock.monotonicMs());
+        const user = isUserName(name) ? (await users.get(name, signal))?.document : undefined;
+        const isRight = await passwords.isRight(password, user?.password);
+        if (!user || !isRight) {
+          await audit.record({ name, via: 'login', from }, { what: 'login', object: name, result: 'refused' }, signal);
+          return { is: 'wrong' };
+        }
+        throttle.succeeded(attempt, clock.monotonicMs());
+        const cookie = secret();
+        const at = nowText();
+        await logins.put(digestOf(cookie), { schema: 1, user: name, epoch: user.epoch, at, seenAt: at }, null, signal);
+        await done({ name, via: 'login', from }, 'login', name, signal);
+        return { is: 'in', cookie, who: { name, role: user.role, via: 'login' }, csrf: csrfOf(cookie) };
+      },
+      find,
+      async end(cookie, by, signal) {
+        const id = digestOf(cookie);
+        for (;;) {
+          const found = await logins.get(id, signal);
+          if (!found) return;
+          if (await logins.remove(id, found, signal)) break;
+        }
+        await done(by, 'logout', by.name, signal);
+      },
+    },
+    first: {
+      async make(signal) {
+        if (!(await users.isEmpty(signal))) return undefined;
+        const text = secret();
+        const expiresAt = new Date(clock.now().getTime() + linkMs).toISOString();
+        await access.put(digestOf(text), { schema: 1, kind: 'link', expiresAt }, null, signal);
+        return text;
+      },
+      isValid: async (text, signal) => (await link(text, signal)) !== undefined && (await users.isEmpty(signal)),
+      async use(text, typed, from, signal) {
+        const name = userName(typed.name);
+        checkUser({ ...typed, name });
+        const over = () => fail('access/link-over', {});
+        const firstName = 'first';
+        // Read before the look at the users: of two links that are used at once, one finds the other's mark.
+        const before = await access.get(firstName, signal);
+        const found = await link(text, signal);
+        if (!found || !(await users.isEmpty(signal))) throw over();
+        const mark = { schema: 1, kind: 'first', user: name, at: nowText() } as const;
+        try {
+          await access.put(firstName, mark, before?.revision ?? null, signal);
+        } catch (error) {
+          throw isFailure(error, 'store/conflict') ? over() : error;
+        }
+        if (!(await access.remove(digestOf(text), found, signal))) throw over();
+        await create({ name, password: typed.password, role: 'admin' }, signal);
+        await done({ name, via: 'link', from }, 'user.add', name, signal, 'admin, by the link for the first user');
+      },
+    },
+    async follow(signal) {
+      let tidiedMs = Number.NEGATIVE_INFINITY;
+      while (!signal.aborted) {
+        try {
+          for (const book of [users, logins, access]) await book.look(signal);
+          if (clock.monotonicMs() - tidiedMs > tidyMs) {
+            tidiedMs = clock.monotonicMs();
+            await tidy(signal);
+          }
+        } catch {
+          // The loop tells of a store that fails. Meanwhile, requests read it, and fail too.
+        }
+        await clock.sleep(Math.min(store.followMs ?? lookMs, lookMs), signal).catch(() => undefined);
+      }
+    },
+  };
+}

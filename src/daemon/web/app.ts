@@ -1,0 +1,196 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { getCookie } from 'hono/cookie';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Access } from '../../access/access.ts';
+import type { Env } from '../../access/who.ts';
+import { isFailure } from '../../core/errors/errors.ts';
+import type { Language } from '../../core/errors/wording.ts';
+import { cookieOf } from './cookie.ts';
+import { addLogin } from './login-routes.tsx';
+import { type Arrival, isFromHere } from './request.ts';
+
+/** The pages and the API. Their own paths begin with `/`. */
+export interface Mounted {
+  readonly pages: Hono<Env>;
+  readonly api?: Hono<Env> | undefined;
+}
+
+export interface WebParts {
+  readonly access: Access;
+  readonly mounted: Mounted;
+  /** Is told of an error that is a fault of the program. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** What hono has from the server. */
+export interface WebEnv extends Env {
+  readonly Bindings: { readonly arrival: Arrival };
+}
+
+export const apiPath = '/api/v1';
+
+const mostBodyBytes = 256 * 1024;
+const logoutPath = '/logout';
+
+/** Nothing inline, nothing from elsewhere, and in no frame. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
+
+/** Pages and API behind the gate. */
+export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
+  const app = new Hono<WebEnv>();
+  app.use(withHeaders);
+  app.use(
+    bodyLimit({
+      maxSize: mostBodyBytes,
+      onError: (c) => refuse(c as Context<WebEnv>, 413, 'The request is too large.'),
+    }),
+  );
+  app.use(async (c, next) => {
+    c.set('language', languageOf(c));
+    c.set('from', c.env.arrival.from);
+    await next();
+  });
+  app.use(gate(access));
+  app.use(refuseForeign);
+  addLogin(app, access);
+  app.post(logoutPath, async (c) => {
+    const { who, from } = c.var;
+    const { name, remove } = cookieOf(c);
+    const cookie = getCookie(c, name);
+    if (cookie !== undefined && who.via === 'login')
+      await access.logins.end(cookie, { ...who, from }, c.req.raw.signal);
+    remove();
+    return c.redirect('/login', 303);
+  });
+  if (mounted.api) app.route(apiPath, mounted.api as unknown as Hono<WebEnv>);
+  app.route('/', mounted.pages as unknown as Hono<WebEnv>);
+  app.notFound((c) => refuse(c, 404, 'There is no such page.'));
+  app.onError((error, c) => {
+    if (isFailure(error, 'store/')) return refuse(c, 503, error.message);
+    failed(error);
+    return refuse(c, 500, 'This failed because of a fault of certfleet. Its log says more.');
+  });
+  return app;
+}
+
+const withHeaders: MiddlewareHandler<WebEnv> = async (c, next) => {
+  await next();
+  const { headers } = c.res;
+  headers.set('content-security-policy', policy);
+  headers.set('x-content-type-options', 'nosniff');
+  headers.set('referrer-policy', 'same-origin');
+  headers.set('cross-origin-opener-policy', 'same-origin');
+  headers.set('cross-origin-resource-policy', 'same-origin');
+  headers.set('x-frame-options', 'DENY');
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
+  if (c.env.arrival.isSecure) headers.set('strict-transport-security', 'max-age=31536000');
+};
+
+/** What everybody may open: what a browser needs to log in. */
+const isOpen = (path: string): boolean =>
+  path === '/login' || path.startsWith('/first/') || path.startsWith('/assets/');
+
+/** Finds out who asks, or answers that a login is needed. */
+function gate(access: Access): MiddlewareHandler<WebEnv> {
+  return async (c, next) => {
+    const { signal } = c.req.raw;
+    const bearer = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+    if (bearer !== undefined) {
+      const who = await access.tokens.find(bearer, signal);
+      if (!who) return unknown(c);
+      c.set('who', who);
+      c.set('csrf', '');
+      return next();
+    }
+    const cookie = getCookie(c, cookieOf(c).name);
+    const login = cookie === undefined ? undefined : await access.logins.find(cookie, signal);
+    if (login) {
+      c.set('who', login.who);
+      c.set('csrf', login.csrf);
+    } else if (c.env.arrival.isOwn) {
+      c.set('who', { name: 'socket', role: 'admin', via: 'socket' });
+      c.set('csrf', '');
+    } else if (!isOpen(c.req.path)) return unknown(c);
+    return next();
+  };
+}
+
+/** Answers that a login is needed, as whoever asks understands it. */
+function unknown(c: Context<WebEnv>): Response {
+  const path = c.req.path;
+  if (path === apiPath || path.startsWith(`${apiPath}/`) || c.req.header('authorization') !== undefined) {
+    c.header('www-authenticate', 'Bearer');
+    return refuse(c, 401, 'A valid API token or a login is needed.');
+  }
+  const { pathname, search } = new URL(c.req.url);
+  const isPage = c.req.method === 'GET' && c.req.header('hx-request') === undefined;
+  const back = isPage && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : '';
+  if (isPage || c.req.header('hx-request') === undefined) return c.redirect(`/login${back}`, 303);
+  c.header('hx-redirect', '/login');
+  return refuse(c, 401, 'A login is needed.');
+}
+
+const isSafe = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+
+/** A foreign page must not act with the login of whoever opens it, or log anyone in. */
+const refuseForeign: MiddlewareHandler<WebEnv> = async (c, next) => {
+  const who: Env['Variables']['who'] | undefined = c.get('who');
+  if (isSafe(c.req.method) || who?.via === 'token') return next();
+  if (!isFromHere({ get: (name) => c.req.header(name) }))
+    return refuse(c, 403, 'This request comes from another site.');
+  // Before a login, there is none to act with.
+  if (who?.via === 'login' && c.req.path !== '/login') {
+    const given = c.req.header('x-csrf-token') ?? (await fieldOf(c, 'csrf'));
+    if (given === undefined || !isSame(given, c.get('csrf')))
+      return refuse(c, 403, 'This form was made for another login. Reload the page and try again.');
+  }
+  return next();
+};
+
+async function fieldOf(c: Context<WebEnv>, name: string): Promise<string | undefined> {
+  if (!/^(application\/x-www-form-urlencoded|multipart\/form-data)/i.test(c.req.header('content-type') ?? ''))
+    return undefined;
+  const value = (await c.req.parseBody().catch(() => ({}) as Record<string, unknown>))[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function isSame(one: string, other: string): boolean {
+  const [first, second] = [Buffer.from(one), Buffer.from(other)];
+  return first.length === second.length && timingSafeEqual(first, second);
+}
+
+/** A browser that prefers Chinese gets it, until the reader chooses another language. */
+function languageOf(c: Context<WebEnv>): Language {
+  const chosen = getCookie(c, 'language');
+  if (chosen === 'zh' || chosen === 'en') return chosen;
+  const wishes = (c.req.header('accept-language') ?? '').slice(0, 500).split(',');
+  const ranked = wishes
+    .map((wish) => {
+      const [tag = '', ...rest] = wish.trim().toLowerCase().split(';');
+      const weight = Number(/^\s*q=([\d.]+)/.exec(rest.join(';'))?.[1] ?? 1);
+      return { language: /^(zh|en)\b/.exec(tag)?.[1], weight };
+    })
+    .filter(({ language, weight }) => language !== undefined && weight > 0)
+    .sort((a, b) => b.weight - a.weight);
+  return ranked[0]?.language === 'zh' ? 'zh' : 'en';
+}
+
+/** A refusal is a problem document for programs, and a line of text for people. */
+function refuse(c: Context<WebEnv>, status: ContentfulStatusCode, title: string): Response {
+  const isForProgram = c.req.path.startsWith(`${apiPath}/`) || c.req.header('authorization') !== undefined;
+  if (!isForProgram) return c.text(`${title}\n`, status);
+  return c.body(JSON.stringify({ type: 'about:blank', title, status }), status, {
+    'content-type': 'application/problem+json',
+  });
+}

@@ -1,0 +1,56 @@
+import { type Access, createAccess } from '../access/access.ts';
+import type { Mounted } from '../daemon/web-server.ts';
+import { report } from '../engine/engine.ts';
+import { readBundle } from '../engine/run/bundles.ts';
+import { lineageNamed } from '../engine/run/stored-lineage.ts';
+import type { RunningFleet } from './run.ts';
+
+/** How often it looks whether there are pages now. */
+const everyMs = 5_000;
+
+/**
+ * Serves pages and API from the time that `pages` is declared. Until then, nothing of them is loaded.
+ *
+ * @param mount makes them, once
+ */
+export async function serveWhenDeclared(
+  fleet: Pick<RunningFleet, 'composed' | 'world' | 'settings'>,
+  mount: (access: Access) => Promise<Mounted>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { world, settings } = fleet;
+  const { process: engine } = fleet.composed;
+  while (!settings().pages) {
+    await world.clock.sleep(everyMs, signal).catch(() => undefined);
+    if (signal.aborted) return;
+  }
+  const { serveWeb, urlOf } = await import('../daemon/web-server.ts');
+  const access = createAccess({ store: engine.store, clock: world.clock, random: world.random });
+  const mounted = await mount(access);
+  const say = (level: 'info' | 'warn', message: string) => report(engine, { level, event: 'log', message });
+
+  /** Who starts it for the first time has no user yet, and would not know how to make one. */
+  async function offerFirst(): Promise<void> {
+    const pages = settings().pages;
+    const address = pages?.listen.find((one) => !one.startsWith('unix:'));
+    const secret = address && (await access.first.make(signal).catch(() => undefined));
+    if (!pages || !address || !secret) return;
+    const url = `${urlOf(address, pages)}first/${secret}`;
+    say('info', `there is no user yet; this link makes the first one, an administrator, within 15 minutes: ${url}`);
+  }
+
+  async function identity(name: string, over: AbortSignal) {
+    const lineage = await lineageNamed(engine, name, over);
+    if (lineage instanceof Error) throw lineage;
+    const id = lineage?.current?.id;
+    if (id === undefined) return undefined;
+    if (known?.name === name && known.id === id) return known;
+    const { fullchainPem, keyPem } = await readBundle(engine, { lineage: name, id }, over);
+    known = { name, id, cert: fullchainPem, key: keyPem.reveal() };
+    return known;
+  }
+  let known: { readonly name: string; readonly id: string; readonly cert: string; readonly key: string } | undefined;
+
+  await offerFirst();
+  await Promise.all([access.follow(signal), serveWeb({ world, access, mounted, settings, identity, say }, signal)]);
+}
