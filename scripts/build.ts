@@ -14,6 +14,7 @@ import {
 } from 'rolldown';
 import { manPage } from './man-page.ts';
 import { bundledPackages, noticesText, sbomText } from './notices.ts';
+import { assetModules } from './page-assets.ts';
 
 // The build: JavaScript by Rolldown, split so that `--version` loads almost nothing and every adapter is a file that is
 // read only if it is used; declarations by tsc; the manual page; and what is said about the packages in it.
@@ -153,10 +154,8 @@ async function buildJavaScript(folder: string): Promise<void> {
   await chmod(join(folder, 'cli.cjs'), 0o755);
   await writeFile(join(folder, 'certfleet.1'), manPage());
   // What is in the files, after what nothing uses was left out.
-  const packages = await bundledPackages(
-    root,
-    [...chunks, ...start].flatMap((file) => (file.type === 'chunk' ? file.moduleIds : [])),
-  );
+  const modules = [...chunks, ...start].flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []));
+  const packages = await bundledPackages(root, [...modules, ...assetModules]);
   await writeFile(join(folder, 'THIRD-PARTY-NOTICES'), noticesText(packages));
   await writeFile(join(folder, 'sbom.cdx.json'), await sbomText(root, packages));
 }

@@ -10,6 +10,7 @@ import type { WithOptions } from '../src/config/options/options.ts';
 import { optionFields } from '../src/config/registry/option-fields.ts';
 import type { DeployerFacts, SolverFacts } from '../src/define.ts';
 import { type AdapterEntry, type AdapterKind, adapterInfoOf, type Registry } from './adapters.ts';
+import { pageAssetsText } from './page-assets.ts';
 import { referencePages } from './reference.ts';
 import { roomsText } from './rooms.ts';
 
@@ -112,6 +113,7 @@ async function main(check: boolean): Promise<number> {
   const registry = liveRegistry(all);
   const files = new Map<string, string>([
     ['src/generated/registry.ts', registryText(all)],
+    ['src/generated/page-assets.ts', await pageAssetsText(root)],
     ['biome.rooms.json', roomsText()],
     [
       'docs/reference/certfleet.schema.json',

@@ -1,0 +1,115 @@
+import type { Context, Hono } from 'hono';
+import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
+import { say } from '../core/errors/wording.ts';
+import type { ActionRequest, FleetActions } from '../fleet/actions.ts';
+import type { FleetView } from '../fleet/view.ts';
+import type { Clock } from '../ports/clock.ts';
+import { ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
+import type { Env } from './env.ts';
+import { Notice } from './layout.tsx';
+import { pathOf, Told } from './parts.tsx';
+import { certificatePage, missing, page, readerOf } from './respond.tsx';
+
+interface Parts {
+  readonly view: FleetView;
+  readonly actions: FleetActions;
+  readonly clock: Clock;
+}
+
+/** As many as a person can look through before saying yes. */
+const mostAtOnce = 1000;
+
+/** Adds the forms that change something, and the pages that ask before. */
+export function addActions(app: Hono<Env>, parts: Parts): void {
+  const { view, actions, clock } = parts;
+
+  for (const action of ['revoke', 'rollback'] as const)
+    app.get(`/certificates/:name/${action}`, async (c) => {
+      const name = c.req.param('name');
+      const reader = readerOf(c, clock.now(), undefined);
+      if (!reader.mayAct) return forbidden(c, clock.now());
+      const found = await view.certificate(name, c.req.raw.signal);
+      if (!found) return missing(c, clock.now(), name);
+      const title = reader.text.confirm[action](name);
+      const body = <ConfirmOne reader={reader} action={action} name={name} revision={found.revision} />;
+      return page(c, reader, { title, at: 'certificates' }, body);
+    });
+
+  for (const action of ['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'] as const)
+    app.post(`/certificates/:name/${action}`, async (c) => {
+      const name = c.req.param('name');
+      if (!readerOf(c, clock.now(), undefined).mayAct) return forbidden(c, clock.now());
+      const form = await c.req.parseBody();
+      const ifRevision = typeof form['ifRevision'] === 'string' ? form['ifRevision'] : undefined;
+      const reason = reasons.find((one) => one === form['reason']);
+      const request: ActionRequest = { action, name, ifRevision, reason: action === 'revoke' ? reason : undefined };
+      try {
+        await actions.begin(request, c.req.raw.signal);
+      } catch (error) {
+        if (isFailure(error, 'lineage/not-found')) return missing(c, clock.now(), name);
+        if (!isFailure(error)) throw error;
+        return certificatePage(c, parts, { name, refused: error });
+      }
+      return c.redirect(`${pathOf(name)}?begun=${action}`, 303);
+    });
+
+  app.post('/certificates', async (c) => {
+    const reader = readerOf(c, clock.now(), undefined);
+    if (!reader.mayAct) return forbidden(c, clock.now());
+    const form = await c.req.parseBody({ all: true });
+    const names = [form['name'] ?? []].flat().flatMap((one) => (typeof one === 'string' ? [one] : []));
+    const action = form['action'] === 'redeploy' ? 'redeploy' : 'renew';
+    const { text } = reader;
+    if (names.length === 0 || names.length > mostAtOnce) return nothingSelected(c, clock.now());
+    if (form['confirmed'] !== 'yes') {
+      const title = action === 'renew' ? text.confirm.renewMany(names.length) : text.confirm.redeployMany(names.length);
+      return page(c, reader, { title }, <ConfirmMany reader={reader} action={action} names={names} />);
+    }
+    const refused: { readonly name: string; readonly error: CertfleetError }[] = [];
+    for (const name of new Set(names))
+      try {
+        await actions.begin({ action, name, ifRevision: undefined }, c.req.raw.signal);
+      } catch (error) {
+        refused.push({ name, error: asFailure(error) });
+      }
+    const title = text.begunMany(names.length - refused.length, refused.length);
+    const body = (
+      <>
+        <Notice kind={refused.length > 0 ? 'refused' : 'done'}>
+          <p>{title}</p>
+          <ul class="plain-list">
+            {refused.map(({ name, error }) => (
+              <li>
+                <a href={pathOf(name)}>{name}</a>: <Told>{say(error, reader.language).message}</Told>
+              </li>
+            ))}
+          </ul>
+        </Notice>
+        <p>
+          <a href="/certificates">{text.certificates}</a>
+        </p>
+      </>
+    );
+    return page(c, reader, { title }, body);
+  });
+}
+
+function forbidden(c: Context<Env>, now: Date) {
+  const reader = readerOf(c, now, undefined);
+  const title = reader.text.noRight(reader.text.roles.operator);
+  return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
+}
+
+function nothingSelected(c: Context<Env>, now: Date) {
+  const reader = readerOf(c, now, undefined);
+  const { text } = reader;
+  const body = (
+    <>
+      <h1>{text.confirm.noneSelected}</h1>
+      <p>
+        <a href="/certificates">{text.certificates}</a>
+      </p>
+    </>
+  );
+  return page(c, reader, { title: text.confirm.noneSelected, at: 'certificates', status: 422 }, body);
+}

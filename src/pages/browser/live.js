@@ -1,0 +1,189 @@
+// What the pages do beyond links and forms. Everything works without it, but does not stay up to date by itself.
+//
+// The server says which certificates have changed, never what has. A part of the page that is about one of them is read
+// again and merged, so that focus, selection, open details and ticked boxes stay. All tabs of a browser share one
+// connection, because it has six to a server: the tab that holds the lock listens and tells the others. A hidden tab
+// neither listens nor reads.
+
+const { sequence, build } = document.body.dataset;
+/** The number of the last change that this page knows. */
+let known = Number(sequence);
+
+/** A page is read at most this often, however fast the fleet changes. */
+const pauseMs = 1500;
+/** So that `5 minutes ago` stays true. */
+const ageMs = 60_000;
+
+const state = document.getElementById('live-state');
+let isLost = false;
+function setLost(lost) {
+  if (isLost === lost) return;
+  isLost = lost;
+  state.textContent = lost ? state.dataset.lost : '';
+}
+
+let readAt = Date.now();
+let timer;
+const wanted = new Set();
+
+/** Reads again what is about these certificates, or everything. */
+function refresh(names) {
+  for (const part of document.querySelectorAll('[data-live]'))
+    if (!names || part.dataset.live === '' || names.includes(part.dataset.live)) wanted.add(part.id);
+  if (wanted.size > 0 && timer === undefined) timer = setTimeout(read, Math.max(0, readAt + pauseMs - Date.now()));
+}
+
+function read() {
+  timer = undefined;
+  // The tab reads everything once it is seen again.
+  if (document.hidden) return wanted.clear();
+  readAt = Date.now();
+  const parts = [...wanted];
+  wanted.clear();
+  for (const id of parts) document.getElementById(id)?.dispatchEvent(new CustomEvent('fleet'));
+}
+
+function onNews({ id, names, build: other }) {
+  if (other !== undefined && other !== build) return reload();
+  if (id === undefined || id <= known) return;
+  known = id;
+  refresh(names);
+}
+
+/** Another version of certfleet answers. A person who types is not disturbed. */
+function reload() {
+  if (!document.activeElement?.matches('input, select, textarea')) location.reload();
+}
+
+let source;
+let retry;
+let retryMs = 1000;
+
+const channel = 'BroadcastChannel' in window ? new BroadcastChannel('certfleet') : undefined;
+channel?.addEventListener('message', ({ data }) => {
+  if (data.ask) {
+    if (source) channel.postMessage({ id: known, isLost });
+  } else if (!document.hidden) {
+    if (data.isLost !== undefined) setLost(data.isLost);
+    onNews(data);
+  }
+});
+
+function tell(news) {
+  onNews(news);
+  channel?.postMessage(news);
+}
+
+function listen() {
+  source = new EventSource(`/events?since=${known}`);
+  source.addEventListener('open', () => {
+    retryMs = 1000;
+    setLost(false);
+    channel?.postMessage({ isLost: false });
+  });
+  source.addEventListener('changed', ({ data, lastEventId }) => {
+    tell({ id: Number(lastEventId), names: JSON.parse(data) });
+  });
+  // The server does not know all that has changed since, or counts anew: everything is read again.
+  source.addEventListener('gap', ({ lastEventId }) => {
+    known = -1;
+    tell({ id: Number(lastEventId) });
+  });
+  source.addEventListener('build', ({ data }) => tell({ build: data }));
+  source.addEventListener('error', () => {
+    setLost(true);
+    channel?.postMessage({ isLost: true });
+    // The browser tries again by itself, unless the answer was a refusal, as after a log-out.
+    if (source?.readyState !== EventSource.CLOSED) return;
+    retry = setTimeout(() => {
+      listen();
+      refresh();
+    }, retryMs);
+    retryMs = Math.min(60_000, 2 * retryMs);
+  });
+}
+
+let leaving;
+
+function join() {
+  if (leaving || Number.isNaN(known)) return;
+  leaving = new AbortController();
+  const { signal } = leaving;
+  if (!navigator.locks || !channel) return listen();
+  channel.postMessage({ ask: true });
+  const hold = () => {
+    if (signal.aborted) return undefined;
+    listen();
+    return new Promise((release) => signal.addEventListener('abort', release));
+  };
+  navigator.locks.request('certfleet', { signal }, hold).catch(() => {});
+}
+
+function leave() {
+  leaving?.abort();
+  leaving = undefined;
+  clearTimeout(retry);
+  source?.close();
+  source = undefined;
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return leave();
+  join();
+  refresh();
+});
+addEventListener('pagehide', leave);
+addEventListener('pageshow', (event) => {
+  if (!event.persisted || document.hidden) return;
+  join();
+  refresh();
+});
+setInterval(() => {
+  if (!document.hidden && Date.now() - readAt >= ageMs) refresh();
+}, ageMs / 4);
+if (!document.hidden) join();
+
+// A part that cannot be read stays as it was. After a log-out the whole page is read, which leads to the login.
+document.addEventListener('htmx:before:swap', (event) => {
+  const { ctx } = event.detail;
+  const raw = ctx?.response?.raw;
+  if (!raw || !ctx.select) return;
+  const isLogin = raw.redirected || raw.status === 401;
+  if (!isLogin && ctx.text?.includes(`id="${ctx.select.slice(1)}"`)) return;
+  event.preventDefault();
+  if (isLogin) location.reload();
+});
+
+/** One box that ticks all. Without scripts there is none. */
+function offerAll() {
+  for (const all of document.querySelectorAll('[data-all]')) all.hidden = false;
+}
+document.addEventListener('htmx:after:swap', offerAll);
+document.addEventListener('change', ({ target }) => {
+  if (!target.matches('[data-all]')) return;
+  for (const box of target.form.querySelectorAll('input[name="name"]')) box.checked = target.checked;
+});
+offerAll();
+
+// A look that takes long says so.
+document.addEventListener('htmx:before:request', ({ target }) => {
+  if (!target.dataset?.busy) return;
+  target.setAttribute('aria-busy', 'true');
+  target.textContent = target.dataset.busy;
+});
+
+// The server tells times in the zone of the browser.
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+if (timeZone && !document.cookie.split('; ').includes(`zone=${timeZone}`)) {
+  const secure = location.protocol === 'https:' ? '; secure' : '';
+  // biome-ignore lint/suspicious/noDocumentCookie: not every browser has a Cookie Store, and none has it without HTTPS.
+  document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax${secure}`;
+  if (document.cookie.includes('zone=')) refresh();
+}
+
+// A notice of what was begun is told once.
+const here = new URL(location.href);
+if (here.searchParams.has('begun')) {
+  here.searchParams.delete('begun');
+  history.replaceState(history.state, '', here);
+}

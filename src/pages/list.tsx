@@ -1,0 +1,253 @@
+import type { FC } from 'hono/jsx';
+import type { CertificateRow, ListPage, ListQuery } from '../fleet/view.ts';
+import { Notice } from './layout.tsx';
+import { Empty, type Made, pathOf, type State, StateBadge, When } from './parts.tsx';
+import { linkOf, sorts } from './query.ts';
+import { StepMeter } from './steps.tsx';
+
+export interface ListData {
+  readonly query: ListQuery;
+  readonly page: ListPage;
+  readonly issuers: readonly string[];
+  /** The page that was asked for no longer exists. */
+  readonly isOtherPage?: boolean;
+}
+
+/** Certificates, one row each. Every control is a link or a form that works without scripts. */
+export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOtherPage }) => {
+  const { text, mayAct, csrf } = reader;
+  const { rows, total, next } = page;
+  const isFiltered = Boolean(query.search || query.state || query.issuer);
+  return (
+    <>
+      <h1>{text.certificates}</h1>
+      {isOtherPage ? <Notice kind="refused">{text.list.badCursor}</Notice> : null}
+      <Filters reader={reader} query={query} issuers={issuers} />
+      <form method="post" action="/certificates" id="bulk">
+        <input type="hidden" name="csrf" value={csrf} />
+        <div id="live" data-live="" hx-get={reader.here} hx-trigger="fleet" hx-select="#live" hx-swap="outerMorph">
+          <div class="list-head">
+            <p role="status" class="muted">
+              {isFiltered
+                ? text.list.found(next || query.after ? `${rows.length}+` : String(rows.length), total)
+                : rows.length < total
+                  ? text.list.some(rows.length, total)
+                  : text.list.all(total)}
+            </p>
+            {mayAct && rows.length > 0 ? <Bulk reader={reader} /> : null}
+          </div>
+          {rows.length === 0 ? (
+            <Empty>{total === 0 ? text.all.none : `${text.list.nothing} ${text.list.nothingHint}`}</Empty>
+          ) : (
+            <table class="list">
+              <caption class="hidden">{text.list.caption}</caption>
+              <thead>
+                <tr>
+                  {mayAct ? (
+                    <th scope="col" class="pick">
+                      <input type="checkbox" data-all aria-label={text.list.selectAll} hidden />
+                    </th>
+                  ) : null}
+                  <th scope="col">{text.list.state}</th>
+                  <th scope="col">{text.list.name}</th>
+                  <th scope="col">{text.list.expires}</th>
+                  <th scope="col">{text.list.renewal}</th>
+                  <th scope="col">{text.list.served}</th>
+                  <th scope="col">{text.list.issuer}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {rows.map((row) => (
+                  <Row reader={reader} row={row} />
+                ))}
+              </tbody>
+            </table>
+          )}
+          {next || query.after ? (
+            <p class="pager">
+              {query.after ? <a href={linkOf({ ...query, after: undefined })}>{text.list.first}</a> : null}{' '}
+              {next ? (
+                <a href={linkOf({ ...query, after: next })} rel="next">
+                  {text.list.next}
+                </a>
+              ) : null}
+            </p>
+          ) : null}
+        </div>
+      </form>
+    </>
+  );
+};
+
+const Bulk: FC<Made> = ({ reader: { text } }) => (
+  <div class="bulk">
+    <span class="muted">{text.list.selected}</span>
+    <button type="submit" name="action" value="renew">
+      {text.actions.renew}
+    </button>
+    <button type="submit" name="action" value="redeploy">
+      {text.actions.redeploy}
+    </button>
+  </div>
+);
+
+const listed: readonly State[] = [
+  'valid',
+  'due',
+  'working',
+  'failing',
+  'pending',
+  'expired',
+  'missing',
+  'interrupted',
+  'revoked',
+  'undeclared',
+  'test',
+  'corrupt',
+];
+
+const Filters: FC<Made & Pick<ListData, 'query' | 'issuers'>> = ({ reader: { text }, query, issuers }) => {
+  const { search, state, issuer, sort } = query;
+  const known = issuer && !issuers.includes(issuer) ? [...issuers, issuer] : issuers;
+  return (
+    // What is typed is looked up at once with scripts, and with the button without.
+    <search>
+      <form
+        method="get"
+        action="/certificates"
+        class="filters"
+        hx-get="/certificates"
+        hx-trigger="input delay:250ms, submit"
+        hx-target="#live"
+        hx-select="#live"
+        hx-swap="outerMorph"
+        hx-replace-url="true"
+        hx-sync="this:replace"
+      >
+        <label class="wide">
+          <span>{text.list.search}</span>
+          <input
+            type="search"
+            name="search"
+            value={search ?? ''}
+            placeholder={text.list.searchHint}
+            autocomplete="off"
+            spellcheck={false}
+            maxlength={200}
+          />
+        </label>
+        <label>
+          <span>{text.list.state}</span>
+          <select name="state">
+            <option value="">{text.list.anyState}</option>
+            {listed.map((one) => (
+              <option value={one} selected={one === state}>
+                {text.states[one]}
+              </option>
+            ))}
+          </select>
+        </label>
+        {known.length > 1 ? (
+          <label>
+            <span>{text.list.issuer}</span>
+            <select name="issuer">
+              <option value="">{text.list.anyIssuer}</option>
+              {known.map((one) => (
+                <option value={one} selected={one === issuer}>
+                  {one}
+                </option>
+              ))}
+            </select>
+          </label>
+        ) : null}
+        <label>
+          <span>{text.list.sort}</span>
+          <select name="sort">
+            {sorts.map((one) => (
+              <option value={one} selected={one === sort}>
+                {text.list.sorts[one]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <div class="buttons">
+          <button type="submit">{text.list.apply}</button>
+          {search || state || issuer ? (
+            <a class="button plain" href="/certificates">
+              {text.list.clear}
+            </a>
+          ) : null}
+        </div>
+      </form>
+    </search>
+  );
+};
+
+/** More would make rows of different heights. */
+const mostNames = 2;
+
+const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
+  const { text, mayAct } = reader;
+  const { name, state, identifiers, issuer, notAfter, renewAt, step, isPaused } = row;
+  const others = identifiers.filter((one) => one !== name);
+  const shown = others.slice(0, mostNames).join(', ');
+  return (
+    <tr id={`row-${name}`}>
+      {mayAct ? (
+        <td class="pick">
+          <input type="checkbox" name="name" value={name} id={`pick-${name}`} aria-label={text.list.select(name)} />
+        </td>
+      ) : null}
+      <td class="state">
+        <StateBadge reader={reader} state={state} isPaused={isPaused} />
+      </td>
+      <th scope="row">
+        <a class="name" href={pathOf(name)}>
+          {name}
+        </a>
+        {shown === '' ? null : (
+          <span class="names">
+            {shown}
+            {others.length > mostNames ? ` ${text.list.moreNames(others.length - mostNames)}` : null}
+          </span>
+        )}
+        {state === 'working' ? <StepMeter reader={reader} step={step} /> : null}
+      </th>
+      <td data-label={text.list.expires}>{notAfter ? <When reader={reader} at={notAfter} form="distance" /> : '–'}</td>
+      <td data-label={text.list.renewal}>
+        {renewAt === undefined ? (
+          text.list.never
+        ) : reader.times.isPast(renewAt) ? (
+          text.list.dueNow
+        ) : (
+          <When reader={reader} at={renewAt} form="distance" />
+        )}
+      </td>
+      <td data-label={text.list.served}>
+        <Served reader={reader} row={row} />
+      </td>
+      <td data-label={text.list.issuer} class="muted">
+        {issuer}
+      </td>
+    </tr>
+  );
+};
+
+/** How many of its targets and endpoints have the current version. */
+export const Served: FC<Made & { readonly row: Pick<CertificateRow, 'targets' | 'delivered'> }> = ({
+  reader: { text },
+  row: { targets, delivered },
+}) => {
+  const total = targets.length;
+  if (total === 0)
+    return (
+      <span class="muted" title={text.list.noTargetsHint}>
+        {text.list.noTargets}
+      </span>
+    );
+  return (
+    <span class={delivered < total ? 'lacking' : undefined} title={targets.slice(0, 20).join(', ')}>
+      {delivered === total ? text.list.servedAll(total) : text.list.servedSome(delivered, total)}
+    </span>
+  );
+};

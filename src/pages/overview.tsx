@@ -1,0 +1,385 @@
+import type { FC } from 'hono/jsx';
+import type { Alarm } from '../core/alarm/alarm.ts';
+import { say } from '../core/errors/wording.ts';
+import type { LimitsStatus } from '../fleet/limits.ts';
+import type { CertificateRow, NodeRow, Overview } from '../fleet/view.ts';
+import type { OpenAlarms } from '../fleet.ts';
+import {
+  Act,
+  Badge,
+  Empty,
+  Foreign,
+  type Look,
+  type Made,
+  Panel,
+  pathOf,
+  type State,
+  StateBadge,
+  Told,
+  When,
+} from './parts.tsx';
+import { StepMeter } from './steps.tsx';
+import { Strip } from './strip.tsx';
+
+/** What the overview shows. What needs the store may be missing. */
+export interface OverviewData {
+  readonly overview: Overview;
+  readonly alarms: OpenAlarms | undefined;
+  readonly limits: readonly LimitsStatus[] | undefined;
+}
+
+/** Everything at a glance: first what needs a person. */
+export const OverviewPage: FC<Made & OverviewData> = ({ reader, overview, alarms, limits }) => {
+  const { text } = reader;
+  const { total, troubled } = overview;
+  return (
+    <div id="live" data-live="" hx-get={reader.here} hx-trigger="fleet" hx-select="#live" hx-swap="outerMorph">
+      <Headline reader={reader} overview={overview} alarms={alarms} />
+      {total === 0 ? (
+        <Empty>
+          {text.all.noneHint} <code>certfleet issue -d www.example.com --agree-tos</code>
+        </Empty>
+      ) : (
+        <States reader={reader} overview={overview} />
+      )}
+      <div class="columns">
+        <div>
+          {troubled.length > 0 ? <Troubled reader={reader} overview={overview} alarms={alarms} /> : null}
+          <Running reader={reader} overview={overview} />
+          <Panel id="planned" title={text.planned.title}>
+            <Strip reader={reader} days={overview.days} />
+          </Panel>
+        </div>
+        <div>
+          <Alarms reader={reader} alarms={alarms} shown={new Set(troubled.map(({ name }) => name))} />
+          <Nodes reader={reader} nodes={overview.nodes} here={overview.node} />
+          <Limits reader={reader} limits={limits} />
+        </div>
+      </div>
+    </div>
+  );
+};
+
+const Headline: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader: { text }, overview, alarms }) => {
+  const { total, byState } = overview;
+  const need = needing.reduce((sum, state) => sum + byState[state], 0);
+  const open = alarms ? alarms.open.length + alarms.more : 0;
+  const look = total === 0 ? 'off' : need > 0 ? 'bad' : open > 0 ? 'soon' : 'good';
+  const words =
+    total === 0
+      ? text.all.none
+      : need > 0
+        ? text.all.need(need, total)
+        : byState.valid === total
+          ? text.all.well(total)
+          : text.all.resting(total);
+  return (
+    <div class={`headline ${look}`}>
+      <h1>{words}</h1>
+      {open > 0 ? (
+        <p>
+          <a href="#alarms">{text.all.alarms(open)}</a>
+        </p>
+      ) : null}
+    </div>
+  );
+};
+
+/** In these, a person is asked for. The other states pass by themselves, or are wanted. */
+const needing: readonly State[] = ['expired', 'failing', 'corrupt'];
+
+/** In the order of how much they matter. */
+const stateOrder: readonly State[] = [
+  'expired',
+  'failing',
+  'corrupt',
+  'revoked',
+  'pending',
+  'interrupted',
+  'missing',
+  'due',
+  'working',
+  'valid',
+  'undeclared',
+  'test',
+];
+
+const States: FC<Made & Pick<OverviewData, 'overview'>> = ({ reader, overview: { byState } }) => (
+  <ul class="states">
+    {stateOrder
+      .filter((state) => byState[state] > 0)
+      .map((state) => (
+        <li>
+          <a href={`/certificates?state=${state}`}>
+            <StateBadge reader={reader} state={state} /> <b>{byState[state]}</b>
+          </a>
+        </li>
+      ))}
+  </ul>
+);
+
+/** What helps a certificate in a state, as a button. */
+const helpOf = (reader: Made['reader'], { state, isPaused }: CertificateRow) => {
+  const { actions } = reader.text;
+  if (isPaused) return { action: 'resume', label: actions.resume } as const;
+  if (state === 'pending') return { action: 'redeploy', label: actions.redeploy } as const;
+  if (state === 'missing') return { action: 'renew', label: actions.issue } as const;
+  if (state === 'interrupted') return { action: 'renew', label: actions.continue } as const;
+  if (state === 'failing' || state === 'expired') return { action: 'renew', label: actions.retry } as const;
+  return undefined;
+};
+
+const Troubled: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader, overview, alarms }) => {
+  const { text, mayAct } = reader;
+  const { troubled, byState } = overview;
+  const said = new Map<string, Alarm>(
+    [...(alarms?.open ?? [])].reverse().flatMap((one) => (one.certificate ? [[one.certificate, one] as const] : [])),
+  );
+  const more = [...needing, 'pending' as const].reduce((sum, state) => sum + byState[state], 0) - troubled.length;
+  return (
+    <Panel id="needs" title={text.needs.title}>
+      <ul class="rows">
+        {troubled.map((row) => {
+          const help = helpOf(reader, row);
+          const told = said.get(row.name) ?? (row.failure && say(row.failure, reader.language));
+          return (
+            <li id={`need-${row.name}`}>
+              <div class="row-head">
+                <StateBadge reader={reader} state={row.state} isPaused={row.isPaused} />
+                <a class="name" href={pathOf(row.name)}>
+                  {row.name}
+                </a>
+                {row.notAfter ? (
+                  <span class="muted">
+                    <time datetime={row.notAfter} title={reader.times.exact(row.notAfter)}>
+                      {text.certificate.expiry(reader.times.distance(row.notAfter), reader.times.isPast(row.notAfter))}
+                    </time>
+                  </span>
+                ) : null}
+              </div>
+              <p class="why">
+                <Told>{told?.message ?? text.stateSentence[row.state]}</Told>
+              </p>
+              {told?.hint ? (
+                <p class="hint">
+                  <Told>{told.hint}</Told>
+                </p>
+              ) : null}
+              <div class="row-foot">
+                {help && mayAct ? (
+                  <Act
+                    reader={reader}
+                    to={pathOf(row.name, help.action)}
+                    fields={{ ifRevision: row.revision }}
+                    label={`${help.label}: ${row.name}`}
+                  >
+                    {help.label}
+                  </Act>
+                ) : null}
+                {row.failure ? (
+                  <span class="muted">{text.needs.retry(reader.times.distance(row.failure.retryAt))}</span>
+                ) : null}
+              </div>
+            </li>
+          );
+        })}
+      </ul>
+      {more > 0 ? (
+        <p>
+          <a href="/certificates?sort=expiry">{text.needs.more(more)}</a>
+        </p>
+      ) : null}
+    </Panel>
+  );
+};
+
+const Running: FC<Made & Pick<OverviewData, 'overview'>> = ({ reader, overview: { running } }) => {
+  const { text } = reader;
+  return (
+    <Panel id="running" title={text.running.title}>
+      {running.length === 0 ? (
+        <Empty>{text.running.none}</Empty>
+      ) : (
+        <ul class="rows tight">
+          {running.map((row) => (
+            <li id={`run-${row.name}`}>
+              <a class="name" href={pathOf(row.name)}>
+                {row.name}
+              </a>
+              <StepMeter reader={reader} step={row.step} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+};
+
+const nodeLooks = { running: 'good', missing: 'bad', stopped: 'off', unknown: 'soon' } as const satisfies Record<
+  NodeRow['state'],
+  Look
+>;
+
+const Nodes: FC<Made & { readonly nodes: readonly NodeRow[]; readonly here: string }> = ({ reader, nodes, here }) => {
+  const { text } = reader;
+  if (nodes.length === 0) return null;
+  return (
+    <Panel id="nodes" title={text.nodes.title}>
+      <ul class="rows tight">
+        {nodes.map(({ node, state, seenAt, version, lacks }) => (
+          <li id={`node-${node}`}>
+            <div class="row-head">
+              <Badge look={nodeLooks[state]}>{text.nodes.states[state]}</Badge>
+              <span class="name">{node}</span>
+              {version ? <span class="muted">{version}</span> : null}
+            </div>
+            <p class="muted">
+              {node === here ? (
+                text.nodes.here
+              ) : seenAt ? (
+                <>
+                  {text.nodes.seen} <When reader={reader} at={seenAt} form="distance" />
+                </>
+              ) : null}
+              {node === here || seenAt ? ' · ' : null}
+              {text.nodes.lacks(lacks)}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+};
+
+/** How many are shown; the command line and the API have all. */
+const mostAlarms = 20;
+
+/** Those of the certificates above are not told twice. */
+const Alarms: FC<Made & Pick<OverviewData, 'alarms'> & { readonly shown: ReadonlySet<string> }> = ({
+  reader,
+  alarms,
+  shown,
+}) => {
+  const { text } = reader;
+  return (
+    <Panel id="alarms" title={text.alarms.title}>
+      {!alarms ? (
+        <p class="why">{text.alarms.unread}</p>
+      ) : alarms.open.length === 0 ? (
+        <Empty>{text.alarms.none}</Empty>
+      ) : (
+        <ul class="rows">
+          {alarms.open.slice(0, mostAlarms).map((alarm) => (
+            <li id={`alarm-${alarm.key}`}>
+              <div class="row-head">
+                <Badge look="bad">{text.alarms.kinds[alarm.kind]}</Badge>
+                {alarm.certificate ? (
+                  <a class="name" href={pathOf(alarm.certificate)}>
+                    {alarm.certificate}
+                  </a>
+                ) : (
+                  <span class="name">{alarm.node}</span>
+                )}
+                <span class="muted">
+                  <When reader={reader} at={alarm.since} form="distance" />
+                </span>
+              </div>
+              {alarm.certificate && shown.has(alarm.certificate) ? null : (
+                <>
+                  <p class="why">
+                    <Told>{alarm.message}</Told>
+                  </p>
+                  <p class="hint">
+                    <Told>{alarm.hint}</Told>
+                  </p>
+                </>
+              )}
+              {alarm.url && /^https?:\/\//.test(alarm.url) ? (
+                <p>
+                  <a href={alarm.url} rel="noreferrer noopener">
+                    {text.alarms.open}
+                  </a>
+                </p>
+              ) : null}
+            </li>
+          ))}
+        </ul>
+      )}
+      {alarms && alarms.more + Math.max(0, alarms.open.length - mostAlarms) > 0 ? (
+        <p class="muted">{text.alarms.more(alarms.more + Math.max(0, alarms.open.length - mostAlarms))}</p>
+      ) : null}
+    </Panel>
+  );
+};
+
+/** How many of a CA's limits are shown: those of which least is left. */
+const mostLimits = 5;
+
+const Limits: FC<Made & Pick<OverviewData, 'limits'>> = ({ reader, limits }) => {
+  const { text } = reader;
+  const shown = limits?.filter(({ buckets, isKnown }) => !isKnown || buckets.length > 0) ?? [];
+  return (
+    <Panel id="limits" title={text.limits.title}>
+      {!limits ? (
+        <p class="why">{text.limits.unread}</p>
+      ) : shown.length === 0 ? (
+        <Empty>{text.limits.none}</Empty>
+      ) : null}
+      {shown.map(({ issuers, directory, isKnown, buckets }) => {
+        const used = [...buckets].sort((a, b) => a.left / a.burst - b.left / b.burst);
+        return (
+          <>
+            <h3>
+              {issuers.join(', ')} <span class="muted">{hostOf(directory)}</span>
+            </h3>
+            {isKnown ? null : <p class="muted">{text.limits.unknown}</p>}
+            <ul class="rows tight">
+              {used.slice(0, mostLimits).map(({ limit, of, left, burst, nextAt, fullAt }) => (
+                <li>
+                  <div class="row-head">
+                    <span>{text.limits.titles[limit]}</span>
+                    <span class="muted">{text.limits.left(left, burst)}</span>
+                  </div>
+                  <Level left={left} of={burst} />
+                  <p class="muted">
+                    {limit === 'newOrdersPerAccount' ? null : (
+                      <>
+                        <Foreign>{of}</Foreign>
+                        {nextAt || fullAt ? ' · ' : null}
+                      </>
+                    )}
+                    {nextAt
+                      ? text.limits.next(reader.times.distance(nextAt))
+                      : fullAt
+                        ? text.limits.full(reader.times.distance(fullAt))
+                        : null}
+                  </p>
+                </li>
+              ))}
+            </ul>
+            {used.length > mostLimits ? <p class="muted">{text.limits.more(used.length - mostLimits)}</p> : null}
+          </>
+        );
+      })}
+    </Panel>
+  );
+};
+
+/** How much is left. The words beside it say the same. */
+const Level: FC<{ readonly left: number; readonly of: number }> = ({ left, of }) => {
+  const share = of > 0 ? Math.max(0, Math.min(1, left / of)) : 0;
+  return (
+    <svg class="level" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+      <rect class="ground" x="0" y="0" width="100" height="4" />
+      <rect
+        class={share === 0 ? 'none' : share < 0.25 ? 'little' : 'much'}
+        x="0"
+        y="0"
+        width={share * 100}
+        height="4"
+      />
+    </svg>
+  );
+};
+
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url);

@@ -1,0 +1,285 @@
+import type { Hono } from 'hono';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createFleet, type Fleet, later, rowOf, states } from '../../test/support/pages/fleet.ts';
+import { contentSecurityPolicy, pagesOf } from '../../test/support/pages/server.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { CertificateRow } from '../fleet/view.ts';
+import type { Env } from './env.ts';
+import { en } from './text/en.ts';
+import { zh } from './text/zh.ts';
+
+const now = new Date('2026-11-30T12:00:00Z');
+const texts = { en, zh } as const;
+const languages = ['en', 'zh'] as const;
+
+let fleet: Fleet;
+let app: Hono<Env>;
+beforeAll(() => {
+  fleet = createFleet({ now, more: 60 });
+  app = pagesOf(fleet, { role: 'operator', now: () => now });
+});
+
+const get = (path: string, language: 'en' | 'zh' = 'en', to: Hono<Env> = app) =>
+  to.request(path, { headers: { cookie: `language=${language}` } });
+const textOf = async (path: string, language: 'en' | 'zh' = 'en', to: Hono<Env> = app) =>
+  (await get(path, language, to)).text();
+
+/** A page is long, so a failure tells only what it lacks. */
+const has = (page: string, text: string) => expect(page.includes(text), `lacks ${text}`).toBe(true);
+const hasNot = (page: string, pattern: RegExp) => expect(pattern.exec(page)?.[0]).toBeUndefined();
+
+describe('a certificate in each state', () => {
+  const cases = states.flatMap((state) => languages.map((language) => [state, language] as const));
+  it.each(cases)('%s, in %s', async (state, language) => {
+    const { name, identifiers } = rowOf(state, now);
+    const text = texts[language];
+    const page = await textOf(`/certificates/${encodeURIComponent(name)}`, language);
+    has(page, `<html lang="${language === 'en' ? 'en' : 'zh-Hans'}">`);
+    has(page, text.states[state]);
+    has(page, `<h1>${name}</h1>`);
+    for (const one of identifiers) has(page, one);
+    // A word that is missing would be this.
+    hasNot(page, /undefined|\[object|NaN|Invalid Date/);
+    const list = await textOf(`/certificates?state=${state}&search=${encodeURIComponent(name)}`, language);
+    has(list, `id="row-${name}"`);
+    has(list, text.states[state]);
+    hasNot(list, /undefined|\[object|NaN|Invalid Date/);
+  });
+
+  it.each(languages)('are all on the overview, in %s', async (language) => {
+    const page = await textOf('/', language);
+    const text = texts[language];
+    for (const state of states) has(page, `href="/certificates?state=${state}"`);
+    has(page, text.all.need(3, 72));
+    has(page, 'id="need-shop.example.com"');
+    has(page, 'id="run-api.example.com"');
+    has(page, text.steps.validate);
+    hasNot(page, /undefined|\[object|NaN|Invalid Date/);
+  });
+});
+
+describe('what comes from outside', () => {
+  const evil = '</p><script src="//evil.test/x.js"></script><img src=x onerror=alert(1)>"\'&';
+  const bidi = 'moc.live\u202Egpj\u2066\u0007';
+
+  it('is inert, and what hides in it is shown', async () => {
+    const hostile = createFleet({ now });
+    const row: CertificateRow = {
+      ...rowOf('failing', now),
+      identifiers: [evil],
+      issuer: evil,
+      targets: [evil],
+    };
+    hostile.change('shop.example.com', row);
+    const wrong = { message: `${evil} ${bidi}`, hint: evil, count: 1, at: row.notAfter!, retryAt: row.notAfter! };
+    const own = hostile.view.certificate.bind(hostile.view);
+    const view = {
+      ...hostile.view,
+      certificate: async (name: string, signal: AbortSignal) => {
+        const found = (await own(name, signal))!;
+        const [run] = found.runs;
+        return {
+          ...found,
+          failure: { ...wrong, code: evil },
+          runs: [{ ...run!, caSays: `${evil} ${bidi}`, message: evil, node: evil, code: evil }],
+          run: { step: evil, startedAt: evil, holder: evil, isCutOff: false },
+          status: { ...found.status, chain: [evil], issuerName: evil, explanationUrl: 'javascript:alert(1)' },
+        };
+      },
+    };
+    const to = pagesOf({ ...hostile, view }, { role: 'operator', now: () => now });
+    for (const path of [
+      '/',
+      '/certificates',
+      `/certificates?search=${encodeURIComponent(evil)}`,
+      '/certificates/shop.example.com',
+    ]) {
+      const page = await textOf(path, 'en', to);
+      hasNot(page, /<script src="\/\//);
+      hasNot(page, /<img/);
+      hasNot(page, /javascript:/);
+      hasNot(page, /[\u202a-\u202e\u2066-\u2069\u0007]/);
+    }
+    const page = await textOf('/certificates/shop.example.com', 'en', to);
+    has(page, '<span class="unseen">U+202E</span>gpj<span class="unseen">U+2066</span>');
+    has(page, '<span class="unseen">\u2407</span>');
+  });
+});
+
+describe('actions', () => {
+  const post = (path: string, fields: Record<string, string>, to: Hono<Env> = app) =>
+    to.request(path, { method: 'POST', body: new URLSearchParams(fields) });
+
+  it.each(['renew', 'redeploy', 'pause', 'resume', 'rollback', 'revoke'] as const)('%s begins', async (action) => {
+    const answer = await post(`/certificates/www.example.com/${action}`, { ifRevision: 'r7', reason: 'superseded' });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('location')).toBe(`/certificates/www.example.com?begun=${action}`);
+    const reason = action === 'revoke' ? 'superseded' : undefined;
+    expect(fleet.begun.at(-1)).toEqual({ action, name: 'www.example.com', ifRevision: 'r7', reason });
+    has(await textOf(`/certificates/www.example.com?begun=${action}`), en.begun[action]);
+  });
+
+  it('are not for viewers', async () => {
+    const other = createFleet({ now });
+    const to = pagesOf(other, { role: 'viewer', now: () => now });
+    for (const action of ['renew', 'redeploy', 'pause', 'resume', 'rollback', 'revoke'])
+      expect((await post(`/certificates/www.example.com/${action}`, {}, to)).status).toBe(403);
+    expect(
+      (await post('/certificates', { name: 'www.example.com', action: 'renew', confirmed: 'yes' }, to)).status,
+    ).toBe(403);
+    expect(other.begun).toEqual([]);
+    for (const path of ['/', '/certificates', '/certificates/shop.example.com'])
+      hasNot(
+        await textOf(path, 'en', to),
+        /<form method="post" action="\/certificates\/|type="checkbox"|href="[^"]*\/revoke"/,
+      );
+    for (const path of ['/certificates/www.example.com/revoke', '/certificates/www.example.com/rollback'])
+      expect((await get(path, 'en', to)).status).toBe(403);
+  });
+
+  it('that are refused say why, beside the certificate as it is now', async () => {
+    const refusing = createFleet({ now });
+    const actions = {
+      ...refusing.actions,
+      begin: async () => {
+        throw fail('lineage/no-certificate', { name: 'www.example.com', word: 'www.example.com' });
+      },
+    };
+    const to = pagesOf({ ...refusing, actions }, { role: 'operator', now: () => now });
+    const answer = await post('/certificates/www.example.com/redeploy', { ifRevision: 'r1' }, to);
+    expect(answer.status).toBe(409);
+    const page = await answer.text();
+    has(page, 'role="alert"');
+    has(page, '<h1>www.example.com</h1>');
+  });
+
+  it('on many ask first', async () => {
+    const before = fleet.begun.length;
+    const fields = new URLSearchParams([
+      ['name', 'www.example.com'],
+      ['name', 'mail.example.com'],
+      ['action', 'renew'],
+    ]);
+    const asked = await app.request('/certificates', { method: 'POST', body: fields });
+    has(await asked.text(), en.confirm.renewMany(2));
+    expect(fleet.begun).toHaveLength(before);
+    fields.set('confirmed', 'yes');
+    const done = await app.request('/certificates', { method: 'POST', body: fields });
+    has(await done.text(), en.begunMany(2, 0));
+    expect(fleet.begun.slice(before).map(({ name }) => name)).toEqual(['www.example.com', 'mail.example.com']);
+    expect((await post('/certificates', { action: 'renew' })).status).toBe(422);
+  });
+});
+
+describe('a page', () => {
+  it('has nothing inline and nothing from elsewhere, and is small', async () => {
+    let bytes = 0;
+    const page = await get('/');
+    const html = await page.text();
+    hasNot(html, /<script(?![^>]* src="\/assets\/)|<style|style="|\son\w+="|javascript:/);
+    const zipped = async (path: string) => {
+      const answer = await app.request(path, { headers: { 'accept-encoding': 'gzip' } });
+      expect(answer.headers.get('content-encoding')).toBe('gzip');
+      bytes += (await answer.arrayBuffer()).byteLength;
+      return answer;
+    };
+    await zipped('/');
+    const assets = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!);
+    expect(assets).toHaveLength(2);
+    for (const path of assets) {
+      const answer = await zipped(path);
+      expect(answer.headers.get('cache-control')).toContain('immutable');
+    }
+    expect(bytes).toBeLessThan(30_000);
+    expect((await get('/assets/000000000000-pages.js')).status).toBe(404);
+    expect(contentSecurityPolicy).not.toContain('unsafe');
+  });
+
+  it.each([
+    ['/nothing', en.errors.notFound],
+    ['/certificates/absent.example.com', en.errors.noCertificate('absent.example.com')],
+    ['/certificates/%E2%80%AE', 'U+202E'],
+  ])('%s is not found', async (path, text) => {
+    const answer = await get(path);
+    expect(answer.status).toBe(404);
+    has(await answer.text(), text);
+  });
+
+  it('keeps the language and the colours that a reader chooses', async () => {
+    const chosen = await get('/certificates?search=app&language=zh&theme=dark');
+    expect(chosen.status).toBe(303);
+    expect(chosen.headers.get('location')).toBe('/certificates?search=app');
+    const cookies = chosen.headers.getSetCookie().map((one) => one.split(';')[0]);
+    expect(cookies).toEqual(['language=zh', 'theme=dark']);
+    const answer = await app.request('/', { headers: { cookie: cookies.join('; ') } });
+    has(await answer.text(), '<html lang="zh-Hans" data-theme="dark">');
+  });
+
+  it('tells times in the zone of the browser', async () => {
+    const at = later(now, 61);
+    const zones = { 'Asia/Shanghai': '30 Jan 2027, 20:00', 'Bad/Zone': '30 Jan 2027, 12:00' };
+    for (const [zone, text] of Object.entries(zones)) {
+      const answer = await app.request('/certificates/www.example.com', { headers: { cookie: `zone=${zone}` } });
+      has(await answer.text(), `<time datetime="${at}">in 61 days <span class="exact">${text}`);
+    }
+  });
+});
+
+describe('the list', () => {
+  it('is paged by links, each certificate once', async () => {
+    const seen: string[] = [];
+    let path: string | undefined = '/certificates?sort=expiry';
+    while (path !== undefined) {
+      const page: string = await textOf(path);
+      seen.push(...[...page.matchAll(/id="row-([^"]+)"/g)].map(([, name]) => name!));
+      path = /<a href="([^"]+)" rel="next">/.exec(page)?.[1]?.replaceAll('&amp;', '&');
+    }
+    expect(seen).toHaveLength(72);
+    expect(new Set(seen).size).toBe(72);
+  });
+
+  it('finds by a part of a name, and says when there is nothing', async () => {
+    has(await textOf('/certificates?search=app-007'), 'id="row-app-007.example.com"');
+    has(await textOf('/certificates?search=absent'), en.list.nothing);
+  });
+});
+
+describe('events', () => {
+  const read = async (since: number | undefined, act: () => void, isEnough: (text: string) => boolean) => {
+    const end = new AbortController();
+    const answer = await app.request(`/events${since === undefined ? '' : `?since=${since}`}`, { signal: end.signal });
+    expect(answer.headers.get('content-type')).toBe('text/event-stream');
+    const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    let hasActed = false;
+    while (!isEnough(text)) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      text += value;
+      if (!hasActed) act();
+      hasActed = true;
+    }
+    end.abort();
+    await reader.cancel();
+    return text;
+  };
+
+  it('say which certificates have changed', async () => {
+    const { sequence } = fleet.view;
+    const text = await read(
+      sequence,
+      () => fleet.change('www.example.com', {}),
+      (all) => all.includes('changed'),
+    );
+    expect(text).toContain(`event: changed\nid: ${sequence + 1}\ndata: ["www.example.com"]\n\n`);
+  });
+
+  it.each([0, 1_000_000])('say that there is a gap after %s', async (since) => {
+    const text = await read(
+      since,
+      () => {},
+      (all) => all.includes('gap'),
+    );
+    expect(text).toContain(`event: gap\nid: ${fleet.view.sequence}\n`);
+  });
+});

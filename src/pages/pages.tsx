@@ -1,0 +1,127 @@
+import { Hono } from 'hono';
+import { compress } from 'hono/compress';
+import type { FleetActions } from '../fleet/actions.ts';
+import type { FleetView } from '../fleet/view.ts';
+import type { Drawn as DrawnParts } from '../fleet.ts';
+import type { Clock } from '../ports/clock.ts';
+import { addActions } from './acting.tsx';
+import { assetNamed } from './assets.ts';
+import { Drawn } from './drawn.tsx';
+import type { Env } from './env.ts';
+import { eventsOf } from './events.ts';
+import { List } from './list.tsx';
+import { OverviewPage } from './overview.tsx';
+import { pathOf } from './parts.tsx';
+import { listQueryOf } from './query.ts';
+import { certificatePage, failurePage, missing, page, readerOf, rememberWishes } from './respond.tsx';
+
+/** What the pages read and do. */
+export interface PagesParts {
+  readonly view: FleetView;
+  readonly actions: FleetActions;
+  readonly clock: Clock;
+  /** Looks at the path from the CA to the answers of a certificate, hop by hop. */
+  draw(name: string, signal: AbortSignal): Promise<DrawnParts>;
+}
+
+/** What the overview waits for the store. Without its answer, the page says so. */
+const storeMs = 2000;
+
+/**
+ * The pages. Whoever mounts them has put into the context who asks, has refused a form without its `csrf`, and adds the
+ * headers that all answers have.
+ */
+export function createPages(parts: PagesParts): Hono<Env> {
+  const { view, clock } = parts;
+  const app = new Hono<Env>();
+
+  app.get('/assets/:name', compress(), (c) => {
+    const asset = assetNamed(c.req.param('name'));
+    if (!asset) return c.notFound();
+    return c.body(asset.text, 200, {
+      'content-type': asset.type,
+      'cache-control': 'public, max-age=31536000, immutable',
+    });
+  });
+
+  app.get('/events', (c) => {
+    const since = c.req.header('last-event-id') ?? c.req.query('since') ?? '';
+    const number = /^\d{1,15}$/.test(since) ? Number(since) : undefined;
+    return c.body(eventsOf({ view, clock }, number, c.req.raw.signal), 200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      // Of nginx, which otherwise keeps events back.
+      'x-accel-buffering': 'no',
+    });
+  });
+
+  app.use(compress());
+  app.use(rememberWishes);
+
+  app.get('/', async (c) => {
+    const overview = view.overview();
+    const reader = readerOf(c, clock.now(), overview.sequence);
+    const deadline = clock.deadline(storeMs, c.req.raw.signal);
+    try {
+      const [alarms, limits] = await Promise.allSettled([view.alarms(deadline.signal), view.limits(deadline.signal)]);
+      const data = { overview, alarms: settledValue(alarms), limits: settledValue(limits) };
+      return page(
+        c,
+        reader,
+        { title: reader.text.overview, at: 'overview' },
+        <OverviewPage reader={reader} {...data} />,
+      );
+    } finally {
+      deadline.done();
+    }
+  });
+
+  app.get('/certificates', (c) => {
+    const query = listQueryOf(new URL(c.req.url).searchParams);
+    const { issuers } = view.overview();
+    const listed = listOf(view, query);
+    const reader = readerOf(c, clock.now(), listed.page.sequence);
+    const body = <List reader={reader} issuers={issuers} {...listed} />;
+    return page(c, reader, { title: reader.text.certificates, at: 'certificates' }, body);
+  });
+
+  addActions(app, parts);
+
+  app.get('/certificates/:name', (c) => certificatePage(c, parts, { name: c.req.param('name') }));
+
+  app.get('/certificates/:name/path', async (c) => {
+    const name = c.req.param('name');
+    const reader = readerOf(c, clock.now(), undefined);
+    const drawn = await parts.draw(name, c.req.raw.signal);
+    const { text } = reader;
+    const body = (
+      <>
+        <h1>{text.certificate.path}</h1>
+        <p>
+          <a href={pathOf(name)}>{name}</a>
+        </p>
+        <Drawn reader={reader} {...drawn} />
+      </>
+    );
+    return page(c, reader, { title: `${text.certificate.path}: ${name}`, at: 'certificates' }, body);
+  });
+
+  // Whatever is not a page; so others are mounted before the pages.
+  app.all('*', (c) => missing(c, clock.now()));
+  app.onError((error, c) => failurePage(c, clock.now(), error));
+  return app;
+}
+
+const settledValue = <T,>(settled: PromiseSettledResult<T>): T | undefined =>
+  settled.status === 'fulfilled' ? settled.value : undefined;
+
+/** An old cursor shows the first page. */
+function listOf(view: FleetView, query: ReturnType<typeof listQueryOf>) {
+  try {
+    return { query, page: view.list(query), isOtherPage: false };
+  } catch (error) {
+    if (query.after === undefined) throw error;
+    const first = { ...query, after: undefined };
+    return { query: first, page: view.list(first), isOtherPage: true };
+  }
+}

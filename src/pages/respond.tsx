@@ -1,0 +1,159 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
+import type { Child } from 'hono/jsx';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { asFailure, type CertfleetError } from '../core/errors/errors.ts';
+import { languages, say } from '../core/errors/wording.ts';
+import { present } from '../core/text/present.ts';
+import type { FleetAction, FleetActions } from '../fleet/actions.ts';
+import type { FleetView } from '../fleet/view.ts';
+import type { Clock } from '../ports/clock.ts';
+import { assets, build } from './assets.ts';
+import { Certificate } from './certificate.tsx';
+import type { Env } from './env.ts';
+import { Notice, Page } from './layout.tsx';
+import { Foreign, Told } from './parts.tsx';
+import { createReader, type Reader, themes } from './reader.ts';
+
+/** Parameters of an address that are about the reader, or told once. */
+const passing = ['language', 'theme', 'begun'] as const;
+
+/** The page's own address, without what is not about the page. */
+function hereOf(c: Context<Env>): string {
+  const { pathname, searchParams } = new URL(c.req.url);
+  for (const name of passing) searchParams.delete(name);
+  const query = searchParams.toString();
+  return query === '' ? pathname : `${pathname}?${query}`;
+}
+
+/** Keeps the language or the colours that a reader has chosen by a link, and shows the page again. */
+export const rememberWishes: MiddlewareHandler<Env> = async (c, next) => {
+  const language = languages.find((one) => one === c.req.query('language'));
+  const theme = themes.find((one) => one === c.req.query('theme'));
+  if (c.req.method !== 'GET' || !(language || theme)) return next();
+  const options = { path: '/', maxAge: 31_536_000, sameSite: 'Lax' } as const;
+  if (language) setCookie(c, 'language', language, options);
+  if (theme) setCookie(c, 'theme', theme, options);
+  return c.redirect(hereOf(c), 303);
+};
+
+export function readerOf(c: Context<Env>, now: Date, sequence: number | undefined): Reader {
+  const who = c.get('who');
+  const theme = themes.find((one) => one === getCookie(c, 'theme')) ?? 'auto';
+  const shown = who && { name: who.name, role: who.role, isSocket: who.via === 'socket' };
+  const mayAct = who !== undefined && who.role !== 'viewer';
+  const rest = { theme, mayAct, csrf: c.get('csrf') ?? '', here: hereOf(c) };
+  return createReader(
+    { language: c.get('language') ?? 'en', zone: getCookie(c, 'zone'), now },
+    { ...rest, ...present({ who: shown, sequence }) },
+  );
+}
+
+export interface Head {
+  readonly title: string;
+  readonly at?: 'overview' | 'certificates';
+  readonly status?: ContentfulStatusCode;
+}
+
+/** Answers with a whole page. */
+export function page(c: Context<Env>, reader: Reader, { status = 200, ...head }: Head, body: Child) {
+  const whole = (
+    <Page reader={reader} assets={assets} build={build} {...head}>
+      {body}
+    </Page>
+  );
+  return c.html(`<!doctype html>${whole}`, status, { 'cache-control': 'no-store' });
+}
+
+/** Says that there is no such page, or no such certificate. */
+export function missing(c: Context<Env>, now: Date, name?: string) {
+  const reader = readerOf(c, now, undefined);
+  const { errors } = reader.text;
+  const title = name === undefined ? errors.notFound : errors.noCertificate(name);
+  const body = (
+    <>
+      <h1>
+        <Foreign>{title}</Foreign>
+      </h1>
+      <p>{errors.notFoundText}</p>
+      <p>
+        <a href="/">{errors.home}</a>
+      </p>
+    </>
+  );
+  return page(c, reader, { title, status: 404 }, body);
+}
+
+/** Says why a page could not be made. */
+export function failurePage(c: Context<Env>, now: Date, error: unknown) {
+  const reader = readerOf(c, now, undefined);
+  const { errors, certificate } = reader.text;
+  const failure = asFailure(error);
+  const { message, hint } = say(failure, reader.language);
+  const body = (
+    <>
+      <h1>{errors.failed}</h1>
+      <p>{errors.failedText}</p>
+      <Notice kind="refused">
+        <p>
+          <Told>{message}</Told>
+        </p>
+        <p class="hint">
+          <Told>{hint}</Told>
+        </p>
+        <p class="muted">
+          {certificate.code} <code>{failure.code}</code>
+        </p>
+      </Notice>
+      <p>
+        <a href="/">{errors.home}</a>
+      </p>
+    </>
+  );
+  return page(c, reader, { title: errors.failed, status: 500 }, body);
+}
+
+interface Parts {
+  readonly view: FleetView;
+  readonly actions: FleetActions;
+  readonly clock: Clock;
+}
+
+const isAction = (text: string | undefined): text is FleetAction =>
+  ['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'].includes(text ?? '');
+
+/** Answers with the page of a certificate, and with why an action was refused. */
+export async function certificatePage(
+  c: Context<Env>,
+  { view, actions, clock }: Parts,
+  { name, refused }: { readonly name: string; readonly refused?: CertfleetError },
+) {
+  const sequence = view.sequence;
+  const found = await view.certificate(name, c.req.raw.signal);
+  if (!found) return missing(c, clock.now(), name);
+  const reader = readerOf(c, clock.now(), sequence);
+  const { text, language } = reader;
+  const begun = c.req.query('begun');
+  const ended = actions.ended(name);
+  const isLast = ended?.error && !found.runs.some(({ endedAt }) => endedAt > ended.at);
+  const lastError = isLast ? { at: ended.at, ...say(ended.error, language) } : undefined;
+  const told = refused && say(refused, language);
+  const body = (
+    <>
+      {told ? (
+        <Notice kind="refused">
+          <p>
+            <Told>{told.message}</Told>
+          </p>
+          <p class="hint">
+            <Told>{told.hint}</Told>
+          </p>
+        </Notice>
+      ) : isAction(begun) ? (
+        <Notice kind="done">{text.begun[begun]}</Notice>
+      ) : null}
+      <Certificate reader={reader} view={found} lastError={lastError} />
+    </>
+  );
+  return page(c, reader, { title: name, at: 'certificates', status: refused ? 409 : 200 }, body);
+}

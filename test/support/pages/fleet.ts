@@ -1,0 +1,483 @@
+import type { RunEntry } from '../../../src/core/history/run-entry.ts';
+import type { LineageStatus } from '../../../src/core/plan/status.ts';
+import type { OpenAlarms } from '../../../src/engine/alarms/open.ts';
+import type { ActionRequest, FleetActions } from '../../../src/fleet/actions.ts';
+import type { LimitsStatus } from '../../../src/fleet/limits.ts';
+import type {
+  CertificateRow,
+  CertificateView,
+  Changed,
+  FleetView,
+  ListPage,
+  ListQuery,
+  Overview,
+} from '../../../src/fleet/view.ts';
+import type { Drawn } from '../../../src/fleet.ts';
+
+// A fleet for the pages, without a daemon: each state once, and as many valid certificates as are wanted.
+
+export type State = LineageStatus['state'];
+export const states: readonly State[] = [
+  'valid',
+  'due',
+  'expired',
+  'missing',
+  'failing',
+  'working',
+  'interrupted',
+  'pending',
+  'revoked',
+  'undeclared',
+  'test',
+  'corrupt',
+];
+
+const dayMs = 86_400_000;
+export const later = (now: Date, days: number): string => new Date(now.getTime() + days * dayMs).toISOString();
+
+const byState: Readonly<Record<State, Partial<CertificateRow> & { readonly name: string }>> = {
+  valid: { name: 'www.example.com' },
+  due: { name: 'mail.example.com' },
+  expired: { name: 'old.example.net' },
+  missing: { name: 'new.example.org' },
+  failing: { name: 'shop.example.com' },
+  working: { name: 'api.example.com', step: 'validate' },
+  interrupted: { name: 'cdn.example.com', step: 'finalize' },
+  pending: { name: 'wildcard.apps.example.com' },
+  revoked: { name: 'leaked.example.net' },
+  undeclared: { name: 'retired.example.net' },
+  test: { name: 'www.example.com~staging' },
+  corrupt: { name: 'damaged.example.org' },
+};
+
+const expiryDays: Readonly<Record<State, number | undefined>> = {
+  valid: 61,
+  due: 29,
+  expired: -2,
+  missing: undefined,
+  failing: 9,
+  working: 28,
+  interrupted: 27,
+  pending: 83,
+  revoked: 40,
+  undeclared: 12,
+  test: 55,
+  corrupt: undefined,
+};
+
+export function rowOf(state: State, now: Date): CertificateRow {
+  const { name, ...more } = byState[state];
+  const days = expiryDays[state];
+  const isTest = state === 'test';
+  const targets = isTest || state === 'missing' ? [] : ['haproxy', 'www.example.com:443'];
+  return {
+    name,
+    identifiers: state === 'pending' ? ['*.apps.example.com', 'apps.example.com'] : [name.replace('~staging', '')],
+    issuer: state === 'due' ? 'zerossl' : 'letsencrypt',
+    state,
+    ...(days === undefined ? {} : { notAfter: later(now, days) }),
+    ...(days === undefined || isTest || state === 'undeclared' || state === 'revoked'
+      ? {}
+      : { renewAt: later(now, Math.max(days - 30, 0)) }),
+    targets,
+    delivered: state === 'pending' ? 1 : state === 'expired' ? 0 : targets.length,
+    ...(state === 'failing' || state === 'expired'
+      ? { failure: { code: 'acme/invalid-authorization', retryAt: later(now, 0.03) } }
+      : {}),
+    isPaused: state === 'undeclared',
+    revision: `r1-${name}`,
+    ...more,
+  } as CertificateRow;
+}
+
+const plain = (i: number, now: Date): CertificateRow => {
+  const name = `app-${String(i).padStart(3, '0')}.example.com`;
+  return {
+    name,
+    identifiers: i % 4 === 0 ? [name, `www.${name}`, `static.${name}`, `img.${name}`] : [name],
+    issuer: 'letsencrypt',
+    state: 'valid',
+    notAfter: later(now, 32 + ((i * 7) % 56)),
+    renewAt: later(now, 2 + ((i * 7) % 56)),
+    targets: ['haproxy', 'cdn'],
+    delivered: 2,
+    isPaused: false,
+    revision: `r1-${name}`,
+  };
+};
+
+const messages: Partial<Record<State, { readonly message: string; readonly hint: string }>> = {
+  failing: {
+    message:
+      'shop.example.com: the CA could not validate it: Fetching http://shop.example.com/.well-known/acme-challenge/Hh3: Connection refused',
+    hint: 'Let port 80 of shop.example.com lead to certfleet. `certfleet doctor shop.example.com` shows the path hop by hop.',
+  },
+  expired: {
+    message: 'old.example.net: the domain has no address any longer (NXDOMAIN)',
+    hint: 'Remove the name from certfleet.yaml, or add the record again.',
+  },
+  corrupt: {
+    message: 'lineage/damaged.example.org is not valid JSON',
+    hint: 'Restore it from a backup, or delete the certificate and issue it again.',
+  },
+};
+
+export interface Fleet {
+  readonly view: FleetView;
+  readonly actions: FleetActions;
+  draw(name: string, signal: AbortSignal): Promise<Drawn>;
+  /** What was asked for. */
+  readonly begun: readonly ActionRequest[];
+  /** Replaces a row, and tells those who follow. */
+  change(name: string, more: Partial<CertificateRow>): void;
+  /** How many follow. */
+  readonly followers: number;
+}
+
+export function createFleet({ now, more = 0 }: { readonly now: Date; readonly more?: number }): Fleet {
+  const rows = new Map<string, CertificateRow>();
+  for (const state of states) rows.set(rowOf(state, now).name, rowOf(state, now));
+  for (let i = 1; i <= more; i += 1) rows.set(plain(i, now).name, plain(i, now));
+  let sequence = 1;
+  const log: Changed[] = [];
+  const waiting = new Set<() => void>();
+  const begun: ActionRequest[] = [];
+  let followers = 0;
+
+  const change = (name: string, fields: Partial<CertificateRow>) => {
+    const old = rows.get(name)!;
+    sequence += 1;
+    rows.set(name, { ...old, ...fields, revision: `r${sequence}-${name}` });
+    log.push({ id: sequence, names: [name] });
+    for (const wake of waiting) wake();
+  };
+
+  const view: FleetView = {
+    get sequence() {
+      return sequence;
+    },
+    overview: () => overviewOf([...rows.values()], { now, sequence }),
+    list: (query) => listOf([...rows.values()], query, sequence),
+    certificate: async (name) => {
+      const row = rows.get(name);
+      return row && viewOf(row, now);
+    },
+    limits: async () => limitsAt(now),
+    alarms: async () => alarmsAt(now),
+    follow: (since, signal) => (since < 1 ? undefined : follow(since, signal)),
+  };
+
+  async function* follow(since: number, signal: AbortSignal): AsyncGenerator<Changed, void> {
+    followers += 1;
+    let known = since;
+    try {
+      while (!signal.aborted) {
+        const fresh = log.filter(({ id }) => id > known);
+        if (fresh.length > 0) {
+          known = fresh.at(-1)!.id;
+          yield { id: known, names: [...new Set(fresh.flatMap(({ names }) => names))] };
+          continue;
+        }
+        await new Promise<void>((resolve) => {
+          const wake = () => {
+            waiting.delete(wake);
+            signal.removeEventListener('abort', wake);
+            resolve();
+          };
+          waiting.add(wake);
+          signal.addEventListener('abort', wake);
+        });
+      }
+    } finally {
+      followers -= 1;
+    }
+  }
+
+  return {
+    view,
+    actions: {
+      begin: async (request) => {
+        begun.push(request);
+      },
+      ended: () => undefined,
+    },
+    draw: async (name) => drawnOf(name),
+    begun,
+    change,
+    get followers() {
+      return followers;
+    },
+  };
+}
+
+function overviewOf(
+  rows: readonly CertificateRow[],
+  { now, sequence }: { readonly now: Date; readonly sequence: number },
+): Overview {
+  const byStateCount = Object.fromEntries(
+    states.map((state) => [state, rows.filter((row) => row.state === state).length]),
+  ) as Overview['byState'];
+  const troubled = rows.filter(({ state }) => ['expired', 'failing', 'corrupt', 'pending'].includes(state));
+  const days = Array.from({ length: 45 }, (_, i) => {
+    const date = later(now, i).slice(0, 10);
+    return {
+      date,
+      renewals: rows.filter(({ renewAt }) => renewAt?.slice(0, 10) === date).length,
+      expiries: i === 9 ? 1 : 0,
+    };
+  });
+  return {
+    total: rows.length,
+    byState: byStateCount,
+    troubled,
+    running: rows.filter(({ state }) => state === 'working'),
+    days,
+    nodes: [
+      { node: 'node-1', state: 'running', seenAt: later(now, -0.0002), version: '0.1.0', lacks: 0 },
+      { node: 'node-2', state: 'running', seenAt: later(now, -0.0003), version: '0.1.0', lacks: 2 },
+      { node: 'node-3', state: 'missing', seenAt: later(now, -0.2), version: '0.1.0', lacks: 11 },
+    ],
+    node: 'node-1',
+    issuers: ['letsencrypt', 'zerossl'],
+    sequence,
+  };
+}
+
+function listOf(rows: readonly CertificateRow[], query: ListQuery, sequence: number): ListPage {
+  const { search, state, issuer, sort, after, limit } = query;
+  const key = (row: CertificateRow) =>
+    sort === 'name' ? row.name : `${(sort === 'expiry' ? row.notAfter : row.renewAt) ?? '9'} ${row.name}`;
+  const found = rows
+    .filter((row) => !search || [row.name, ...row.identifiers].some((one) => one.includes(search)))
+    .filter((row) => (!state || row.state === state) && (!issuer || row.issuer === issuer))
+    .sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  const from = after ? found.findIndex((row) => key(row) > after) : 0;
+  const page = found.slice(from, from + limit);
+  const last = page.at(-1);
+  return {
+    rows: page,
+    ...(last && from + limit < found.length ? { next: key(last) } : {}),
+    total: rows.length,
+    sequence,
+  };
+}
+
+export function viewOf(row: CertificateRow, now: Date): CertificateView {
+  const { name, state, identifiers, issuer, notAfter, renewAt, targets } = row;
+  const wrong = messages[state];
+  const has = notAfter !== undefined;
+  const failure = wrong && {
+    code: state === 'corrupt' ? 'store/corrupt' : 'acme/invalid-authorization',
+    ...wrong,
+    count: 3,
+    at: later(now, -0.1),
+    retryAt: later(now, 0.05),
+  };
+  const status: LineageStatus = {
+    name,
+    origin: 'configuration',
+    identifiers,
+    issuer,
+    state,
+    ...(has
+      ? {
+          notAfter,
+          notBefore: later(now, -30),
+          serial: '04a1b2c3d4e5f60718293a4b5c6d7e8f9012',
+          issuerName: 'E7',
+          keyType: 'p256' as never,
+          chain: ['E7', 'ISRG Root X1'],
+        }
+      : {}),
+    ...(renewAt ? { renewAt, renewalSource: 'ari' as const } : {}),
+    deployments: targets.map((target, i) => ({
+      target,
+      version: '20261101-1',
+      state: state === 'pending' && i === 1 ? 'pending' : state === 'working' ? 'intended' : 'current',
+      ...(target === 'haproxy' ? { node: 'node-1' } : {}),
+      ...(state === 'pending' && i === 1
+        ? { message: 'it still presents the certificate that expires on 14 December (serial 04ffee)' }
+        : {}),
+      ...(state === 'pending' && i === 0
+        ? {
+            places: {
+              total: 12,
+              lacking: 1,
+              named: [{ place: 'static.example.com', state: 'stale' as const, reason: 'the domain is stopped' }],
+            },
+          }
+        : {}),
+    })),
+    ...(failure ? { failure } : {}),
+    ...(state === 'revoked'
+      ? { revoked: { at: later(now, -1), reason: 'keyCompromise' as const, isReplaced: true } }
+      : {}),
+  };
+  const isRun = state === 'working' || state === 'interrupted';
+  return {
+    row,
+    status,
+    revision: row.revision,
+    runs: runsOf(state, now),
+    ...(isRun
+      ? {
+          run: {
+            step: row.step ?? 'order',
+            startedAt: later(now, -0.0004),
+            holder: '4021 on node-2',
+            isCutOff: state === 'interrupted',
+          },
+        }
+      : {}),
+    ...(failure ? { failure } : {}),
+    declaredIn: state === 'undeclared' ? 'nowhere' : 'file',
+    ...(renewAt ? { window: { start: later(now, 20), end: later(now, 32) } } : {}),
+    isPaused: row.isPaused,
+  };
+}
+
+function runsOf(state: State, now: Date): readonly RunEntry[] {
+  if (state === 'missing' || state === 'corrupt') return [];
+  const run = (id: string, days: number, more: Partial<RunEntry>): RunEntry => ({
+    id,
+    trigger: 'run',
+    node: 'node-1',
+    process: 'daemon',
+    startedAt: later(now, days - 0.0002),
+    endedAt: later(now, days),
+    ms: 12_400,
+    result: 'done',
+    did: ['renewed', 'delivered'],
+    version: '20261101-120002-5f4f2e',
+    steps: [
+      { step: 'lease', ms: 600 },
+      { step: 'order', ms: 400 },
+      { step: 'challenges', ms: 1100 },
+      { step: 'validate', ms: 7000 },
+      { step: 'finalize', ms: 1900 },
+      { step: 'deploy', ms: 1400 },
+    ],
+    targets: [{ target: 'haproxy', node: 'node-1', result: 'delivered' }],
+    ...more,
+  });
+  const good = [
+    run('a3', -30, {}),
+    run('a2', -90, { trigger: 'renew', forced: true }),
+    run('a1', -150, { did: ['issued', 'delivered'] }),
+  ];
+  if (state !== 'failing' && state !== 'expired') return good;
+  const failed = run('b1', -0.1, {
+    result: 'failed',
+    did: [],
+    ms: 4200,
+    code: 'acme/invalid-authorization',
+    message: messages[state]?.message,
+    caSays: '203.0.113.7: Fetching http://shop.example.com/.well-known/acme-challenge/Hh3: Connection refused',
+    count: 3,
+    since: later(now, -2),
+    steps: [
+      { step: 'lease', ms: 500 },
+      { step: 'order', ms: 400 },
+      { step: 'challenges', ms: 900 },
+      { step: 'validate', ms: 2400 },
+    ],
+    targets: [],
+    continued: { startedAt: later(now, -0.2), step: 'challenges', cutOff: '4021 on node-2' },
+  });
+  return [failed, ...good];
+}
+
+const limitsAt = (now: Date): readonly LimitsStatus[] => [
+  {
+    issuers: ['letsencrypt'],
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+    isKnown: true,
+    accounts: [{ name: 'default', url: 'https://acme-v02.api.letsencrypt.org/acme/acct/1' }],
+    buckets: [
+      {
+        limit: 'newOrdersPerAccount',
+        title: 'new orders per account',
+        of: 'https://acme-v02.api.letsencrypt.org/acme/acct/1',
+        quota: '300 new orders in 3 hours',
+        burst: 300,
+        periodSeconds: 10_800,
+        left: 288,
+        fullAt: later(now, 0.01),
+        usedBy: [],
+        usedByUnknown: 0,
+      },
+      {
+        limit: 'certificatesPerDomain',
+        title: 'new certificates per registered domain',
+        of: 'example.com',
+        quota: '50 certificates for example.com in 7 days',
+        burst: 50,
+        periodSeconds: 604_800,
+        left: 6,
+        fullAt: later(now, 6),
+        usedBy: [],
+        usedByUnknown: 0,
+      },
+      {
+        limit: 'failedAuthorizations',
+        title: 'failed validations per name and account',
+        of: 'shop.example.com',
+        quota: '5 failed validations of shop.example.com in an hour',
+        burst: 5,
+        periodSeconds: 3600,
+        left: 0,
+        nextAt: later(now, 0.008),
+        usedBy: [],
+        usedByUnknown: 5,
+      },
+    ],
+  },
+];
+
+const alarmsAt = (now: Date): OpenAlarms => ({
+  open: [
+    {
+      key: 'failing shop.example.com',
+      kind: 'failing',
+      certificate: 'shop.example.com',
+      ...messages.failing!,
+      since: later(now, -2),
+      toldAt: later(now, -1),
+      code: 'acme/invalid-authorization',
+    },
+    {
+      key: 'node-missing node-3',
+      kind: 'node-missing',
+      node: 'node-3',
+      message: '`certfleet run` on node-3 has given no sign of life for 5 hours',
+      hint: 'Start it again, or forget the node: `certfleet node forget node-3`.',
+      since: later(now, -0.2),
+      toldAt: later(now, -0.2),
+    },
+  ],
+  more: 0,
+});
+
+const drawnOf = (name: string): Drawn => ({
+  paths: [
+    {
+      certificate: name,
+      identifier: name,
+      challenge: 'http-01',
+      solver: 'web',
+      hops: [
+        { at: 'name', state: 'well', finding: `${name} has 203.0.113.7` },
+        { at: 'listener', state: 'well', finding: 'HTTP on port 80 of clb-7f3a' },
+        { at: 'rule', state: 'cannot-tell', finding: 'no rule yet; the order adds one' },
+        {
+          at: 'answer',
+          state: 'broken',
+          finding: '203.0.113.7 refuses connections on port 80',
+          advice: 'Open port 80 in the firewall of the balancer.',
+          code: 'preflight/no',
+        },
+      ],
+    },
+  ],
+  targets: [{ certificate: name, target: 'haproxy', hops: [{ at: 'target', state: 'well', finding: 'it answers' }] }],
+});

@@ -1,0 +1,71 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import { getCookie } from 'hono/cookie';
+import { systemClock } from '../../../src/lib/clock.ts';
+import type { Env } from '../../../src/pages/env.ts';
+import { createPages } from '../../../src/pages/pages.tsx';
+import { createFleet, type Fleet } from './fleet.ts';
+
+/** The headers that the daemon sends with every page. */
+export const contentSecurityPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+export interface PagesServer {
+  readonly url: string;
+  readonly fleet: Fleet;
+  readonly requests: readonly string[];
+  close(): Promise<void>;
+}
+
+/** The pages of a fleet, as somebody who is logged in sees them. */
+export function pagesOf(
+  { view, actions, draw }: Pick<Fleet, 'view' | 'actions' | 'draw'>,
+  {
+    role,
+    now,
+    seen = () => {},
+  }: { readonly role: 'viewer' | 'operator'; readonly now?: () => Date; readonly seen?: (request: string) => void },
+): Hono<Env> {
+  const app = new Hono<Env>();
+  app.use(async (c, next) => {
+    seen(`${c.req.method} ${c.req.path}`);
+    c.set('who', { name: 'mia', role, via: 'login' });
+    c.set('csrf', 'token');
+    const wish = getCookie(c, 'language') ?? c.req.header('accept-language') ?? '';
+    c.set('language', wish.startsWith('zh') ? 'zh' : 'en');
+    await next();
+    c.header('content-security-policy', contentSecurityPolicy);
+  });
+  const clock = { ...systemClock, ...(now ? { now } : {}) };
+  app.route('/', createPages({ view, actions, clock, draw }));
+  return app;
+}
+
+/** Serves the pages of a made-up fleet on loopback. */
+export async function servePages({
+  more = 60,
+  role = 'operator',
+  port = 0,
+}: {
+  readonly more?: number;
+  readonly role?: 'viewer' | 'operator';
+  readonly port?: number;
+} = {}): Promise<PagesServer> {
+  const fleet = createFleet({ now: new Date(), more });
+  const requests: string[] = [];
+  const app = pagesOf(fleet, { role, seen: (request) => requests.push(request) });
+  const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port }) as Server;
+  await new Promise<void>((resolve) => server.once('listening', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    fleet,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
