@@ -70,6 +70,14 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      // One browser on two cores. It shows what is made here, so nothing is built for it.
+      {
+        test: {
+          ...{ ...real, name: 'browser', include: ['test/browser/**/*.test.ts'], globalSetup: [] },
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: { ...real, name: 'real-timed', include: timed, maxWorkers: 2, sequence: { groupOrder: 2 } },
       },

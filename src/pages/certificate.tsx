@@ -2,7 +2,7 @@ import type { Child, FC } from 'hono/jsx';
 import { say } from '../core/errors/wording.ts';
 import type { CertificateView } from '../fleet/view.ts';
 import { Runs } from './history.tsx';
-import { Notice } from './layout.tsx';
+import { Notice, Zone } from './layout.tsx';
 import { Act, Foreign, type Made, Panel, pathOf, StateBadge, Told, When } from './parts.tsx';
 import { isStep, StepList } from './steps.tsx';
 import { Targets } from './targets.tsx';
@@ -83,6 +83,7 @@ export const Certificate: FC<Made & CertificateData> = ({ reader, view, lastErro
           </Panel>
         </div>
       </div>
+      <Zone reader={reader} />
     </div>
   );
 };
@@ -97,6 +98,8 @@ const Actions: FC<Made & { readonly view: CertificateView }> = ({ reader, view }
   const isDeclared = state !== 'undeclared';
   const has = status.notAfter !== undefined;
   const isUp = state !== 'revoked' && has;
+  // The button that helps stands out; if all is well, none does.
+  const isToRenew = state !== 'valid' && state !== 'pending';
   const renewLabel =
     state === 'missing'
       ? text.actions.issue
@@ -106,15 +109,17 @@ const Actions: FC<Made & { readonly view: CertificateView }> = ({ reader, view }
           ? text.actions.continue
           : text.actions.renew;
   const act = (action: 'renew' | 'redeploy' | 'pause' | 'resume', label: string, kind?: 'main') => (
-    <Act reader={reader} to={pathOf(name, action)} fields={fields} {...(kind ? { kind } : {})}>
+    <Act reader={reader} to={pathOf(name, action)} fields={fields} kind={kind}>
       {label}
     </Act>
   );
   return (
     <div class="actions">
       {isDeclared && isPaused ? act('resume', text.actions.resume, 'main') : null}
-      {isDeclared && !isPaused && state !== 'working' ? act('renew', renewLabel, 'main') : null}
-      {isDeclared && isUp && status.deployments.length > 0 ? act('redeploy', text.actions.redeploy) : null}
+      {isDeclared && !isPaused && state !== 'working' ? act('renew', renewLabel, isToRenew ? 'main' : undefined) : null}
+      {isDeclared && isUp && status.deployments.length > 0
+        ? act('redeploy', text.actions.redeploy, state === 'pending' ? 'main' : undefined)
+        : null}
       {isDeclared && !isPaused ? act('pause', text.actions.pause) : null}
       {isDeclared && isUp ? (
         <a class="button" href={pathOf(name, 'rollback')}>

@@ -70,7 +70,6 @@ export const Page: FC<
         <main id="main" tabindex={-1}>
           {children}
         </main>
-        <footer class="foot">{text.timesIn(reader.times.zone)}</footer>
       </body>
     </html>
   );
@@ -163,6 +162,9 @@ function withParam({ here }: Reader, name: string, value: string): string {
   params.set(name, value);
   return `${path}?${params}`;
 }
+
+/** In which zone the times of a page are. */
+export const Zone: FC<Made> = ({ reader: { text, times } }) => <p class="zone">{text.timesIn(times.zone)}</p>;
 
 /** What was done or refused, above the content. */
 export const Notice: FC<{ readonly kind: 'done' | 'refused'; readonly children?: Child }> = ({ kind, children }) => (

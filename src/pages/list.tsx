@@ -1,6 +1,6 @@
 import type { FC } from 'hono/jsx';
 import type { CertificateRow, ListPage, ListQuery } from '../fleet/view.ts';
-import { Notice } from './layout.tsx';
+import { Notice, Zone } from './layout.tsx';
 import { Empty, type Made, pathOf, type State, StateBadge, When } from './parts.tsx';
 import { linkOf, sorts } from './query.ts';
 import { StepMeter } from './steps.tsx';
@@ -25,7 +25,7 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOthe
       <Filters reader={reader} query={query} issuers={issuers} />
       <form method="post" action="/certificates" id="bulk">
         <input type="hidden" name="csrf" value={csrf} />
-        <div id="live" data-live="" hx-get={reader.here} hx-trigger="fleet" hx-select="#live" hx-swap="outerMorph">
+        <div id="live" data-live="" hx-get={linkOf(query)} hx-trigger="fleet" hx-select="#live" hx-swap="outerMorph">
           <div class="list-head">
             <p role="status" class="muted">
               {isFiltered
@@ -73,6 +73,7 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOthe
               ) : null}
             </p>
           ) : null}
+          <Zone reader={reader} />
         </div>
       </form>
     </>
@@ -121,7 +122,6 @@ const Filters: FC<Made & Pick<ListData, 'query' | 'issuers'>> = ({ reader: { tex
         hx-target="#live"
         hx-select="#live"
         hx-swap="outerMorph"
-        hx-replace-url="true"
         hx-sync="this:replace"
       >
         <label class="wide">

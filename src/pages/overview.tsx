@@ -1,9 +1,9 @@
 import type { FC } from 'hono/jsx';
 import type { Alarm } from '../core/alarm/alarm.ts';
-import { say } from '../core/errors/wording.ts';
 import type { LimitsStatus } from '../fleet/limits.ts';
 import type { CertificateRow, NodeRow, Overview } from '../fleet/view.ts';
 import type { OpenAlarms } from '../fleet.ts';
+import { Zone } from './layout.tsx';
 import {
   Act,
   Badge,
@@ -56,6 +56,7 @@ export const OverviewPage: FC<Made & OverviewData> = ({ reader, overview, alarms
           <Limits reader={reader} limits={limits} />
         </div>
       </div>
+      <Zone reader={reader} />
     </div>
   );
 };
@@ -141,7 +142,7 @@ const Troubled: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader
       <ul class="rows">
         {troubled.map((row) => {
           const help = helpOf(reader, row);
-          const told = said.get(row.name) ?? (row.failure && say(row.failure, reader.language));
+          const told = said.get(row.name);
           return (
             <li id={`need-${row.name}`}>
               <div class="row-head">
@@ -159,6 +160,12 @@ const Troubled: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader
               </div>
               <p class="why">
                 <Told>{told?.message ?? text.stateSentence[row.state]}</Told>
+                {!told && row.failure ? (
+                  <>
+                    {' '}
+                    <code>{row.failure.code}</code>
+                  </>
+                ) : null}
               </p>
               {told?.hint ? (
                 <p class="hint">

@@ -142,7 +142,7 @@ describe('actions', () => {
     const actions = {
       ...refusing.actions,
       begin: async () => {
-        throw fail('lineage/no-certificate', { name: 'www.example.com', word: 'www.example.com' });
+        throw fail('lineage/no-certificate', { name: 'www.example.com' });
       },
     };
     const to = pagesOf({ ...refusing, actions }, { role: 'operator', now: () => now });

@@ -113,7 +113,7 @@ export const Act: FC<
   Made & {
     readonly to: string;
     readonly fields?: Readonly<Record<string, string>>;
-    readonly kind?: 'main' | 'danger';
+    readonly kind?: 'main' | undefined;
     readonly label?: string;
     readonly children?: Child;
   }

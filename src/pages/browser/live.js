@@ -181,9 +181,20 @@ if (timeZone && !document.cookie.split('; ').includes(`zone=${timeZone}`)) {
   if (document.cookie.includes('zone=')) refresh();
 }
 
-// A notice of what was begun is told once.
-const here = new URL(location.href);
-if (here.searchParams.has('begun')) {
-  here.searchParams.delete('begun');
-  history.replaceState(history.state, '', here);
+/** The address is that of what is shown: with the filters, and without a notice that is told once. */
+function keepAddress() {
+  const shown = document.querySelector('[data-live]')?.getAttribute('hx-get');
+  if (shown && shown !== location.pathname + location.search) history.replaceState(history.state, '', shown);
 }
+document.addEventListener('htmx:after:swap', keepAddress);
+keepAddress();
+
+// The links to another language and other colours were made with the page, before a person typed.
+document.addEventListener('click', ({ target }) => {
+  const link = target.closest('.switch a');
+  if (!link) return;
+  const to = new URL(location.href);
+  const [[name, value]] = [...new URL(link.href).searchParams].slice(-1);
+  to.searchParams.set(name, value);
+  link.href = to;
+});
