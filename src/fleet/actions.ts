@@ -1,16 +1,33 @@
-import type { CertfleetError } from '../core/errors/errors.ts';
+import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
+import type { Trigger } from '../core/history/run-entry.ts';
+import type { RevocationReason } from '../core/lineage/revocation.ts';
+import { lineageNotFound } from '../core/names/not-found.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
+import { type EngineProcess, inPass, report } from '../engine/engine.ts';
+import type { Rows } from '../engine/steady/rows.ts';
+import { rollBackOne } from './life.ts';
+import type { OpenFleet } from './opened.ts';
+import { renew } from './renew.ts';
+import { revoke } from './revoke.ts';
 
 /** What a person can let a process that keeps running do to a certificate. */
-export type FleetAction = 'renew' | 'redeploy' | 'rollback' | 'revoke' | 'pause' | 'resume';
+export type FleetAction = 'renew' | 'redeploy' | 'rollback' | 'revoke';
 
 export interface ActionRequest {
   readonly action: FleetAction;
   readonly name: string;
   /** The revision of the document that the person saw; undefined to act whatever it says now. */
   readonly ifRevision: string | undefined;
-  /** Of `revoke`; one of RFC 5280 that ACME allows. */
-  readonly reason?: 'unspecified' | 'keyCompromise' | 'superseded' | 'cessationOfOperation' | undefined;
+  /** Of `revoke`. */
+  readonly reason?: RevocationReason | undefined;
+}
+
+/** How an action on a certificate ended. */
+export interface Ended {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly outcome?: Outcome | undefined;
+  readonly error?: CertfleetError | undefined;
 }
 
 /**
@@ -20,9 +37,87 @@ export interface ActionRequest {
 export interface FleetActions {
   /**
    * Begins an action, and resolves once it has begun. Fails with `lineage/not-found`, `lineage/changed` if the document
-   * is no longer the one that the person saw, or `lineage/in-use` if a process works on it.
+   * is no longer the one that the person saw, or `lineage/at-work` if a process works on it.
    */
   begin(request: ActionRequest, signal: AbortSignal): Promise<void>;
-  /** Returns how an action on a certificate ended last in this process, for those who wait for it. */
-  ended(name: string): { readonly at: string; readonly outcome?: Outcome; readonly error?: CertfleetError } | undefined;
+  /** Returns how the last action on a certificate ended in this process, for those who wait for it. */
+  ended(name: string): Ended | undefined;
+  /** Resolves once no action is under way. */
+  settle(): Promise<void>;
+}
+
+interface Acting {
+  readonly engine: EngineProcess;
+  readonly rows: Pick<Rows, 'get'>;
+  readonly open: () => Omit<OpenFleet, 'engine'>;
+}
+
+const mostRemembered = 1_000;
+
+/** @param stopping aborts what is under way when the process stops; it is journalled, and another run continues it */
+export function createActions({ engine, rows, open }: Acting, stopping: AbortSignal): FleetActions {
+  const running = new Map<string, Promise<void>>();
+  const endings = new Map<string, Ended>();
+
+  function run({ action, name, reason }: ActionRequest): Promise<Outcome | undefined> {
+    const trigger: Trigger = action === 'redeploy' ? 'renew' : action;
+    return inPass(
+      engine,
+      async (pass) => {
+        const fleet: OpenFleet = { ...open(), engine: pass };
+        if (action === 'rollback') return rollBackOne(fleet, name, stopping);
+        if (action === 'revoke') {
+          const { outcomes } = await revoke(
+            fleet,
+            { what: name, reason: reason ?? 'unspecified', by: 'account-key' },
+            stopping,
+          );
+          return outcomes[0];
+        }
+        const force = action === 'renew';
+        const [outcome] = await renew(fleet, { names: [name], force, redeploy: !force }, stopping);
+        return outcome;
+      },
+      trigger,
+    );
+  }
+
+  function note(name: string, ended: Omit<Ended, 'at'>): void {
+    endings.delete(name);
+    endings.set(name, { at: engine.clock.now().toISOString(), ...ended });
+    const [oldest] = endings.keys();
+    if (endings.size > mostRemembered && oldest !== undefined) endings.delete(oldest);
+  }
+
+  return {
+    async begin(request, signal) {
+      const { name, ifRevision } = request;
+      const row = rows.get(name);
+      if (!row) throw lineageNotFound(name, []);
+      if (running.has(name) || row.state === 'working') throw fail('lineage/at-work', { name });
+      if (ifRevision !== undefined) {
+        const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+        // A second click may have come meanwhile.
+        if (running.has(name)) throw fail('lineage/at-work', { name });
+        if ((entry?.revision ?? '') !== ifRevision) throw fail('lineage/changed', { name });
+      }
+      const acting = run(request)
+        .then(
+          (outcome) => note(name, { outcome }),
+          (error: unknown) => {
+            const failure = asFailure(error);
+            note(name, { error: failure });
+            if (stopping.aborted || isFailure(error, 'store/held')) return;
+            const { code, message } = failure;
+            report(engine, { level: 'error', event: 'certificate.failed', certificate: name, message, data: { code } });
+          },
+        )
+        .finally(() => running.delete(name));
+      running.set(name, acting);
+    },
+    ended: (name) => endings.get(name),
+    async settle() {
+      await Promise.all(running.values());
+    },
+  };
 }

@@ -1,8 +1,20 @@
+import { createRecent } from '../core/async/recent.ts';
 import type { RunEntry } from '../core/history/run-entry.ts';
-import type { LineageStatus } from '../core/plan/status.ts';
-import type { OpenAlarms } from '../engine/alarms/open.ts';
-import type { CertificateRow, Changed, ListPage, ListQuery } from '../engine/steady/rows.ts';
+import { unfinishedWork } from '../core/lineage/lineage.ts';
+import { processText } from '../core/lineage/process-identity.ts';
+import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
+import type { Replica } from '../core/node/replica.ts';
+import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
+import { present } from '../core/text/present.ts';
+import { type OpenAlarms, readAlarms } from '../engine/alarms/open.ts';
+import { type EngineProcess, inPass } from '../engine/engine.ts';
+import { readHistory } from '../engine/history/stored-history.ts';
+import { endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
+import { lineageOf } from '../engine/run/stored-lineage.ts';
+import type { CertificateRow, Changed, ListPage, ListQuery, Rows } from '../engine/steady/rows.ts';
+import type { Declarations } from '../engine/steady/seen.ts';
 import type { LimitsStatus } from './limits.ts';
+import type { OpenFleet } from './opened.ts';
 
 export type { CertificateRow, Changed, ListPage, ListQuery };
 
@@ -40,23 +52,12 @@ export interface Overview {
   readonly running: readonly CertificateRow[];
   /** How many renewals are planned on each day in UTC, from today on. The first day has those that are due, too. */
   readonly days: readonly { readonly date: string; readonly renewals: number; readonly expiries: number }[];
-  readonly nodes: readonly NodeRow[];
+  /** As they were at the last sign of life of this one; what they lack of each certificate is in `lacks`. */
+  readonly nodes: readonly NodeStatus[];
   /** The name of the node that answers. */
   readonly node: string;
   readonly issuers: readonly string[];
   readonly sequence: number;
-}
-
-/** A node that shares the store. */
-export interface NodeRow {
-  readonly node: string;
-  /** `unknown`: it has given no sign of life since this process began. */
-  readonly state: 'running' | 'missing' | 'stopped' | 'unknown';
-  /** RFC 3339. */
-  readonly seenAt?: string;
-  readonly version?: string;
-  /** How many certificates have not reached this node. */
-  readonly lacks: number;
 }
 
 /** One certificate. */
@@ -89,5 +90,138 @@ export interface CertificateView {
   readonly declaredIn: 'file' | 'store' | 'command-line' | 'nowhere';
   /** When the window of the CA opens and closes. */
   readonly window?: { readonly start: string; readonly end: string };
-  readonly isPaused: boolean;
+}
+
+/** States in which a person should look at a certificate. */
+const troubled: ReadonlySet<LineageStatus['state']> = new Set([
+  'expired',
+  'failing',
+  'corrupt',
+  'revoked',
+  'pending',
+] as const);
+const states = [
+  ...(['valid', 'due', 'expired', 'missing', 'failing', 'working', 'interrupted', 'pending'] as const),
+  ...(['revoked', 'undeclared', 'test', 'corrupt'] as const),
+];
+const mostShown = 50;
+const shownDays = 91;
+const dayMs = 86_400_000;
+/** Answers that take many reads are shared for so long. */
+const [limitsMs, alarmsMs, overviewMs] = [30_000, 5_000, 1_000];
+
+/** What a view is made of. */
+export interface Seen {
+  readonly engine: EngineProcess;
+  readonly rows: Rows;
+  readonly declared: () => Declarations;
+  readonly nodes: () => readonly Replica[];
+  /** What a pass works on. */
+  readonly open: () => Omit<OpenFleet, 'engine'>;
+}
+
+export function createView({ engine, rows, declared, nodes, open }: Seen): FleetView {
+  const { clock, store, processes } = engine;
+  function look(): Overview {
+    const now = clock.now();
+    const byState = Object.fromEntries(states.map((state) => [state, 0])) as Record<LineageStatus['state'], number>;
+    const today = Math.floor(now.getTime() / dayMs);
+    const days = Array.from({ length: shownDays }, (_, day) => ({
+      date: new Date((today + day) * dayMs).toISOString().slice(0, 10),
+      renewals: 0,
+      expiries: 0,
+    }));
+    const needy: CertificateRow[] = [];
+    const running: CertificateRow[] = [];
+    const issuers = new Set<string>();
+    for (const row of rows.all()) {
+      byState[row.state]++;
+      issuers.add(row.issuer);
+      if (troubled.has(row.state)) needy.push(row);
+      if (row.state === 'working' && running.length < mostShown) running.push(row);
+      if (row.state === 'undeclared' || row.state === 'test') continue;
+      const renewal = dayOf(row.renewAt, today);
+      const expiry = dayOf(row.notAfter, today);
+      if (renewal !== undefined && days[renewal]) days[renewal].renewals++;
+      if (expiry !== undefined && days[expiry]) days[expiry].expiries++;
+    }
+    needy.sort((a, b) => ((a.notAfter ?? '') < (b.notAfter ?? '') ? -1 : 1));
+    return {
+      ...{ byState, running, days, total: rows.total, sequence: rows.sequence, node: engine.node },
+      troubled: needy.slice(0, mostShown),
+      nodes: nodes().map((replica) =>
+        describeNode(replica, replica.document.lacks, { now, isDead: (who) => processes.look(who) === 'dead' }),
+      ),
+      issuers: [...issuers].filter((name) => name !== '').sort(),
+    };
+  }
+
+  let last: { readonly atMs: number; readonly overview: Overview } | undefined;
+  const alarms = createRecent(clock, (signal) => readAlarms(engine, signal));
+  const limits = createRecent(clock, (signal) =>
+    inPass(engine, async (pass) => {
+      const { limitsOf } = await import('./limits.ts');
+      return limitsOf({ ...open(), engine: pass }, { names: [], all: false }, signal);
+    }),
+  );
+
+  return {
+    get sequence() {
+      return rows.sequence;
+    },
+    list: (query) => rows.list(query),
+    overview() {
+      const atMs = clock.monotonicMs();
+      if (!last || atMs - last.atMs >= overviewMs) last = { atMs, overview: look() };
+      return last.overview;
+    },
+    alarms: (signal) => alarms.get(alarmsMs, signal),
+    limits: (signal) => limits.get(limitsMs, signal),
+    follow: (since, signal) => rows.follow(since, signal),
+    async certificate(name, signal) {
+      const known = rows.get(name);
+      if (!known) return undefined;
+      const [entry, runs] = await Promise.all([
+        store.get({ kind: 'lineage', name }, signal),
+        readHistory(engine, name, signal),
+      ]);
+      const found = entry && lineageOf(engine, entry);
+      const [corrupt, lineage] = found instanceof Error ? [found, undefined] : [undefined, found];
+      const job = declared().jobOf(name, lineage);
+      const now = clock.now();
+      const directory = job?.wanted.issuer.settings.directory;
+      const caHold = directory && endOfCaHold(await holdOf(engine, directory, signal), lineage, now);
+      const status = describeLineage(name, {
+        ...{ wanted: job && { spec: job.wanted, origin: job.origin }, lineage, corrupt, now },
+        isWorking: known.state === 'working',
+        caHold: caHold || undefined,
+        nodes: { here: engine.node, known: nodes() },
+      });
+      const { failure, renewal } = lineage ?? {};
+      const work = unfinishedWork(lineage);
+      return {
+        row: { ...known, state: status.state },
+        ...{ status, revision: entry?.revision ?? '' },
+        runs: runs.toReversed(),
+        declaredIn: job ? (job.origin === 'configuration' ? 'file' : 'command-line') : 'nowhere',
+        ...present({
+          window: renewal?.window,
+          failure: failure && {
+            ...{ code: failure.code, message: failure.message, hint: failure.hint },
+            ...{ count: failure.count, at: failure.at, retryAt: failure.retryAt },
+            ...present({ params: failure.params }),
+          },
+          run: work && {
+            ...{ step: work.step, startedAt: work.startedAt, isCutOff: known.state !== 'working' },
+            ...present({ holder: work.lease && processText(work.lease.holder) }),
+          },
+        }),
+      };
+    },
+  };
+}
+
+/** Returns the number of days from today to a time; 0 if it has passed. */
+function dayOf(text: string | undefined, today: number): number | undefined {
+  return text === undefined ? undefined : Math.max(0, Math.floor(Date.parse(text) / dayMs) - today);
 }

@@ -171,7 +171,9 @@ export function describeLineage(
   const spec = wanted?.spec ?? lineage?.spec;
   const { facts, revoked } = lineage?.current ?? {};
   const failure = spec && failureToShow(spec, lineage, now);
-  const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, withoutGone(lineage, nodes), { now, isWorking, lacks });
+  const state = corrupt
+    ? 'corrupt'
+    : stateOfLineage(wanted?.spec, withoutGone(lineage, nodes), { now, isWorking, lacks });
   const delivered = wanted && targetsAndEndpoints(wanted.spec);
   const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
   const isHeld = wanted && (toObtain.has(state) || failure?.notDue);
@@ -305,7 +307,8 @@ const toObtain: ReadonlySet<LineageStatus['state']> = new Set([
 /** Reports whether `renew` ever renews a certificate in this state. */
 export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
 
-function stateOf(
+/** Returns the state of a certificate by its settings and its document. */
+export function stateOfLineage(
   wanted: StoredSpec | undefined,
   lineage: Lineage | undefined,
   { now, isWorking, lacks }: { readonly now: Date; readonly isWorking: boolean; readonly lacks: readonly unknown[] },
@@ -323,4 +326,19 @@ function stateOf(
   if (targetsToDeploy(wanted, lineage).length > 0 || lacks.length > 0) return 'pending';
   if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';
   return 'valid';
+}
+
+/** States that end or begin only with a change of the document. */
+const lasting: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test', 'revoked', 'corrupt'] as const);
+
+/** Returns the state of a certificate now, by its state at an earlier time. Times are in ms since 1970, NaN if there is none. */
+export function atNow(
+  before: LineageStatus['state'],
+  { notAfterMs, renewMs }: { readonly notAfterMs: number; readonly renewMs: number },
+  now: Date,
+): LineageStatus['state'] {
+  if (lasting.has(before)) return before;
+  if (notAfterMs <= now.getTime()) return 'expired';
+  if (before !== 'valid' && before !== 'due') return before;
+  return renewMs <= now.getTime() ? 'due' : 'valid';
 }

@@ -1,4 +1,15 @@
-import type { LineageStatus } from '../../core/plan/status.ts';
+import { createBell } from '../../core/async/bell.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { failureThatCounts } from '../../core/lineage/failure.ts';
+import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
+import { identifierKey } from '../../core/names/identifier.ts';
+import { atNow, type LineageStatus, stateOfLineage } from '../../core/plan/status.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { targetsAndEndpoints } from '../../core/spec/spec-parts.ts';
+import { present } from '../../core/text/present.ts';
+import type { EngineProcess } from '../engine.ts';
+import { createOrdered, type Ordered } from './ordered.ts';
+import type { Declarations } from './seen.ts';
 
 /** A certificate in a list. Times are RFC 3339. */
 export interface CertificateRow {
@@ -15,7 +26,6 @@ export interface CertificateRow {
   readonly failure?: { readonly code: string; readonly retryAt: string };
   /** The step of the run under way, or of the one that was cut off. */
   readonly step?: string;
-  readonly isPaused: boolean;
   /** The revision of its document; empty if it has none yet. */
   readonly revision: string;
 }
@@ -48,4 +58,263 @@ export interface Changed {
   /** The number of the last of these changes. */
   readonly id: number;
   readonly names: readonly string[];
+}
+
+/** What a process that keeps running knows of all certificates, for those who look at lists. */
+export interface Rows {
+  /** Takes note of a document that was read, and of the settings with which it is renewed, if it is. */
+  saw(lineage: Lineage, revision: string, wanted: StoredSpec | undefined): void;
+  /** Takes note that a document does not exist, or cannot be read. */
+  lost(name: string, isCorrupt: boolean): void;
+  readonly sequence: number;
+  readonly total: number;
+  get(name: string): CertificateRow | undefined;
+  /** Fails with `usage/invalid-value` if `after` is not what a page has returned. */
+  list(query: ListQuery): ListPage;
+  all(): Iterable<CertificateRow>;
+  /** See `FleetView.follow`. */
+  follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
+}
+
+/** What is kept of a certificate: texts that many share are kept once. Times are in ms since 1970, NaN if there is none. */
+interface Kept {
+  readonly name: string;
+  /** Joined by spaces; empty if that is its name. */
+  readonly identifiers: string;
+  readonly issuer: string;
+  /** Joined by line ends. */
+  readonly targets: string;
+  readonly delivered: number;
+  readonly state: LineageStatus['state'];
+  readonly notAfterMs: number;
+  readonly renewMs: number;
+  readonly code: string;
+  readonly retryMs: number;
+  readonly step: string;
+  readonly revision: string;
+}
+
+/** So many changes are remembered, for those who come back after a while. */
+const mostChanges = 4_096;
+/** How often those who follow learn that a process has come to its end without a word. */
+const leasesMs = 2_000;
+
+type Ports = Pick<EngineProcess, 'clock' | 'processes' | 'sessions' | 'limits'>;
+
+export function createRows(ports: Ports, declared: () => Declarations): Rows {
+  const { clock, processes, sessions, limits } = ports;
+  const kept = new Map<string, Kept>();
+  /** Of the certificates on which a process works. */
+  const leases = new Map<string, Lease>();
+  const shared = new Map<string, string>();
+  const orders: Readonly<Record<ListQuery['sort'], Ordered<Kept>>> = {
+    name: createOrdered(() => 0),
+    expiry: createOrdered(({ notAfterMs }) => notAfterMs),
+    renewal: createOrdered(({ renewMs }) => renewMs),
+  };
+  const changes: { readonly id: number; readonly name: string }[] = [];
+  const followers = new Set<() => void>();
+  let sequence = 0;
+  let seenDeclared: Declarations | undefined;
+  /** Declared certificates without a document. */
+  const absent = new Set<string>();
+
+  /** Keeps one copy of texts that many certificates have. */
+  function once(text: string): string {
+    const known = shared.get(text);
+    if (known !== undefined) return known;
+    if (shared.size < 10_000) shared.set(text, text);
+    return text;
+  }
+
+  function keep(name: string, next: Kept | undefined): void {
+    const before = kept.get(name);
+    if (before && next && isSame(before, next)) return;
+    for (const order of Object.values(orders)) order.replace(before, next);
+    if (next) kept.set(next.name, next);
+    else kept.delete(name);
+    sequence++;
+    changes.push({ id: sequence, name });
+    if (changes.length > mostChanges * 2) changes.splice(0, mostChanges);
+    for (const tell of followers) tell();
+  }
+
+  function keptOf(name: string, wanted: StoredSpec | undefined, lineage: Lineage | undefined, revision: string): Kept {
+    const now = clock.now();
+    const spec = wanted ?? lineage?.spec;
+    const identifiers = (spec?.identifiers ?? []).map(identifierKey).join(' ');
+    const targets = spec ? targetsAndEndpoints(spec) : [];
+    const { current, renewal, deployments = {}, work } = lineage ?? {};
+    const failure = wanted && failureThatCounts(wanted, lineage, {}, now);
+    return {
+      name,
+      identifiers: identifiers === name ? '' : identifiers,
+      issuer: once(spec?.issuer.name ?? ''),
+      targets: once(targets.join('\n')),
+      delivered: targets.filter((target) => deployments[target]?.state === 'current').length,
+      state: stateOfLineage(wanted, lineage, { now, isWorking: false, lacks: [] }),
+      notAfterMs: timeOf(current?.facts.notAfter),
+      renewMs: timeOf(renewal?.at),
+      code: once(failure?.code ?? ''),
+      retryMs: timeOf(failure?.retryAt),
+      step: once(work?.step ?? ''),
+      revision,
+    };
+  }
+
+  /** Takes note of what is declared, if that has changed. */
+  function refresh(): void {
+    const next = declared();
+    if (next === seenDeclared) return;
+    seenDeclared = next;
+    const names = new Set(next.names());
+    for (const name of absent) if (!names.has(name)) forget(name);
+    for (const name of names) {
+      if (kept.has(name) && !absent.has(name)) continue;
+      absent.add(name);
+      keep(name, keptOf(name, next.jobOf(name, undefined)?.wanted, undefined, ''));
+    }
+  }
+
+  function forget(name: string): void {
+    absent.delete(name);
+    leases.delete(name);
+    if (kept.has(name)) keep(name, undefined);
+  }
+
+  /** Reports whether the holder of a lease may still be at work. */
+  const isAtWork = (lease: Lease): boolean =>
+    processes.look(lease.holder) !== 'dead' && sessions.others.silentMs(lease) < limits.leaseTtlMs;
+
+  function stateNow({ name, state, notAfterMs, renewMs }: Kept, now: Date): LineageStatus['state'] {
+    const lease = leases.get(name);
+    if (lease && isAtWork(lease)) return 'working';
+    return atNow(state, { notAfterMs, renewMs }, now);
+  }
+
+  function rowOf(one: Kept, now: Date): CertificateRow {
+    const { name, identifiers, issuer, targets, delivered, code, retryMs, step, revision } = one;
+    return {
+      ...{ name, issuer, delivered, revision },
+      identifiers: identifiers === '' ? [name] : identifiers.split(' '),
+      targets: targets === '' ? [] : targets.split('\n'),
+      state: stateNow(one, now),
+      ...present({
+        notAfter: textOf(one.notAfterMs),
+        renewAt: textOf(one.renewMs),
+        failure: code === '' ? undefined : { code, retryAt: textOf(retryMs) ?? now.toISOString() },
+        step: step === '' ? undefined : step,
+      }),
+    };
+  }
+
+  function matches(one: Kept, { search, state, issuer }: ListQuery, now: Date): boolean {
+    if (issuer !== undefined && one.issuer !== issuer) return false;
+    if (search !== undefined && !one.name.includes(search) && !one.identifiers.includes(search)) return false;
+    return state === undefined || stateNow(one, now) === state;
+  }
+
+  return {
+    saw(lineage, revision, wanted) {
+      const { name, work } = lineage;
+      if (work?.lease) leases.set(name, work.lease);
+      else leases.delete(name);
+      absent.delete(name);
+      keep(name, keptOf(name, wanted, lineage, revision));
+    },
+    lost(name, isCorrupt) {
+      const before = kept.get(name);
+      if (isCorrupt) return keep(name, { ...(before ?? keptOf(name, undefined, undefined, '')), state: 'corrupt' });
+      forget(name);
+      const wanted = declared().jobOf(name, undefined)?.wanted;
+      if (!wanted) return;
+      absent.add(name);
+      keep(name, keptOf(name, wanted, undefined, ''));
+    },
+    get sequence() {
+      return sequence;
+    },
+    get total() {
+      refresh();
+      return kept.size;
+    },
+    get(name) {
+      refresh();
+      const one = kept.get(name);
+      return one && rowOf(one, clock.now());
+    },
+    *all() {
+      refresh();
+      const now = clock.now();
+      for (const one of kept.values()) yield rowOf(one, now);
+    },
+    list(query) {
+      refresh();
+      const now = clock.now();
+      const rows: CertificateRow[] = [];
+      let next: string | undefined;
+      const order = orders[query.sort];
+      const place = query.after === undefined ? undefined : placeIn(query.after);
+      let last: Kept | undefined;
+      for (const one of order.from(kept.values(), place, query.isDescending === true)) {
+        if (!matches(one, query, now)) continue;
+        if (rows.length === query.limit) {
+          next = last && cursorOf(order.placeOf(last));
+          break;
+        }
+        rows.push(rowOf(one, now));
+        last = one;
+      }
+      return { rows, total: kept.size, sequence, ...present({ next }) };
+    },
+    follow(since, signal) {
+      const isKnown =
+        since === sequence || (changes[0] !== undefined && since >= changes[0].id - 1 && since < sequence);
+      return isKnown ? follow(since, signal) : undefined;
+    },
+  };
+
+  async function* follow(since: number, signal: AbortSignal): AsyncIterable<Changed> {
+    const bell = createBell();
+    followers.add(bell.ring);
+    let known = since;
+    let working = new Set(atWork());
+    try {
+      while (!signal.aborted) {
+        const begin = changes.findLastIndex(({ id }) => id <= known) + 1;
+        const names = new Set(changes.slice(begin).map(({ name }) => name));
+        known = sequence;
+        const next = new Set(atWork());
+        for (const name of working) if (!next.has(name) && leases.has(name)) names.add(name);
+        working = next;
+        if (names.size > 0) yield { id: known, names: [...names] };
+        await bell.orAfter(leasesMs, clock, signal);
+      }
+    } finally {
+      followers.delete(bell.ring);
+    }
+  }
+
+  function atWork(): readonly string[] {
+    return [...leases].flatMap(([name, lease]) => (isAtWork(lease) ? [name] : []));
+  }
+}
+
+const isSame = (one: Kept, other: Kept): boolean =>
+  (Object.keys(one) as (keyof Kept)[]).every((field) => Object.is(one[field], other[field]));
+
+const timeOf = (text: string | undefined): number => (text === undefined ? Number.NaN : Date.parse(text));
+const textOf = (ms: number): string | undefined => (Number.isNaN(ms) ? undefined : new Date(ms).toISOString());
+
+/** The place of a row in an order, as the next page is told it. */
+const cursorOf = (place: readonly [number, string]): string => Buffer.from(JSON.stringify(place)).toString('base64url');
+
+function placeIn(cursor: string): readonly [number, string] {
+  try {
+    const [value, name] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[];
+    if (typeof value === 'number' && typeof name === 'string') return [value, name];
+  } catch {
+    // It is told below.
+  }
+  throw fail('usage/invalid-value', { typed: cursor, form: '`next` of the page before' });
 }

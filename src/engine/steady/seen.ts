@@ -11,6 +11,7 @@ import type { Quiet } from '../pass/reconcile.ts';
 import { whatIsLeft } from '../pass/sweep.ts';
 import type { SeenCertificate } from '../path/window.ts';
 import { atCa, type Job } from '../run/job.ts';
+import type { Rows } from './rows.ts';
 import {
   createAccounts,
   createIssuers,
@@ -125,6 +126,8 @@ export function createSeen(
     readonly rank: (name: string) => number;
     readonly looksAtAll: () => boolean;
     readonly askEveryMs: number;
+    /** Told what it sees, for lists. */
+    readonly rows?: Pick<Rows, 'saw' | 'lost'> | undefined;
   },
 ): SeenLineages {
   const { clock, node, store, limits, processes } = engine;
@@ -197,7 +200,10 @@ export function createSeen(
       for (const name of names) yield describe(name);
     },
     see(name, entry) {
-      if (!entry) return void forget(name);
+      if (!entry) {
+        about.rows?.lost(name, false);
+        return void forget(name);
+      }
       if (entry.corrupt) throw entry.corrupt;
       const lineage = decodeLineage(entry.bytes, name, store.location);
       unreadable.delete(name);
@@ -232,11 +238,13 @@ export function createSeen(
       // Not the given name, which may keep a longer text.
       const doneMs = before?.doneMs ?? Number.NEGATIVE_INFINITY;
       seen.set(lineage.name, { summary, askedMs, askAtMs, lookedAt: before?.lookedAt, doneMs });
+      about.rows?.saw(lineage, summary.revision, job?.wanted);
       return lineage;
     },
     cannotRead(name) {
       const isNews = !unreadable.has(name);
       forget(name);
+      about.rows?.lost(name, true);
       unreadable.add(name);
       return isNews;
     },

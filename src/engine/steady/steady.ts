@@ -47,6 +47,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     ...{ declared: world.declared, rank: world.rank, askEveryMs: world.askEveryMs },
     holdAt: (directory) => holds.get(directory),
     looksAtAll: () => looksAtAll,
+    rows: world.rows,
   });
   const due = createDue(engine, seen);
   const done = (outcome: Outcome): void => {

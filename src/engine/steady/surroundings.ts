@@ -1,6 +1,7 @@
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { EngineProcess } from '../engine.ts';
 import type { AlarmSigns } from './alarm-watch.ts';
+import type { Rows } from './rows.ts';
 import type { Declarations } from './seen.ts';
 import type { VitalsLog } from './vitals.ts';
 import type { Watched } from './watch.ts';
@@ -29,6 +30,8 @@ export interface Surroundings {
   readonly done: (outcome: Outcome) => void;
   /** Takes note of a certificate that is new, or may have changed. */
   readonly note: (name: string, watched: Watched) => void;
+  /** Told of all certificates, if somebody looks at lists. */
+  readonly rows?: Pick<Rows, 'saw' | 'lost'> | undefined;
 }
 
 /** How the loop finds out what others have changed. */

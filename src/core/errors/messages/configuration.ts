@@ -249,6 +249,18 @@ export const configuration = {
     retry: 'never',
     hint: 'Remove its targets first (with `certfleet issue {name} --deploy none --endpoint none`, or in certfleet.yaml), or add --force to delete it anyway. Deployed copies stay in place.',
   },
+  'lineage/changed': {
+    message: '"{name}" has changed since you looked at it, so nothing was done',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Look at it again, and then decide.',
+  },
+  'lineage/at-work': {
+    message: 'a process is working on "{name}", so nothing was done',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Wait until it has finished.',
+  },
   'lineage/not-issued': {
     message: '"{name}" is declared in the configuration, but has not been issued yet',
     blame: 'config',

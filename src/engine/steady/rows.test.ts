@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../../test/support/simulated-world.ts';
+import { decodeLineage } from '../../core/lineage/lineage.ts';
+import { createRows } from './rows.ts';
+
+const { signal } = new AbortController();
+const dayMs = 86_400_000;
+
+async function createList() {
+  const { clock, store, replica, editLineage } = await createSimulatedWorld();
+  const engine = replica(1);
+  const job = { ...simulatedJob(simulatedSpec()), unattended: true };
+  const declared = { names: () => ['abc', 'later'], jobOf: (name: string) => (name === 'other' ? undefined : job) };
+  const rows = createRows(engine, () => declared);
+  const see = async () => {
+    const entry = (await store.get({ kind: 'lineage', name: 'abc' }, signal))!;
+    rows.saw(decodeLineage(entry.bytes, 'abc', store.location), entry.revision, job.wanted);
+  };
+  const states = () => rows.list({ sort: 'name', limit: 10 }).rows.map(({ name, state }) => `${name} ${state}`);
+  return { clock, engine, job, rows, see, states, editLineage };
+}
+
+describe('the rows of a list', () => {
+  it('show what is declared, and what has become of it, also by the time alone', async () => {
+    const { clock, engine, job, see, states, rows } = await createList();
+    expect(states()).toEqual(['abc missing', 'later missing']);
+    await issue(engine, job, signal);
+    await see();
+    expect(states()).toEqual(['abc valid', 'later missing']);
+    await clock.advance(70 * dayMs);
+    expect(states()).toEqual(['abc due', 'later missing']);
+    await clock.advance(30 * dayMs);
+    expect(states()).toEqual(['abc expired', 'later missing']);
+    rows.lost('abc', true);
+    expect(states()).toEqual(['abc corrupt', 'later missing']);
+    rows.lost('abc', false);
+    expect(states()).toEqual(['abc missing', 'later missing']);
+  });
+
+  it('lead from page to page, filtered or not', async () => {
+    const { rows } = await createList();
+    const first = rows.list({ sort: 'expiry', limit: 1 });
+    expect(first.rows.map(({ name }) => name)).toEqual(['abc']);
+    const second = rows.list({ sort: 'expiry', limit: 1, after: first.next });
+    expect(second).toMatchObject({ rows: [{ name: 'later' }], total: 2 });
+    expect(second.next).toBeUndefined();
+    expect(rows.list({ sort: 'name', limit: 10, search: 'lat' }).rows).toHaveLength(1);
+    expect(rows.list({ sort: 'name', limit: 10, state: 'valid' }).rows).toEqual([]);
+    expect(() => rows.list({ sort: 'name', limit: 10, after: 'e30' })).toThrow('`next` of the page before');
+  });
+
+  it('tell what has changed since, unless that is too long ago', async () => {
+    const { engine, job, rows, see } = await createList();
+    const since = rows.list({ sort: 'name', limit: 1 }).sequence;
+    await issue(engine, job, signal);
+    await see();
+    await see();
+    const over = new AbortController();
+    for await (const { id, names } of rows.follow(since, over.signal)!) {
+      expect([id, names]).toEqual([since + 1, ['abc']]);
+      over.abort();
+    }
+    expect(rows.follow(since + 100, signal)).toBeUndefined();
+    for (let at = 0; at < 10_000; at++) rows.lost('other', true);
+    for (let at = 0; at < 10_000; at++) rows.lost(`other-${at}`, true);
+    expect(rows.follow(since, signal)).toBeUndefined();
+  });
+});
