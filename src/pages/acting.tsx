@@ -1,11 +1,12 @@
 import type { Context, Hono } from 'hono';
+import type { Audit } from '../access/audit.ts';
+import type { Env } from '../access/who.ts';
 import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import type { ActionRequest, FleetActions } from '../fleet/actions.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
-import type { Env } from './env.ts';
 import { Notice } from './layout.tsx';
 import { pathOf, Told } from './parts.tsx';
 import { certificatePage, missing, page, readerOf } from './respond.tsx';
@@ -14,6 +15,7 @@ interface Parts {
   readonly view: FleetView;
   readonly actions: FleetActions;
   readonly clock: Clock;
+  readonly audit: Pick<Audit, 'record'>;
 }
 
 /** As many as a person can look through before saying yes. */
@@ -21,7 +23,7 @@ const mostAtOnce = 1000;
 
 /** Adds the forms that change something, and the pages that ask before. */
 export function addActions(app: Hono<Env>, parts: Parts): void {
-  const { view, actions, clock } = parts;
+  const { view, clock } = parts;
 
   for (const action of ['revoke', 'rollback'] as const)
     app.get(`/certificates/:name/${action}`, async (c) => {
@@ -35,7 +37,7 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
       return page(c, reader, { title, at: 'certificates' }, body);
     });
 
-  for (const action of ['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'] as const)
+  for (const action of ['renew', 'redeploy', 'rollback', 'revoke'] as const)
     app.post(`/certificates/:name/${action}`, async (c) => {
       const name = c.req.param('name');
       if (!readerOf(c, clock.now(), undefined).mayAct) return forbidden(c, clock.now());
@@ -44,7 +46,7 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
       const reason = reasons.find((one) => one === form['reason']);
       const request: ActionRequest = { action, name, ifRevision, reason: action === 'revoke' ? reason : undefined };
       try {
-        await actions.begin(request, c.req.raw.signal);
+        await begin(c, parts, request);
       } catch (error) {
         if (isFailure(error, 'lineage/not-found')) return missing(c, clock.now(), name);
         if (!isFailure(error)) throw error;
@@ -68,7 +70,7 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
     const refused: { readonly name: string; readonly error: CertfleetError }[] = [];
     for (const name of new Set(names))
       try {
-        await actions.begin({ action, name, ifRevision: undefined }, c.req.raw.signal);
+        await begin(c, parts, { action, name, ifRevision: undefined });
       } catch (error) {
         refused.push({ name, error: asFailure(error) });
       }
@@ -92,6 +94,26 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
     );
     return page(c, reader, { title }, body);
   });
+}
+
+/** Begins an action, and writes down who has asked for it, and what came of that. */
+async function begin(c: Context<Env>, { actions, audit }: Parts, request: ActionRequest): Promise<void> {
+  const { who, from } = c.var;
+  const { signal } = c.req.raw;
+  const { action, name, reason } = request;
+  const record = (result: string) =>
+    audit.record(
+      { name: who.name, via: who.via, from },
+      { what: `certificate.${action}`, object: name, detail: reason, result },
+      signal,
+    );
+  try {
+    await actions.begin(request, signal);
+  } catch (error) {
+    await record(asFailure(error).code);
+    throw error;
+  }
+  await record('done');
 }
 
 function forbidden(c: Context<Env>, now: Date) {

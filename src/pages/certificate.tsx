@@ -16,7 +16,7 @@ export interface CertificateData {
 /** One certificate: what it is, what is wrong, what runs, where it is served, and what happened before. */
 export const Certificate: FC<Made & CertificateData> = ({ reader, view, lastError }) => {
   const { text } = reader;
-  const { status, run, isPaused } = view;
+  const { status, run } = view;
   const { name, state } = status;
   return (
     <div id="live" data-live={name} hx-get={reader.here} hx-trigger="fleet" hx-select="#live" hx-swap="outerMorph">
@@ -24,8 +24,7 @@ export const Certificate: FC<Made & CertificateData> = ({ reader, view, lastErro
         <div>
           <h1>{name}</h1>
           <p>
-            <StateBadge reader={reader} state={state} isPaused={isPaused} />{' '}
-            {isPaused ? text.pausedSentence : text.stateSentence[state]}
+            <StateBadge reader={reader} state={state} /> {text.stateSentence[state]}
           </p>
         </div>
         <Actions reader={reader} view={view} />
@@ -90,7 +89,7 @@ export const Certificate: FC<Made & CertificateData> = ({ reader, view, lastErro
 
 const Actions: FC<Made & { readonly view: CertificateView }> = ({ reader, view }) => {
   const { text, mayAct } = reader;
-  const { status, revision, isPaused } = view;
+  const { status, revision } = view;
   const { name, state } = status;
   if (state === 'test') return null;
   if (!mayAct) return <p class="muted">{text.onlyLook}</p>;
@@ -108,19 +107,17 @@ const Actions: FC<Made & { readonly view: CertificateView }> = ({ reader, view }
         : state === 'interrupted'
           ? text.actions.continue
           : text.actions.renew;
-  const act = (action: 'renew' | 'redeploy' | 'pause' | 'resume', label: string, kind?: 'main') => (
+  const act = (action: 'renew' | 'redeploy', label: string, kind?: 'main') => (
     <Act reader={reader} to={pathOf(name, action)} fields={fields} kind={kind}>
       {label}
     </Act>
   );
   return (
     <div class="actions">
-      {isDeclared && isPaused ? act('resume', text.actions.resume, 'main') : null}
-      {isDeclared && !isPaused && state !== 'working' ? act('renew', renewLabel, isToRenew ? 'main' : undefined) : null}
+      {isDeclared && state !== 'working' ? act('renew', renewLabel, isToRenew ? 'main' : undefined) : null}
       {isDeclared && isUp && status.deployments.length > 0
         ? act('redeploy', text.actions.redeploy, state === 'pending' ? 'main' : undefined)
         : null}
-      {isDeclared && !isPaused ? act('pause', text.actions.pause) : null}
       {isDeclared && isUp ? (
         <a class="button" href={pathOf(name, 'rollback')}>
           {text.actions.rollback}

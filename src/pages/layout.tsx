@@ -10,7 +10,7 @@ export interface Assets {
   readonly script: string;
 }
 
-const htmlLanguage = { en: 'en', zh: 'zh-Hans' } as const satisfies Record<Language, string>;
+export const htmlLanguage = { en: 'en', zh: 'zh-Hans' } as const satisfies Record<Language, string>;
 
 /** Of htmx: no style sheet of its own, no request elsewhere. There is no expression in any attribute. */
 const htmxConfig = JSON.stringify({
@@ -76,16 +76,19 @@ export const Page: FC<
 };
 
 /** A closed padlock. */
-const icon = `data:image/svg+xml,${encodeURIComponent(
+export const icon = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M4 7V5a4 4 0 0 1 8 0v2" fill="none" stroke="#0b5cad" stroke-width="2"/><rect x="2.5" y="7" width="11" height="7.5" rx="1.5" fill="#0b5cad"/></svg>',
 )}`;
+
+/** Of the switch, in all its languages: whoever needs it may not read the page's. */
+export const languagesLabel = 'Language · 语言';
 
 /** Language, colours, and who is logged in. */
 const Settings: FC<Made> = ({ reader }) => {
   const { text, language, theme, who, csrf } = reader;
   return (
     <div class="settings">
-      <ul class="switch" aria-label="Language · 语言">
+      <ul class="switch" aria-label={languagesLabel}>
         {(['en', 'zh'] as const).map((one) => (
           <li>
             <a

@@ -188,7 +188,7 @@ const mostNames = 2;
 
 const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
   const { text, mayAct } = reader;
-  const { name, state, identifiers, issuer, notAfter, renewAt, step, isPaused } = row;
+  const { name, state, identifiers, issuer, notAfter, renewAt, step } = row;
   const others = identifiers.filter((one) => one !== name);
   const shown = others.slice(0, mostNames).join(', ');
   return (
@@ -199,7 +199,7 @@ const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
         </td>
       ) : null}
       <td class="state">
-        <StateBadge reader={reader} state={state} isPaused={isPaused} />
+        <StateBadge reader={reader} state={state} />
       </td>
       <th scope="row">
         <a class="name" href={pathOf(name)}>

@@ -1,6 +1,9 @@
 import type { Child, FC } from 'hono/jsx';
 import type { PasswordProblem } from '../core/access/user.ts';
-import type { Language } from '../core/errors/wording.ts';
+import { type Language, languages } from '../core/errors/wording.ts';
+import { assets } from './assets.ts';
+import { htmlLanguage, icon, languagesLabel } from './layout.tsx';
+import { texts as names } from './reader.ts';
 
 /** The pages before a login. */
 
@@ -52,17 +55,37 @@ const Outside: FC<{ readonly language: Language; readonly title: string; readonl
   title,
   children,
 }) => (
-  <html lang={language === 'zh' ? 'zh-Hans' : 'en'}>
+  <html lang={htmlLanguage[language]}>
     <head>
       <meta charset="utf-8" />
       <title>{`${title} · certfleet`}</title>
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
+      <link rel="icon" href={icon} />
+      <link rel="stylesheet" href={assets.style} />
     </head>
     <body>
+      <header class="top">
+        <span class="brand">certfleet</span>
+        <ul class="switch settings" aria-label={languagesLabel}>
+          {languages.map((one) => (
+            <li>
+              <a
+                href={`?language=${one}`}
+                lang={htmlLanguage[one]}
+                aria-current={one === language ? 'true' : undefined}
+              >
+                {names[one].language}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </header>
       <main id="main">
-        <h1>{title}</h1>
-        {children}
+        <div class="panel card">
+          <h1>{title}</h1>
+          {children}
+        </div>
       </main>
     </body>
   </html>
@@ -131,7 +154,9 @@ export const LoginPage: FC<{
           problem={ofPassword}
           autofocus={ofPassword !== undefined}
         />
-        <button type="submit">{text.login}</button>
+        <button type="submit" class="main">
+          {text.login}
+        </button>
       </form>
     </Outside>
   );
@@ -173,7 +198,9 @@ export const FirstPage: FC<{
           autocomplete="new-password"
           problem={said(problems?.again)}
         />
-        <button type="submit">{text.make}</button>
+        <button type="submit" class="main">
+          {text.make}
+        </button>
       </form>
     </Outside>
   );

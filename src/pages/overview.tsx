@@ -1,7 +1,8 @@
 import type { FC } from 'hono/jsx';
 import type { Alarm } from '../core/alarm/alarm.ts';
+import type { NodeStatus } from '../core/node/node-status.ts';
 import type { LimitsStatus } from '../fleet/limits.ts';
-import type { CertificateRow, NodeRow, Overview } from '../fleet/view.ts';
+import type { CertificateRow, Overview } from '../fleet/view.ts';
 import type { OpenAlarms } from '../fleet.ts';
 import { Zone } from './layout.tsx';
 import {
@@ -120,9 +121,8 @@ const States: FC<Made & Pick<OverviewData, 'overview'>> = ({ reader, overview: {
 );
 
 /** What helps a certificate in a state, as a button. */
-const helpOf = (reader: Made['reader'], { state, isPaused }: CertificateRow) => {
+const helpOf = (reader: Made['reader'], { state }: CertificateRow) => {
   const { actions } = reader.text;
-  if (isPaused) return { action: 'resume', label: actions.resume } as const;
   if (state === 'pending') return { action: 'redeploy', label: actions.redeploy } as const;
   if (state === 'missing') return { action: 'renew', label: actions.issue } as const;
   if (state === 'interrupted') return { action: 'renew', label: actions.continue } as const;
@@ -146,7 +146,7 @@ const Troubled: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader
           return (
             <li id={`need-${row.name}`}>
               <div class="row-head">
-                <StateBadge reader={reader} state={row.state} isPaused={row.isPaused} />
+                <StateBadge reader={reader} state={row.state} />
                 <a class="name" href={pathOf(row.name)}>
                   {row.name}
                 </a>
@@ -222,37 +222,51 @@ const Running: FC<Made & Pick<OverviewData, 'overview'>> = ({ reader, overview: 
   );
 };
 
-const nodeLooks = { running: 'good', missing: 'bad', stopped: 'off', unknown: 'soon' } as const satisfies Record<
-  NodeRow['state'],
+const nodeLooks = { running: 'good', missing: 'bad', stopped: 'off', scheduled: 'good' } as const satisfies Record<
+  string,
   Look
 >;
 
-const Nodes: FC<Made & { readonly nodes: readonly NodeRow[]; readonly here: string }> = ({ reader, nodes, here }) => {
+const stateOfNode = ({ missingSince, running, stopped }: NodeStatus): keyof typeof nodeLooks =>
+  missingSince !== undefined ? 'missing' : running ? 'running' : stopped ? 'stopped' : 'scheduled';
+
+const Nodes: FC<Made & { readonly nodes: readonly NodeStatus[]; readonly here: string }> = ({
+  reader,
+  nodes,
+  here,
+}) => {
   const { text } = reader;
   if (nodes.length === 0) return null;
   return (
     <Panel id="nodes" title={text.nodes.title}>
       <ul class="rows tight">
-        {nodes.map(({ node, state, seenAt, version, lacks }) => (
-          <li id={`node-${node}`}>
-            <div class="row-head">
-              <Badge look={nodeLooks[state]}>{text.nodes.states[state]}</Badge>
-              <span class="name">{node}</span>
-              {version ? <span class="muted">{version}</span> : null}
-            </div>
-            <p class="muted">
-              {node === here ? (
-                text.nodes.here
-              ) : seenAt ? (
-                <>
-                  {text.nodes.seen} <When reader={reader} at={seenAt} form="distance" />
-                </>
-              ) : null}
-              {node === here || seenAt ? ' · ' : null}
-              {text.nodes.lacks(lacks)}
-            </p>
-          </li>
-        ))}
+        {nodes.map((one) => {
+          const { node, version, lacks, more = 0, lastSeen, lastRun, running, stopped, severalMachines } = one;
+          const state = stateOfNode(one);
+          const seen = running?.[0]?.lastSeen ?? lastSeen ?? stopped?.since;
+          const at = seen ?? lastRun;
+          return (
+            <li id={`node-${node}`}>
+              <div class="row-head">
+                <Badge look={nodeLooks[state]}>{text.nodes.states[state]}</Badge>
+                <span class="name">{node}</span>
+                <span class="muted">{running?.[0]?.version ?? version}</span>
+              </div>
+              <p class="muted">
+                {node === here ? (
+                  text.nodes.here
+                ) : at ? (
+                  <>
+                    {seen ? text.nodes.seen : text.nodes.ran} <When reader={reader} at={at} form="distance" />
+                  </>
+                ) : null}
+                {node === here || at ? ' · ' : null}
+                {text.nodes.lacks(lacks.length + more)}
+              </p>
+              {severalMachines ? <p class="why">{text.nodes.several}</p> : null}
+            </li>
+          );
+        })}
       </ul>
     </Panel>
   );

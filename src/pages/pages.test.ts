@@ -2,9 +2,9 @@ import type { Hono } from 'hono';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createFleet, type Fleet, later, rowOf, states } from '../../test/support/pages/fleet.ts';
 import { contentSecurityPolicy, pagesOf } from '../../test/support/pages/server.ts';
+import type { Env } from '../access/who.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { CertificateRow } from '../fleet/view.ts';
-import type { Env } from './env.ts';
 import { en } from './text/en.ts';
 import { zh } from './text/zh.ts';
 
@@ -14,9 +14,10 @@ const languages = ['en', 'zh'] as const;
 
 let fleet: Fleet;
 let app: Hono<Env>;
+const audited: object[] = [];
 beforeAll(() => {
   fleet = createFleet({ now, more: 60 });
-  app = pagesOf(fleet, { role: 'operator', now: () => now });
+  app = pagesOf(fleet, { role: 'operator', now: () => now, recorded: ([by, act]) => audited.push({ ...by, ...act }) });
 });
 
 const get = (path: string, language: 'en' | 'zh' = 'en', to: Hono<Env> = app) =>
@@ -110,19 +111,23 @@ describe('actions', () => {
   const post = (path: string, fields: Record<string, string>, to: Hono<Env> = app) =>
     to.request(path, { method: 'POST', body: new URLSearchParams(fields) });
 
-  it.each(['renew', 'redeploy', 'pause', 'resume', 'rollback', 'revoke'] as const)('%s begins', async (action) => {
+  it.each(['renew', 'redeploy', 'rollback', 'revoke'] as const)('%s begins', async (action) => {
     const answer = await post(`/certificates/www.example.com/${action}`, { ifRevision: 'r7', reason: 'superseded' });
     expect(answer.status).toBe(303);
     expect(answer.headers.get('location')).toBe(`/certificates/www.example.com?begun=${action}`);
     const reason = action === 'revoke' ? 'superseded' : undefined;
     expect(fleet.begun.at(-1)).toEqual({ action, name: 'www.example.com', ifRevision: 'r7', reason });
+    expect(audited.at(-1)).toEqual({
+      ...{ name: 'mia', via: 'login', from: '192.0.2.7' },
+      ...{ what: `certificate.${action}`, object: 'www.example.com', detail: reason, result: 'done' },
+    });
     has(await textOf(`/certificates/www.example.com?begun=${action}`), en.begun[action]);
   });
 
   it('are not for viewers', async () => {
     const other = createFleet({ now });
     const to = pagesOf(other, { role: 'viewer', now: () => now });
-    for (const action of ['renew', 'redeploy', 'pause', 'resume', 'rollback', 'revoke'])
+    for (const action of ['renew', 'redeploy', 'rollback', 'revoke'])
       expect((await post(`/certificates/www.example.com/${action}`, {}, to)).status).toBe(403);
     expect(
       (await post('/certificates', { name: 'www.example.com', action: 'renew', confirmed: 'yes' }, to)).status,

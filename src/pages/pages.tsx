@@ -1,5 +1,7 @@
 import { Hono } from 'hono';
 import { compress } from 'hono/compress';
+import type { Audit } from '../access/audit.ts';
+import type { Env } from '../access/who.ts';
 import type { FleetActions } from '../fleet/actions.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Drawn as DrawnParts } from '../fleet.ts';
@@ -7,19 +9,19 @@ import type { Clock } from '../ports/clock.ts';
 import { addActions } from './acting.tsx';
 import { assetNamed } from './assets.ts';
 import { Drawn } from './drawn.tsx';
-import type { Env } from './env.ts';
 import { eventsOf } from './events.ts';
 import { List } from './list.tsx';
 import { OverviewPage } from './overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
-import { certificatePage, failurePage, missing, page, readerOf, rememberWishes } from './respond.tsx';
+import { certificatePage, failurePage, missing, page, readerOf } from './respond.tsx';
 
 /** What the pages read and do. */
 export interface PagesParts {
   readonly view: FleetView;
   readonly actions: FleetActions;
   readonly clock: Clock;
+  readonly audit: Pick<Audit, 'record'>;
   /** Looks at the path from the CA to the answers of a certificate, hop by hop. */
   draw(name: string, signal: AbortSignal): Promise<DrawnParts>;
 }
@@ -28,8 +30,8 @@ export interface PagesParts {
 const storeMs = 2000;
 
 /**
- * The pages. Whoever mounts them has put into the context who asks, has refused a form without its `csrf`, and adds the
- * headers that all answers have.
+ * The pages. Whoever mounts them, last of all, has put into the context who asks, has refused a form without its `csrf`,
+ * keeps what a reader wishes (`wishes.ts`), and adds the headers that all answers have.
  */
 export function createPages(parts: PagesParts): Hono<Env> {
   const { view, clock } = parts;
@@ -56,7 +58,6 @@ export function createPages(parts: PagesParts): Hono<Env> {
   });
 
   app.use(compress());
-  app.use(rememberWishes);
 
   app.get('/', async (c) => {
     const overview = view.overview();

@@ -32,20 +32,8 @@ export const Badge: FC<{ readonly look: Look; readonly children?: Child }> = ({ 
   <span class={`badge ${look}`}>{children}</span>
 );
 
-export const StateBadge: FC<Made & { readonly state: State; readonly isPaused?: boolean | undefined }> = ({
-  reader: { text },
-  state,
-  isPaused,
-}) => (
-  <>
-    <Badge look={looks[state]}>{text.states[state]}</Badge>
-    {isPaused ? (
-      <>
-        {' '}
-        <Badge look="off">{text.paused}</Badge>
-      </>
-    ) : null}
-  </>
+export const StateBadge: FC<Made & { readonly state: State }> = ({ reader: { text }, state }) => (
+  <Badge look={looks[state]}>{text.states[state]}</Badge>
 );
 
 /** A time: how far away it is, and exactly. */

@@ -1,47 +1,30 @@
-import type { Context, MiddlewareHandler } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
+import type { Context } from 'hono';
+import { getCookie } from 'hono/cookie';
 import type { Child } from 'hono/jsx';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Env } from '../access/who.ts';
+import { may } from '../core/access/role.ts';
 import { asFailure, type CertfleetError } from '../core/errors/errors.ts';
-import { languages, say } from '../core/errors/wording.ts';
+import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import type { FleetAction, FleetActions } from '../fleet/actions.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { assets, build } from './assets.ts';
 import { Certificate } from './certificate.tsx';
-import type { Env } from './env.ts';
 import { Notice, Page } from './layout.tsx';
 import { Foreign, Told } from './parts.tsx';
 import { createReader, type Reader, themes } from './reader.ts';
+import { hereOf } from './wishes.ts';
 
-/** Parameters of an address that are about the reader, or told once. */
-const passing = ['language', 'theme', 'begun'] as const;
-
-/** The page's own address, without what is not about the page. */
-function hereOf(c: Context<Env>): string {
-  const { pathname, searchParams } = new URL(c.req.url);
-  for (const name of passing) searchParams.delete(name);
-  const query = searchParams.toString();
-  return query === '' ? pathname : `${pathname}?${query}`;
-}
-
-/** Keeps the language or the colours that a reader has chosen by a link, and shows the page again. */
-export const rememberWishes: MiddlewareHandler<Env> = async (c, next) => {
-  const language = languages.find((one) => one === c.req.query('language'));
-  const theme = themes.find((one) => one === c.req.query('theme'));
-  if (c.req.method !== 'GET' || !(language || theme)) return next();
-  const options = { path: '/', maxAge: 31_536_000, sameSite: 'Lax' } as const;
-  if (language) setCookie(c, 'language', language, options);
-  if (theme) setCookie(c, 'theme', theme, options);
-  return c.redirect(hereOf(c), 303);
-};
+/** What the configuration allows is about pages that are not here. */
+const nothingMore = { keyDownload: false, changeTargets: false };
 
 export function readerOf(c: Context<Env>, now: Date, sequence: number | undefined): Reader {
   const who = c.get('who');
   const theme = themes.find((one) => one === getCookie(c, 'theme')) ?? 'auto';
   const shown = who && { name: who.name, role: who.role, isSocket: who.via === 'socket' };
-  const mayAct = who !== undefined && who.role !== 'viewer';
+  const mayAct = who !== undefined && may(who, 'renew', nothingMore);
   const rest = { theme, mayAct, csrf: c.get('csrf') ?? '', here: hereOf(c) };
   return createReader(
     { language: c.get('language') ?? 'en', zone: getCookie(c, 'zone'), now },
@@ -120,7 +103,7 @@ interface Parts {
 }
 
 const isAction = (text: string | undefined): text is FleetAction =>
-  ['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'].includes(text ?? '');
+  ['renew', 'redeploy', 'rollback', 'revoke'].includes(text ?? '');
 
 /** Answers with the page of a certificate, and with why an action was refused. */
 export async function certificatePage(

@@ -4,7 +4,7 @@ import type { Made } from './parts.tsx';
 
 /** How many days are drawn. More would be too narrow to tell apart on a telephone. */
 const mostDays = 60;
-const [barWidth, height, ground] = [10, 56, 48];
+const [barWidth, height] = [10, 48];
 
 /** The planned renewals, a bar a day, drawn here; the table below has the same in words. */
 export const Strip: FC<Made & { readonly days: Overview['days'] }> = ({ reader, days: all }) => {
@@ -12,12 +12,10 @@ export const Strip: FC<Made & { readonly days: Overview['days'] }> = ({ reader, 
   const days = all.slice(0, mostDays);
   const most = Math.max(1, ...days.map(({ renewals }) => renewals));
   const total = days.reduce((sum, { renewals }) => sum + renewals, 0);
-  const expiring = days.reduce((sum, { expiries }) => sum + expiries, 0);
   const peak = days.find(({ renewals }) => renewals === most);
   const summary = [
     text.planned.summary(total, days.length),
     ...(peak && most > 1 ? [text.planned.most(most, times.utcDay(peak.date))] : []),
-    ...(expiring > 0 ? [text.planned.expiries(expiring)] : []),
   ].join(text.planned.join);
   const last = days.at(-1);
   return (
@@ -30,22 +28,19 @@ export const Strip: FC<Made & { readonly days: Overview['days'] }> = ({ reader, 
         role="img"
         aria-label={summary}
       >
-        {days.map(({ date, renewals, expiries }, at) => {
-          const bar = renewals === 0 ? 1 : Math.max(4, Math.round((renewals / most) * ground));
+        {days.map(({ date, renewals }, at) => {
+          const bar = renewals === 0 ? 1 : Math.max(4, Math.round((renewals / most) * height));
           return (
             <g>
-              <title>{text.planned.onDay(times.utcDay(date), renewals, expiries)}</title>
+              <title>{text.planned.onDay(times.utcDay(date), renewals)}</title>
               <rect class="day" x={at * barWidth} y={0} width={barWidth} height={height} />
               <rect
                 class={renewals === 0 ? 'idle' : 'bar'}
                 x={at * barWidth + 1}
-                y={ground - bar}
+                y={height - bar}
                 width={barWidth - 2}
                 height={bar}
               />
-              {expiries > 0 ? (
-                <rect class="expiry" x={at * barWidth + 1} y={ground + 3} width={barWidth - 2} height={4} />
-              ) : null}
             </g>
           );
         })}
@@ -54,7 +49,7 @@ export const Strip: FC<Made & { readonly days: Overview['days'] }> = ({ reader, 
         <span>{text.planned.today}</span>
         {last ? <span>{times.utcDay(last.date)}</span> : null}
       </div>
-      {total + expiring > 0 ? (
+      {total > 0 ? (
         <details>
           <summary>{text.planned.table}</summary>
           <table class="small">
@@ -62,17 +57,15 @@ export const Strip: FC<Made & { readonly days: Overview['days'] }> = ({ reader, 
               <tr>
                 <th scope="col">{text.planned.day}</th>
                 <th scope="col">{text.planned.renewals}</th>
-                <th scope="col">{text.planned.expire}</th>
               </tr>
             </thead>
             <tbody>
               {days
-                .filter(({ renewals, expiries }) => renewals + expiries > 0)
-                .map(({ date, renewals, expiries }) => (
+                .filter(({ renewals }) => renewals > 0)
+                .map(({ date, renewals }) => (
                   <tr>
                     <th scope="row">{times.utcDay(date)}</th>
                     <td>{renewals}</td>
-                    <td>{expiries}</td>
                   </tr>
                 ))}
             </tbody>

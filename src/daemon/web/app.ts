@@ -7,6 +7,7 @@ import type { Access } from '../../access/access.ts';
 import type { Env } from '../../access/who.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import type { Language } from '../../core/errors/wording.ts';
+import { rememberWishes } from '../../pages/wishes.ts';
 import { cookieOf } from './cookie.ts';
 import { addLogin } from './login-routes.tsx';
 import { type Arrival, isFromHere } from './request.ts';
@@ -61,6 +62,7 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
     c.set('from', c.env.arrival.from);
     await next();
   });
+  app.use(rememberWishes);
   app.use(gate(access));
   app.use(refuseForeign);
   addLogin(app, access);
@@ -74,6 +76,7 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
     return c.redirect('/login', 303);
   });
   if (mounted.api) app.route(apiPath, mounted.api as unknown as Hono<WebEnv>);
+  // They answer whatever nothing else does.
   app.route('/', mounted.pages as unknown as Hono<WebEnv>);
   app.notFound((c) => refuse(c, 404, 'There is no such page.'));
   app.onError((error, c) => {

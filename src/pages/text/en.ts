@@ -50,8 +50,6 @@ export const en = {
     test: 'A test certificate. It is never renewed or delivered.',
     corrupt: 'One of its documents is damaged or missing.',
   },
-  paused: 'Paused',
-  pausedSentence: 'It is paused: nothing is ordered or delivered until somebody resumes it.',
 
   steps: {
     lease: 'Checks',
@@ -93,17 +91,13 @@ export const en = {
         ? `None in the next ${days} days.`
         : `${total} ${total === 1 ? 'renewal' : 'renewals'} in the next ${days} days.`,
     most: (count: number, day: string) => `Most on one day: ${count}, on ${day}.`,
-    expiries: (count: number) =>
-      `${count} ${count === 1 ? 'certificate expires' : 'certificates expire'} in that time.`,
     /** Between sentences. */
     join: ' ',
     today: 'Today',
     table: 'As a table',
     day: 'Day',
     renewals: 'Renewals',
-    expire: 'Expire',
-    onDay: (day: string, renewals: number, expiries: number) =>
-      `${day}: ${renewals} ${renewals === 1 ? 'renewal' : 'renewals'}${expiries > 0 ? `, ${expiries} ${expiries === 1 ? 'expiry' : 'expiries'}` : ''}`,
+    onDay: (day: string, renewals: number) => `${day}: ${renewals} ${renewals === 1 ? 'renewal' : 'renewals'}`,
   },
   limits: {
     title: 'Limits of the CA',
@@ -126,9 +120,11 @@ export const en = {
     title: 'Nodes',
     node: 'Node',
     state: 'State',
-    states: { running: 'running', missing: 'missing', stopped: 'stopped', unknown: 'not heard of' },
+    states: { running: 'running', missing: 'missing', stopped: 'stopped', scheduled: 'by a schedule' },
     here: 'answers this page',
-    seen: 'Last sign',
+    seen: 'last sign',
+    ran: 'last run',
+    several: 'several machines have this name',
     lacks: (count: number) => (count === 0 ? 'has everything' : `lacks ${count}`),
     version: 'Version',
   },
@@ -194,8 +190,6 @@ export const en = {
     redeploy: 'Deliver again',
     rollback: 'Roll back',
     revoke: 'Revoke',
-    pause: 'Pause',
-    resume: 'Resume',
     retry: 'Try again now',
     issue: 'Issue now',
     continue: 'Continue now',
@@ -207,8 +201,6 @@ export const en = {
     redeploy: 'The delivery has begun.',
     rollback: 'Going back to the previous version has begun.',
     revoke: 'The revocation has begun.',
-    pause: 'It is being paused.',
-    resume: 'It is being resumed.',
   },
   begunMany: (count: number, failed: number) =>
     failed === 0 ? `Begun for ${count}.` : `Begun for ${count}, refused for ${failed}:`,

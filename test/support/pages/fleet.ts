@@ -1,4 +1,5 @@
 import type { RunEntry } from '../../../src/core/history/run-entry.ts';
+import type { NodeStatus } from '../../../src/core/node/node-status.ts';
 import type { LineageStatus } from '../../../src/core/plan/status.ts';
 import type { OpenAlarms } from '../../../src/engine/alarms/open.ts';
 import type { ActionRequest, FleetActions } from '../../../src/fleet/actions.ts';
@@ -84,7 +85,6 @@ export function rowOf(state: State, now: Date): CertificateRow {
     ...(state === 'failing' || state === 'expired'
       ? { failure: { code: 'acme/invalid-authorization', retryAt: later(now, 0.03) } }
       : {}),
-    isPaused: state === 'undeclared',
     revision: `r1-${name}`,
     ...more,
   } as CertificateRow;
@@ -101,7 +101,6 @@ const plain = (i: number, now: Date): CertificateRow => {
     renewAt: later(now, 2 + ((i * 7) % 56)),
     targets: ['haproxy', 'cdn'],
     delivered: 2,
-    isPaused: false,
     revision: `r1-${name}`,
   };
 };
@@ -200,6 +199,7 @@ export function createFleet({ now, more = 0 }: { readonly now: Date; readonly mo
         begun.push(request);
       },
       ended: () => undefined,
+      settle: async () => {},
     },
     draw: async (name) => drawnOf(name),
     begun,
@@ -209,6 +209,11 @@ export function createFleet({ now, more = 0 }: { readonly now: Date; readonly mo
     },
   };
 }
+
+const nodeOf = (node: string, lastSeen: string): NodeStatus => ({
+  ...{ node, version: '0.1.0', lacks: [] },
+  running: [{ role: 'node', version: '0.1.0', configuration: 'c', since: lastSeen, lastSeen }],
+});
 
 function overviewOf(
   rows: readonly CertificateRow[],
@@ -223,7 +228,7 @@ function overviewOf(
     return {
       date,
       renewals: rows.filter(({ renewAt }) => renewAt?.slice(0, 10) === date).length,
-      expiries: i === 9 ? 1 : 0,
+      expiries: 0,
     };
   });
   return {
@@ -233,9 +238,12 @@ function overviewOf(
     running: rows.filter(({ state }) => state === 'working'),
     days,
     nodes: [
-      { node: 'node-1', state: 'running', seenAt: later(now, -0.0002), version: '0.1.0', lacks: 0 },
-      { node: 'node-2', state: 'running', seenAt: later(now, -0.0003), version: '0.1.0', lacks: 2 },
-      { node: 'node-3', state: 'missing', seenAt: later(now, -0.2), version: '0.1.0', lacks: 11 },
+      nodeOf('node-1', later(now, -0.0002)),
+      { ...nodeOf('node-2', later(now, -0.0003)), more: 2 },
+      {
+        ...{ node: 'node-3', version: '0.1.0', lacks: [], more: 11, missing: 'node' as const },
+        ...{ missingSince: later(now, -0.1), lastSeen: later(now, -0.2) },
+      },
     ],
     node: 'node-1',
     issuers: ['letsencrypt', 'zerossl'],
@@ -332,7 +340,6 @@ export function viewOf(row: CertificateRow, now: Date): CertificateView {
     ...(failure ? { failure } : {}),
     declaredIn: state === 'undeclared' ? 'nowhere' : 'file',
     ...(renewAt ? { window: { start: later(now, 20), end: later(now, 32) } } : {}),
-    isPaused: row.isPaused,
   };
 }
 

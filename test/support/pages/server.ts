@@ -3,9 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { getCookie } from 'hono/cookie';
+import type { Audit } from '../../../src/access/audit.ts';
+import type { Env } from '../../../src/access/who.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import type { Env } from '../../../src/pages/env.ts';
 import { createPages } from '../../../src/pages/pages.tsx';
+import { rememberWishes } from '../../../src/pages/wishes.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 
 /** The headers that the daemon sends with every page. */
@@ -26,20 +28,31 @@ export function pagesOf(
     role,
     now,
     seen = () => {},
-  }: { readonly role: 'viewer' | 'operator'; readonly now?: () => Date; readonly seen?: (request: string) => void },
+    recorded = () => {},
+  }: {
+    readonly role: 'viewer' | 'operator';
+    readonly now?: () => Date;
+    readonly seen?: (request: string) => void;
+    readonly recorded?: (entry: Parameters<Audit['record']>) => void;
+  },
 ): Hono<Env> {
   const app = new Hono<Env>();
   app.use(async (c, next) => {
     seen(`${c.req.method} ${c.req.path}`);
     c.set('who', { name: 'mia', role, via: 'login' });
     c.set('csrf', 'token');
+    c.set('from', '192.0.2.7');
     const wish = getCookie(c, 'language') ?? c.req.header('accept-language') ?? '';
     c.set('language', wish.startsWith('zh') ? 'zh' : 'en');
     await next();
     c.header('content-security-policy', contentSecurityPolicy);
   });
+  app.use(rememberWishes);
   const clock = { ...systemClock, ...(now ? { now } : {}) };
-  app.route('/', createPages({ view, actions, clock, draw }));
+  app.route(
+    '/',
+    createPages({ view, actions, clock, draw, audit: { record: async (...entry) => void recorded(entry) } }),
+  );
   return app;
 }
 
