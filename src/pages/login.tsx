@@ -67,19 +67,21 @@ const Outside: FC<{ readonly language: Language; readonly title: string; readonl
     <body>
       <header class="top">
         <span class="brand">certfleet</span>
-        <ul class="switch settings" aria-label={languagesLabel}>
-          {languages.map((one) => (
-            <li>
-              <a
-                href={`?language=${one}`}
-                lang={htmlLanguage[one]}
-                aria-current={one === language ? 'true' : undefined}
-              >
-                {names[one].language}
-              </a>
-            </li>
-          ))}
-        </ul>
+        <div class="settings">
+          <ul class="switch" aria-label={languagesLabel}>
+            {languages.map((one) => (
+              <li>
+                <a
+                  href={`?language=${one}`}
+                  lang={htmlLanguage[one]}
+                  aria-current={one === language ? 'true' : undefined}
+                >
+                  {names[one].language}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </div>
       </header>
       <main id="main">
         <div class="panel card">

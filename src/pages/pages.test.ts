@@ -142,6 +142,14 @@ describe('actions', () => {
       expect((await get(path, 'en', to)).status).toBe(403);
   });
 
+  it.each(['/', '/certificates', '/certificates/www.example.com', '/events'])(
+    '%s is not for API tokens',
+    async (path) => {
+      const to = pagesOf(fleet, { role: 'operator', via: 'token', now: () => now });
+      expect((await get(path, 'en', to)).status).toBe(403);
+    },
+  );
+
   it('that are refused say why, beside the certificate as it is now', async () => {
     const refusing = createFleet({ now });
     const actions = {
@@ -155,6 +163,8 @@ describe('actions', () => {
     expect(answer.status).toBe(409);
     const page = await answer.text();
     has(page, 'role="alert"');
+    // It is kept up to date from there, too.
+    has(page, 'hx-get="/certificates/www.example.com"');
     has(page, '<h1>www.example.com</h1>');
   });
 

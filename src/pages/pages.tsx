@@ -14,7 +14,7 @@ import { List } from './list.tsx';
 import { OverviewPage } from './overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
-import { certificatePage, failurePage, missing, page, readerOf } from './respond.tsx';
+import { certificatePage, failurePage, missing, page, readerOf, refusedToken } from './respond.tsx';
 
 /** What the pages read and do. */
 export interface PagesParts {
@@ -44,6 +44,12 @@ export function createPages(parts: PagesParts): Hono<Env> {
       'content-type': asset.type,
       'cache-control': 'public, max-age=31536000, immutable',
     });
+  });
+
+  // A token may be for some certificates only, and pages show all.
+  app.use(async (c, next) => {
+    if (c.var.who?.via === 'token') return refusedToken(c, clock.now());
+    return next();
   });
 
   app.get('/events', (c) => {

@@ -13,7 +13,7 @@ import type { Clock } from '../ports/clock.ts';
 import { assets, build } from './assets.ts';
 import { Certificate } from './certificate.tsx';
 import { Notice, Page } from './layout.tsx';
-import { Foreign, Told } from './parts.tsx';
+import { Foreign, pathOf, Told } from './parts.tsx';
 import { createReader, type Reader, themes } from './reader.ts';
 import { hereOf } from './wishes.ts';
 
@@ -46,6 +46,12 @@ export function page(c: Context<Env>, reader: Reader, { status = 200, ...head }:
     </Page>
   );
   return c.html(`<!doctype html>${whole}`, status, { 'cache-control': 'no-store' });
+}
+
+export function refusedToken(c: Context<Env>, now: Date) {
+  const reader = readerOf(c, now, undefined);
+  const title = reader.text.noToken;
+  return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
 }
 
 /** Says that there is no such page, or no such certificate. */
@@ -114,7 +120,7 @@ export async function certificatePage(
   const sequence = view.sequence;
   const found = await view.certificate(name, c.req.raw.signal);
   if (!found) return missing(c, clock.now(), name);
-  const reader = readerOf(c, clock.now(), sequence);
+  const reader = { ...readerOf(c, clock.now(), sequence), here: pathOf(name) };
   const { text, language } = reader;
   const begun = c.req.query('begun');
   const ended = actions.ended(name);

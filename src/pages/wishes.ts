@@ -8,6 +8,8 @@ const passing = ['language', 'theme', 'begun'] as const;
 
 /** The page's own address, without what is not about the page. */
 export function hereOf(c: Context): string {
+  // The answer to a form has no address of its own.
+  if (c.req.method !== 'GET') return '/';
   const { pathname, searchParams } = new URL(c.req.url);
   for (const name of passing) searchParams.delete(name);
   const query = searchParams.toString();

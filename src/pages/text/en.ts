@@ -77,8 +77,7 @@ export const en = {
     title: 'Needs you',
     none: 'Nothing needs a person.',
     more: (count: number) => `${count} more`,
-    retry: (when: string) => `Tried again ${when}`,
-    fix: 'Show what to do',
+    retry: (when: string) => `Next try ${when}`,
   },
   running: {
     title: 'Running now',
@@ -210,6 +209,8 @@ export const en = {
   },
   changed: 'It has changed since you opened the page, so nothing was done. Look at it again.',
   noRight: (role: string) => `You may look, but not do this: it needs the role ${role}.`,
+  /** To a program that reads pages. */
+  noToken: 'API tokens are for the API, not for pages.',
   onlyLook: 'You may look. To act, you need the role operator.',
   confirm: {
     revoke: (name: string) => `Revoke ${name}?`,

@@ -75,7 +75,6 @@ export const zh: Text = {
     none: '没有需要人处理的证书。',
     more: (count) => `另有 ${count} 张`,
     retry: (when) => `${when}重试`,
-    fix: '查看怎么处理',
   },
   running: {
     title: '正在运行',
@@ -202,6 +201,7 @@ export const zh: Text = {
   },
   changed: '你打开页面之后它有了变化，所以什么都没有做。请再看一遍。',
   noRight: (role) => `你可以查看，但不能执行：需要${role}权限。`,
+  noToken: 'API 令牌只能用于 API，不能用于页面。',
   onlyLook: '你只能查看；要执行操作，需要操作员权限。',
   confirm: {
     revoke: (name) => `吊销 ${name}？`,

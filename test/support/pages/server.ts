@@ -26,11 +26,13 @@ export function pagesOf(
   { view, actions, draw }: Pick<Fleet, 'view' | 'actions' | 'draw'>,
   {
     role,
+    via = 'login',
     now,
     seen = () => {},
     recorded = () => {},
   }: {
     readonly role: 'viewer' | 'operator';
+    readonly via?: 'login' | 'token';
     readonly now?: () => Date;
     readonly seen?: (request: string) => void;
     readonly recorded?: (entry: Parameters<Audit['record']>) => void;
@@ -39,7 +41,7 @@ export function pagesOf(
   const app = new Hono<Env>();
   app.use(async (c, next) => {
     seen(`${c.req.method} ${c.req.path}`);
-    c.set('who', { name: 'mia', role, via: 'login' });
+    c.set('who', { name: 'mia', role, via });
     c.set('csrf', 'token');
     c.set('from', '192.0.2.7');
     const wish = getCookie(c, 'language') ?? c.req.header('accept-language') ?? '';
