@@ -11,6 +11,7 @@ import type { Job } from '../engine/run/job.ts';
 import { createAlarmWatch } from '../engine/steady/alarm-watch.ts';
 import { createFollower } from '../engine/steady/follow.ts';
 import { type Joining, joinPeers } from '../engine/steady/peers.ts';
+import { createRows } from '../engine/steady/rows.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
 import { keepRunning } from '../engine/steady/steady.ts';
 import { createVitals } from '../engine/steady/vitals.ts';
@@ -20,7 +21,7 @@ import type { World } from '../ports/world.ts';
 import { edgesOf, withParts } from './parts.ts';
 import { reloadOf } from './reload.ts';
 import { madeOfFlags, type Wanted } from './wanted.ts';
-import { serveWhenDeclared } from './web.ts';
+import { mountWeb, serveWhenDeclared } from './web.ts';
 
 const dayMs = 86_400_000;
 
@@ -58,13 +59,14 @@ export async function run(
   const listening = new Promise<void>((done) => {
     begun = done;
   });
+  const rows = createRows(process, declared, fleet.settings().pages !== undefined);
   const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
   const alarms = createAlarmWatch(process, {
     ...{ declared, vitals, peers, changes, lookEveryMs: 30_000 },
     ...{ refused: reload.problem, generation: reload.generation },
   });
   const loop = {
-    ...{ engine: process, vitals, alarms, declared, changes, hasNewSecrets: reload.takeNewSecrets },
+    ...{ engine: process, vitals, alarms, declared, changes, rows, hasNewSecrets: reload.takeNewSecrets },
     ...{ rank: peers.rank, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
   };
   await withParts(
@@ -78,15 +80,12 @@ export async function run(
       (over) => alarms.run(over),
       (over) => sendHeartbeats(edges, over),
       (over) => tellSystemd(edges, over),
-      (over) => serveWhenDeclared(fleet, mountPages, over),
+      (over) => serveWhenDeclared(fleet, mountWeb({ fleet, rows, declared, nodes: peers.known }, signal), over),
     ],
     (until) => keepRunning({ ...loop, ready: () => void listening.then(ready), done, note: watch.note }, until),
     signal,
   );
 }
-
-/** Loads the pages, which nothing else needs. */
-const mountPages = async () => ({ pages: (await import('../pages/placeholder.tsx')).createPlaceholder() });
 
 function declaredIn(settings: Settings): Declarations {
   const certificates = new Map(settings.certificates.map((spec) => [spec.name, spec]));

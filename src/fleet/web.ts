@@ -3,7 +3,9 @@ import type { Mounted } from '../daemon/web-server.ts';
 import { report } from '../engine/engine.ts';
 import { readBundle } from '../engine/run/bundles.ts';
 import { lineageNamed } from '../engine/run/stored-lineage.ts';
+import { createActions } from './actions.ts';
 import type { RunningFleet } from './run.ts';
+import { createView, type Seen } from './view.ts';
 
 /** How often it looks whether there are pages now. */
 const everyMs = 5_000;
@@ -53,4 +55,25 @@ export async function serveWhenDeclared(
 
   await offerFirst();
   await Promise.all([access.follow(signal), serveWeb({ world, access, mounted, settings, identity, say }, signal)]);
+}
+
+/** What pages and API show and change. */
+export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes'> {
+  readonly fleet: Pick<RunningFleet, 'composed' | 'settings'>;
+}
+
+/** Returns a function that makes the pages and the API. Nothing else needs them, so they are loaded then. */
+export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
+  return async ({ audit }: Access): Promise<Mounted> => {
+    const { composed, settings } = fleet;
+    const engine = composed.process;
+    await shown.rows.begin(stopping);
+    const open = () => ({ settings: settings(), composed });
+    const view = createView({ ...shown, engine, open });
+    const actions = createActions({ engine, rows: shown.rows, open }, stopping);
+    const allowed = () => settings().pages ?? { keyDownload: false, changeTargets: false };
+    const { createApi } = await import('../api/routes.ts');
+    const { createPlaceholder } = await import('../pages/placeholder.tsx');
+    return { pages: createPlaceholder(), api: createApi({ view, actions, audit, allowed }) };
+  };
 }

@@ -8,6 +8,7 @@ import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetsAndEndpoints } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import type { EngineProcess } from '../engine.ts';
+import { lineageOf } from '../run/stored-lineage.ts';
 import { createOrdered, type Ordered } from './ordered.ts';
 import type { Declarations } from './seen.ts';
 
@@ -35,6 +36,8 @@ export interface ListQuery {
   readonly search?: string | undefined;
   readonly state?: LineageStatus['state'] | undefined;
   readonly issuer?: string | undefined;
+  /** Whether whoever asks may see a certificate; all, if left out. */
+  readonly isVisible?: (name: string) => boolean;
   readonly sort: 'name' | 'expiry' | 'renewal';
   readonly isDescending?: boolean | undefined;
   /** `next` of the page before. */
@@ -62,6 +65,8 @@ export interface Changed {
 
 /** What a process that keeps running knows of all certificates, for those who look at lists. */
 export interface Rows {
+  /** Begins to keep rows, of what the store has and of what it is told from then on. Before, it keeps nothing. */
+  begin(signal: AbortSignal): Promise<void>;
   /** Takes note of a document that was read, and of the settings with which it is renewed, if it is. */
   saw(lineage: Lineage, revision: string, wanted: StoredSpec | undefined): void;
   /** Takes note that a document does not exist, or cannot be read. */
@@ -99,10 +104,12 @@ const mostChanges = 4_096;
 /** How often those who follow learn that a process has come to its end without a word. */
 const leasesMs = 2_000;
 
-type Ports = Pick<EngineProcess, 'clock' | 'processes' | 'sessions' | 'limits'>;
+type Ports = Pick<EngineProcess, 'clock' | 'processes' | 'sessions' | 'limits' | 'store'>;
 
-export function createRows(ports: Ports, declared: () => Declarations): Rows {
-  const { clock, processes, sessions, limits } = ports;
+/** @param isBegun whether it keeps rows from the start */
+export function createRows(ports: Ports, declared: () => Declarations, isBegun: boolean): Rows {
+  const { clock, processes, sessions, limits, store } = ports;
+  let isKept = isBegun;
   const kept = new Map<string, Kept>();
   /** Of the certificates on which a process works. */
   const leases = new Map<string, Lease>();
@@ -208,28 +215,51 @@ export function createRows(ports: Ports, declared: () => Declarations): Rows {
     };
   }
 
-  function matches(one: Kept, { search, state, issuer }: ListQuery, now: Date): boolean {
+  function matches(one: Kept, { search, state, issuer, isVisible }: ListQuery, now: Date): boolean {
+    if (isVisible && !isVisible(one.name)) return false;
     if (issuer !== undefined && one.issuer !== issuer) return false;
     if (search !== undefined && !one.name.includes(search) && !one.identifiers.includes(search)) return false;
     return state === undefined || stateNow(one, now) === state;
   }
 
+  function saw(lineage: Lineage, revision: string, wanted: StoredSpec | undefined): void {
+    const { name, work } = lineage;
+    if (work?.lease) leases.set(name, work.lease);
+    else leases.delete(name);
+    absent.delete(name);
+    keep(name, keptOf(name, wanted, lineage, revision));
+  }
+
+  function lost(name: string, isCorrupt: boolean): void {
+    const before = kept.get(name);
+    if (isCorrupt) {
+      keep(name, { ...(before ?? keptOf(name, undefined, undefined, '')), state: 'corrupt' });
+      return;
+    }
+    forget(name);
+    const wanted = declared().jobOf(name, undefined)?.wanted;
+    if (!wanted) return;
+    absent.add(name);
+    keep(name, keptOf(name, wanted, undefined, ''));
+  }
+
   return {
-    saw(lineage, revision, wanted) {
-      const { name, work } = lineage;
-      if (work?.lease) leases.set(name, work.lease);
-      else leases.delete(name);
-      absent.delete(name);
-      keep(name, keptOf(name, wanted, lineage, revision));
+    async begin(signal) {
+      if (isKept) return;
+      isKept = true;
+      for await (const page of store.scan('lineage', signal))
+        for (const entry of page) {
+          const { name } = entry.key;
+          const lineage = lineageOf(ports, entry);
+          if (lineage instanceof Error) lost(name, true);
+          else saw(lineage, entry.revision, declared().jobOf(name, lineage)?.wanted);
+        }
     },
-    lost(name, isCorrupt) {
-      const before = kept.get(name);
-      if (isCorrupt) return keep(name, { ...(before ?? keptOf(name, undefined, undefined, '')), state: 'corrupt' });
-      forget(name);
-      const wanted = declared().jobOf(name, undefined)?.wanted;
-      if (!wanted) return;
-      absent.add(name);
-      keep(name, keptOf(name, wanted, undefined, ''));
+    saw(...seen) {
+      if (isKept) saw(...seen);
+    },
+    lost(...gone) {
+      if (isKept) lost(...gone);
     },
     get sequence() {
       return sequence;

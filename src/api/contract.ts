@@ -1,0 +1,163 @@
+import { z } from '@hono/zod-openapi';
+
+/** What requests and answers of the API look like. */
+
+const time = z.string().openapi({ format: 'date-time', example: '2026-12-24T18:00:00.000Z' });
+
+export const states = [
+  ...(['valid', 'due', 'expired', 'missing', 'failing', 'working', 'interrupted', 'pending'] as const),
+  ...(['revoked', 'undeclared', 'test', 'corrupt'] as const),
+] as const;
+
+export const state = z.enum(states).openapi('State', {
+  description:
+    'valid, due (past its renewal time), expired, missing (none issued yet), failing, working, interrupted (the next run continues), pending (not yet on every target), revoked, undeclared (never renewed), test (of --staging), corrupt (a document is damaged)',
+});
+
+export const certificate = z
+  .object({
+    name: z.string(),
+    identifiers: z.array(z.string()),
+    issuer: z.string(),
+    state,
+    notAfter: time.optional(),
+    renewAt: time.optional(),
+    targets: z.array(z.string()).openapi({ description: 'What it is delivered to: targets and endpoints' }),
+    delivered: z.number().openapi({ description: 'How many of the targets have the current version' }),
+    failure: z.object({ code: z.string(), retryAt: time }).optional(),
+    step: z
+      .string()
+      .optional()
+      .openapi({ description: 'The step of the run under way, or of the one that was cut off' }),
+    revision: z.string().openapi({ description: 'For If-Match; empty if there is no document yet' }),
+  })
+  .openapi('Certificate');
+
+export const list = z
+  .object({
+    certificates: z.array(certificate),
+    total: z.number().openapi({ description: 'How many certificates there are in all' }),
+    next: z.string().optional().openapi({ description: 'For `after`; left out on the last page' }),
+    sequence: z.number().openapi({ description: 'The number of the last change that the page has, for `/events`' }),
+  })
+  .openapi('CertificateList');
+
+const stored = {
+  code: z.string().optional(),
+  params: z.record(z.string(), z.string()).optional(),
+  message: z.string().optional(),
+  hint: z.string().optional(),
+};
+
+export const run = z
+  .looseObject({
+    id: z.string(),
+    trigger: z.string().openapi({ example: 'renew' }),
+    node: z.string(),
+    startedAt: time,
+    endedAt: time,
+    ms: z.number(),
+    result: z.enum(['done', 'pending', 'failed', 'stopped']),
+    did: z.array(z.string()),
+    steps: z.array(z.object({ step: z.string(), ms: z.number() })),
+    targets: z.array(z.looseObject({ target: z.string(), result: z.enum(['delivered', 'pending']), ...stored })),
+    caSays: z.string().optional().openapi({ description: 'The CA’s own words, as plain text' }),
+    count: z.number().optional().openapi({ description: 'How many runs in a row failed in the same way' }),
+    ...stored,
+  })
+  .openapi('Run');
+
+export const history = z.object({ runs: z.array(run) }).openapi('History');
+
+export const detail = certificate
+  .extend({
+    declaredIn: z.enum(['file', 'store', 'command-line', 'nowhere']),
+    window: z.object({ start: time, end: time }).optional().openapi({ description: 'The window of the CA (RFC 9773)' }),
+    run: z
+      .object({ step: z.string(), startedAt: time, holder: z.string().optional(), isCutOff: z.boolean() })
+      .optional(),
+    lastFailure: z.object({ ...stored, code: z.string(), count: z.number(), at: time, retryAt: time }).optional(),
+    status: z
+      .looseObject({ name: z.string() })
+      .openapi({ description: 'The same as `certfleet show NAME --json`, without the settings' }),
+    runs: z.array(run).openapi({ description: 'The last runs, the latest first' }),
+  })
+  .openapi('CertificateDetail');
+
+const day = z.object({ date: z.string(), renewals: z.number(), expiries: z.number() });
+
+export const overview = z
+  .object({
+    total: z.number(),
+    byState: z.record(z.string(), z.number()),
+    troubled: z.array(certificate),
+    running: z.array(certificate),
+    days: z.array(day).openapi({ description: 'By day in UTC, from today on' }),
+    nodes: z.array(z.looseObject({ node: z.string(), version: z.string() })),
+    node: z.string().openapi({ description: 'The node that answers' }),
+    issuers: z.array(z.string()),
+    sequence: z.number(),
+  })
+  .openapi('Overview');
+
+export const alarms = z
+  .object({
+    open: z.array(
+      z.looseObject({ key: z.string(), kind: z.string(), message: z.string(), hint: z.string(), since: time }),
+    ),
+    more: z.number(),
+  })
+  .openapi('Alarms');
+
+export const limits = z
+  .object({
+    cas: z.array(
+      z.looseObject({
+        issuers: z.array(z.string()),
+        directory: z.string(),
+        isKnown: z.boolean(),
+        buckets: z.array(z.looseObject({})),
+      }),
+    ),
+  })
+  .openapi('Limits');
+
+export const begun = z.object({ name: z.string(), action: z.string() }).openapi('Begun');
+
+export const problemDocument = z
+  .object({
+    type: z.string().openapi({ example: 'urn:certfleet:error:lineage/not-found' }),
+    title: z.string(),
+    status: z.number(),
+    code: z.string().optional(),
+    params: z.record(z.string(), z.string()).optional(),
+    hint: z.string().optional(),
+    fields: z.record(z.string(), z.string()).optional().openapi({ description: 'What is wrong with each field' }),
+  })
+  .openapi('Problem', { description: 'RFC 9457' });
+
+export const listQuery = z.object({
+  search: z.string().max(253).optional().openapi({ description: 'Part of a name or of an identifier' }),
+  state: state.optional(),
+  issuer: z.string().max(200).optional(),
+  sort: z.enum(['name', 'expiry', 'renewal']).default('name'),
+  order: z.enum(['up', 'down']).default('up'),
+  after: z.string().max(500).optional().openapi({ description: '`next` of the page before' }),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+
+export const named = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .openapi({ param: { name: 'name', in: 'path' } }),
+});
+
+export const revocation = z
+  .object({
+    reason: z
+      .enum(['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation'])
+      .default('unspecified'),
+  })
+  .openapi('Revocation');
