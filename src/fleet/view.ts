@@ -189,11 +189,13 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
       const [corrupt, lineage] = found instanceof Error ? [found, undefined] : [undefined, found];
       const job = declared().jobOf(name, lineage);
       const now = clock.now();
+      const lease = lineage?.work?.lease;
+      const isWorking = lease !== undefined && rows.isAtWork(lease);
       const directory = job?.wanted.issuer.settings.directory;
       const caHold = directory && endOfCaHold(await holdOf(engine, directory, signal), lineage, now);
       const status = describeLineage(name, {
         ...{ wanted: job && { spec: job.wanted, origin: job.origin }, lineage, corrupt, now },
-        isWorking: known.state === 'working',
+        isWorking,
         caHold: caHold || undefined,
         nodes: { here: engine.node, known: nodes() },
       });
@@ -212,7 +214,7 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
             ...present({ params: failure.params }),
           },
           run: work && {
-            ...{ step: work.step, startedAt: work.startedAt, isCutOff: known.state !== 'working' },
+            ...{ step: work.step, startedAt: work.startedAt, isCutOff: !isWorking },
             ...present({ holder: work.lease && processText(work.lease.holder) }),
           },
         }),

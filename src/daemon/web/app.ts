@@ -1,6 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { getCookie } from 'hono/cookie';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Access } from '../../access/access.ts';
@@ -51,12 +50,12 @@ const policy = [
 export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   const app = new Hono<WebEnv>();
   app.use(withHeaders);
-  app.use(
-    bodyLimit({
-      maxSize: mostBodyBytes,
-      onError: (c) => refuse(c as Context<WebEnv>, 413, 'The request is too large.'),
-    }),
-  );
+  app.use(async (c, next) => {
+    // Browsers and the usual clients say how much they send.
+    if (c.req.header('transfer-encoding') !== undefined) return refuse(c, 411, 'The request must say how long it is.');
+    if (Number(c.req.header('content-length') ?? 0) > mostBodyBytes) return refuse(c, 413, 'The request is too large.');
+    return next();
+  });
   app.use(async (c, next) => {
     c.set('language', languageOf(c));
     c.set('from', c.env.arrival.from);

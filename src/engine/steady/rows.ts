@@ -77,6 +77,8 @@ export interface Rows {
   /** Fails with `usage/invalid-value` if `after` is not what a page has returned. */
   list(query: ListQuery): ListPage;
   all(): Iterable<CertificateRow>;
+  /** Reports whether the holder of a lease may still be at work. */
+  isAtWork(lease: Lease): boolean;
   /** See `FleetView.follow`. */
   follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
 }
@@ -189,7 +191,6 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
     if (kept.has(name)) keep(name, undefined);
   }
 
-  /** Reports whether the holder of a lease may still be at work. */
   const isAtWork = (lease: Lease): boolean =>
     processes.look(lease.holder) !== 'dead' && sessions.others.silentMs(lease) < limits.leaseTtlMs;
 
@@ -261,6 +262,7 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
     lost(...gone) {
       if (isKept) lost(...gone);
     },
+    isAtWork,
     get sequence() {
       return sequence;
     },
