@@ -101,6 +101,9 @@ export interface Access {
 /** How often to look for what others have changed: for so long, a login that was ended elsewhere still works. */
 const lookMs = 5_000;
 const tidyMs = 3_600_000;
+const firstName = 'first';
+/** Longer than the write of a user takes. */
+const makingMs = 60_000;
 /** More than this many people do not log in at once; a program that guesses does. */
 const mostWaiting = 20;
 
@@ -141,14 +144,16 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
     const problem = passwordProblem(password, name);
     if (problem) throw fail('access/password', { reason: passwordProblems[problem] });
   }
-  async function create({ name, password, role }: NewUser, signal: AbortSignal): Promise<void> {
+  /** Makes the document of a new user, which takes long. */
+  async function drawn({ password, role }: Omit<NewUser, 'name'>): Promise<UserDocument> {
     const at = nowText();
     const hash = await passwords.hash(password);
-    const user = { schema: 1, role, password: hash, epoch: secret(), createdAt: at, passwordAt: at } as const;
-    await users.put(name, user, null, signal).catch((error: unknown) => {
+    return { schema: 1, role, password: hash, epoch: secret(), createdAt: at, passwordAt: at };
+  }
+  const create = (name: string, user: UserDocument, signal: AbortSignal): Promise<void> =>
+    users.put(name, user, null, signal).catch((error: unknown) => {
       throw isFailure(error, 'store/conflict') ? fail('access/user-exists', { name }, { cause: error }) : error;
     });
-  }
   /** Writes a change of a user, whatever others change at the same time. */
   async function change(
     name: string,
@@ -176,6 +181,10 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
     const found = await access.get(digestOf(text), signal);
     return found?.document.kind === 'link' && !isExpired(found.document, clock.now()) ? found : undefined;
   }
+
+  /** Another process may be about to write the first user. */
+  const isRecent = (mark: AccessDocument | undefined): boolean =>
+    mark?.kind === 'first' && Math.abs(clock.now().getTime() - Date.parse(mark.at)) < makingMs;
 
   async function find(cookie: string, signal: AbortSignal): Promise<Login | undefined> {
     if (!/^[A-Za-z0-9_-]{43}$/.test(cookie)) return undefined;
@@ -228,7 +237,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
       async add(user, by, signal) {
         const name = userName(user.name);
         checkUser({ ...user, name });
-        await create({ ...user, name }, signal);
+        await create(name, await drawn(user), signal);
         await done(by, 'user.add', name, signal, user.role);
       },
       async setRole(typed, role, by, signal) {
@@ -331,11 +340,11 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
         const name = userName(typed.name);
         checkUser({ ...typed, name });
         const over = () => fail('access/link-over', {});
-        const firstName = 'first';
+        const user = await drawn({ password: typed.password, role: 'admin' });
         // Read before the look at the users: of two links that are used at once, one finds the other's mark.
         const before = await access.get(firstName, signal);
         const found = await link(text, signal);
-        if (!found || !(await users.isEmpty(signal))) throw over();
+        if (!found || isRecent(before?.document) || !(await users.isEmpty(signal))) throw over();
         const mark = { schema: 1, kind: 'first', user: name, at: nowText() } as const;
         try {
           await access.put(firstName, mark, before?.revision ?? null, signal);
@@ -343,7 +352,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           throw isFailure(error, 'store/conflict') ? over() : error;
         }
         if (!(await access.remove(digestOf(text), found, signal))) throw over();
-        await create({ name, password: typed.password, role: 'admin' }, signal);
+        await create(name, user, signal);
         await done({ name, via: 'link', from }, 'user.add', name, signal, 'admin, by the link for the first user');
       },
     },
