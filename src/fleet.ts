@@ -1,3 +1,4 @@
+import type { Access } from './access/access.ts';
 import { type ComposeContext, compose } from './compose.ts';
 import type { CertfleetError } from './core/errors/errors.ts';
 import type { Secret } from './core/errors/secret.ts';
@@ -220,6 +221,8 @@ export interface Fleet {
    * `account/not-open`, `account/stays`, `store/held`, `acme/…`.
    */
   changeAccount(request: AccountRequest, signal: AbortSignal): Promise<ChangedAccount>;
+  /** Returns the users, API tokens and the audit log of the store. */
+  access(): Promise<Access>;
   /** Resolves with true only the first time in this store, for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /**
@@ -414,6 +417,10 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
         request,
         signal,
       ),
+    access: async () =>
+      (await import('./access/access.ts')).createAccess({
+        ...{ store: process.store, clock: process.clock, random: process.random },
+      }),
     dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal), 'dry-run'),
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),

@@ -15,6 +15,11 @@ const lists: ReadonlySet<string> = new Set([
   'limits',
   'alarms',
   'alarms list',
+  'audit',
+  'token',
+  'token list',
+  'user',
+  'user list',
 ]);
 
 const files = { '/c.yaml': 'store: { type: file, path: /x }\n' };

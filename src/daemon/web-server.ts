@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Access } from '../access/access.ts';
 import { hostsOf } from '../core/access/host.ts';
+import { urlOf } from '../core/access/pages-url.ts';
 import { reasonOf } from '../core/errors/errors.ts';
 import type { PagesSettings, Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
@@ -150,15 +151,6 @@ export async function serveWeb(options: WebServerOptions, signal: AbortSignal): 
     await clock.sleep(everyMs, signal).catch(() => undefined);
   }
   await Promise.all([...open.values()].map(({ server }) => server.close()));
-}
-
-/** Returns an address as it can be opened. */
-export function urlOf(address: string, { certificate, behindProxy, hosts }: PagesSettings): string {
-  if (behindProxy) return `https://${hosts[0]}/`;
-  const port = /\d+$/.exec(address)?.[0];
-  if (certificate !== undefined && hosts[0] !== undefined) return `https://${hosts[0]}:${port}/`;
-  const host = address.slice(0, -(port?.length ?? 0)).replace(/:$/, '') || 'localhost';
-  return `${certificate === undefined ? 'http' : 'https'}://${host}:${port}/`;
 }
 
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

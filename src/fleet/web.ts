@@ -1,4 +1,5 @@
 import { type Access, createAccess } from '../access/access.ts';
+import { firstUrlOf } from '../core/access/pages-url.ts';
 import type { Mounted } from '../daemon/web-server.ts';
 import { report } from '../engine/engine.ts';
 import { readBundle } from '../engine/run/bundles.ts';
@@ -26,18 +27,18 @@ export async function serveWhenDeclared(
     await world.clock.sleep(everyMs, signal).catch(() => undefined);
     if (signal.aborted) return;
   }
-  const { serveWeb, urlOf } = await import('../daemon/web-server.ts');
+  const { serveWeb } = await import('../daemon/web-server.ts');
   const access = createAccess({ store: engine.store, clock: world.clock, random: world.random });
   const mounted = await mount(access);
   const say = (level: 'info' | 'warn', message: string) => report(engine, { level, event: 'log', message });
 
   /** Who starts it for the first time has no user yet, and would not know how to make one. */
   async function offerFirst(): Promise<void> {
-    const pages = settings().pages;
-    const address = pages?.listen.find((one) => !one.startsWith('unix:'));
-    const secret = address && (await access.first.make(signal).catch(() => undefined));
-    if (!pages || !address || !secret) return;
-    const url = `${urlOf(address, pages)}first/${secret}`;
+    const { pages } = settings();
+    if (!pages?.listen.some((address) => !address.startsWith('unix:'))) return;
+    const secret = await access.first.make(signal).catch(() => undefined);
+    const url = secret && firstUrlOf(pages, secret);
+    if (url === undefined) return;
     say('info', `there is no user yet; this link makes the first one, an administrator, within 15 minutes: ${url}`);
   }
 

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { createAccess } from '../../src/access/access.ts';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { fail } from '../../src/core/errors/errors.ts';
@@ -38,9 +39,11 @@ import type {
   SweepReport,
   TrialReport,
 } from '../../src/fleet.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import type { FilesWithin, FolderGuard, ReadOptions } from '../../src/ports/files.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
+import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { fakeProcesses } from './fake-processes.ts';
 
@@ -181,6 +184,7 @@ export interface Done {
 /** The command line in a fake world with a fake fleet, without processes, files or real time. */
 export function commandLine(given: CommandLine = {}) {
   const clock = fakeClock(new Date('2026-11-24T10:00:00Z'));
+  const access = createAccess({ store: createMemoryStore(), clock, random: systemRandom });
   const handlers = new Map<StopSignal | 'SIGHUP', Set<() => void>>([
     ['SIGINT', new Set()],
     ['SIGTERM', new Set()],
@@ -348,6 +352,7 @@ export function commandLine(given: CommandLine = {}) {
         return given.fleet.tryBalancer(request, signal);
       },
       owner: () => 'aaaaaaaaaaaa',
+      access: async () => access,
       sweepLost: async (remove) => {
         calls.push({ lost: remove });
         return { lost: [], known: 0, removed: [], failed: [], ...given.fleet?.lost };

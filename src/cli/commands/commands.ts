@@ -6,6 +6,7 @@ import { commandsOfLife } from './life/commands.ts';
 import { commandsOfMachine } from './machine.ts';
 import { commandsOfMoving } from './moving/commands.ts';
 import { commandsOfOrders } from './orders/commands.ts';
+import { commandsOfPeople } from './people/commands.ts';
 import { commandsOfStore } from './store/commands.ts';
 
 /** A command of the command line, as data for the parser, the help and docs/reference/cli.md. */
@@ -74,6 +75,8 @@ export const commandGroups: Readonly<Record<string, string>> = {
   dns: 'try a DNS provider',
   node: 'forget a node that is gone',
   store: 'check and encrypt the store',
+  token: 'make and remove API tokens',
+  user: 'add and remove users of the pages',
 };
 
 export const commands: readonly Command[] = [
@@ -208,6 +211,7 @@ export const commands: readonly Command[] = [
   ...commandsOfMoving,
   ...commandsOfAccounts,
   ...commandsOfStore,
+  ...commandsOfPeople,
   {
     name: 'providers',
     summary: 'list DNS providers, solvers, deployers and CAs',

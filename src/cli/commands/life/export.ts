@@ -1,14 +1,14 @@
 import { dirname, join } from 'node:path';
 import { withLetters } from '../../../config/certificates/identifiers.ts';
-import { fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
+import { fail } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { present } from '../../../core/text/present.ts';
-import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Exported, ExportRequest } from '../../../fleet.ts';
 import type { FilesWithin } from '../../../ports/files.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
+import { askNewPassword, passwordIn } from '../../flags/password.ts';
 import { cutAt, listOf, textOf, wholePathOf } from '../../flags/values.ts';
 import { reportStart } from '../../output/outcomes.ts';
 import { inOurFolder, refuseInStore } from '../store/outside-store.ts';
@@ -118,31 +118,15 @@ async function passwordFrom(session: Session): Promise<Secret> {
   }
   if (kind !== 'file')
     throw fail('usage/secret-visible', { flag: '--password', form: '--password file:/path or env:NAME' });
-  const path = wholePathOf('--password file:', rest, session.context.env);
-  const unreadable = (reason: string) => fail('usage/file-unreadable', { typed: `--password file:${rest}`, reason });
-  const { files } = await session.world();
-  const bytes = await files.read(path, { named: true }).catch((error: unknown) => {
-    throw isFailure(error) ? error : unreadable(reasonOf(error));
-  });
-  if (!bytes) throw unreadable('there is no such file');
-  const stat = await files.stat(path);
-  if (stat?.kind === 'file' && (stat.mode & 0o007) !== 0)
-    session.complain(`warning: the password file ${path} can be read by every user: chmod 600 ${shellWord(path)}`);
-  return new Secret(new TextDecoder().decode(bytes).replace(/\r?\n$/, ''));
+  return passwordIn(session, '--password file:', rest);
 }
 
-async function askPassword(session: Session): Promise<Secret> {
-  const ask = session.json ? undefined : session.context.askSecret;
-  const first = await ask?.('Password for the PKCS#12 file: ', session.signal);
-  if (first === undefined)
-    throw fail('usage/needs-terminal', {
-      what: 'entering the password of a PKCS#12 file',
-      advice: 'Add --password file:/path or env:NAME.',
-    });
-  const second = await ask?.('The same once more: ', session.signal);
-  if (first !== second) throw fail('usage/password-unusable', { reason: 'the two passwords that you entered differ' });
-  return new Secret(first);
-}
+const askPassword = (session: Session): Promise<Secret> =>
+  askNewPassword(session, {
+    question: 'Password for the PKCS#12 file: ',
+    what: 'entering the password of a PKCS#12 file',
+    advice: 'Add --password file:/path or env:NAME.',
+  });
 
 interface FileToWrite {
   readonly path: string;

@@ -30,13 +30,13 @@ export const access = {
     message: '{name} is the last administrator',
     blame: 'config',
     retry: 'never',
-    hint: 'Make another one first, with `certfleet user add NAME --role admin`.',
+    hint: 'Make another one first, with `certfleet user add --role admin` and a name.',
   },
   'access/has-users': {
     message: 'there are users already, so a link that makes the first one is not needed',
     blame: 'config',
     retry: 'never',
-    hint: 'Set a new password with `certfleet user password NAME`, or make another user with `certfleet user add`.',
+    hint: 'Set a new password with `certfleet user password`, or make another user with `certfleet user add`.',
   },
   'access/link-over': {
     message: 'the link is not valid any longer',
