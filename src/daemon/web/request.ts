@@ -23,8 +23,8 @@ export function refusal(
   hosts: ReadonlySet<string>,
 ): { readonly status: number; readonly body: string } | undefined {
   const named = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
-  // A target with a host of its own would be another way to name one.
-  if (named !== 1 || !url.startsWith('/')) return { status: 400, body: 'bad request\n' };
+  // A target with a host of its own would be another way to name one, also in a redirect to it.
+  if (named !== 1 || !/^\/(?![/\\])[^\\]*$/.test(url)) return { status: 400, body: 'bad request\n' };
   const host = hostIn(headers.host ?? '');
   if (host !== undefined && hosts.has(host)) return undefined;
   return { status: 421, body: 'This host is not one of `pages.hosts` in the configuration.\n' };
