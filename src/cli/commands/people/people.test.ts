@@ -119,9 +119,12 @@ describe('API tokens', () => {
     expect(token).not.toBe('');
     expect(outputs[1]).toMatch(/^2/);
     expect(outputs[2]).toMatch(/ci +operator +shop-\*, www +root /);
-    expect(outputs[3]!.slice(2).split('\n').map((one) => JSON.parse(one))).toEqual([
-      expect.objectContaining({ object: 'token', name: 'ci', scope: ['shop-*', 'www'], createdBy: 'root' }),
-    ]);
+    expect(
+      outputs[3]!
+        .slice(2)
+        .split('\n')
+        .map((one) => JSON.parse(one)),
+    ).toEqual([expect.objectContaining({ object: 'token', name: 'ci', scope: ['shop-*', 'www'], createdBy: 'root' })]);
     expect(outputs.slice(2).join()).not.toContain(token);
     expect(outputs.slice(4).map((text) => text.slice(0, 1))).toEqual(['0', '2']);
     expect(line.state.stderr.replaceAll(/\s+/g, ' ')).toContain('there is an API token ci already');
