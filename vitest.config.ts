@@ -70,12 +70,11 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      // One browser on two cores. It shows what is made here, so nothing is built for it.
+      // One browser at a time on two cores.
       {
         test: {
-          ...{ ...real, name: 'browser', include: ['test/browser/**/*.test.ts'], globalSetup: [] },
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          ...{ ...real, name: 'browser', include: ['test/browser/**/*.test.ts'], maxWorkers: 1 },
+          sequence: { groupOrder: 3 },
         },
       },
       {

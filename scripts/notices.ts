@@ -47,7 +47,8 @@ export async function bundledPackages(root: string, modules: Iterable<string>): 
         licenses,
         license = licenses?.map(({ type }) => type).join(' OR '),
       } = await manifestIn(folder);
-      const texts = await textsIn(folder);
+      const own = await textsIn(folder);
+      const texts = own.length === 0 && name.startsWith('@hono/') ? await textsIn(ofHono(root)) : own;
       if (license === undefined || texts.length === 0)
         throw new Error(
           `${name}@${version} is bundled, but has no ${license === undefined ? '`license`' : 'licence text'}`,
@@ -62,6 +63,9 @@ export async function bundledPackages(root: string, modules: Iterable<string>): 
 }
 
 const keyOf = ({ name, version }: Pick<Bundled, 'name' | 'version'>) => `${name}@${version}`;
+
+/** Its makers publish their other packages under the same licence, without its text. */
+const ofHono = (root: string) => join(root, 'node_modules/hono');
 
 /** The folder of the package that a module is in; undefined for our own. */
 const packageOf = (module: string): string | undefined =>

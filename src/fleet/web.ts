@@ -1,7 +1,7 @@
 import { type Access, createAccess } from '../access/access.ts';
 import { firstUrlOf } from '../core/access/pages-url.ts';
 import type { Mounted } from '../daemon/web-server.ts';
-import { report } from '../engine/engine.ts';
+import { inPass, report } from '../engine/engine.ts';
 import { readBundle } from '../engine/run/bundles.ts';
 import { lineageNamed } from '../engine/run/stored-lineage.ts';
 import { createActions } from './actions.ts';
@@ -73,8 +73,16 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const view = createView({ ...shown, engine, open });
     const actions = createActions({ engine, rows: shown.rows, open }, stopping);
     const allowed = () => settings().pages ?? { keyDownload: false, changeTargets: false };
+    const draw = (name: string, signal: AbortSignal) =>
+      inPass(engine, async (pass) => {
+        const { drawNamed } = await import('./challenges.ts');
+        return drawNamed({ ...open(), engine: pass }, [name], signal);
+      });
     const { createApi } = await import('../api/routes.ts');
-    const { createPlaceholder } = await import('../pages/placeholder.tsx');
-    return { pages: createPlaceholder(), api: createApi({ view, actions, audit, allowed }) };
+    const { createPages } = await import('../pages/pages.tsx');
+    return {
+      pages: createPages({ view, actions, audit, clock: engine.clock, draw }),
+      api: createApi({ view, actions, audit, allowed }),
+    };
   };
 }

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
-import type { Env } from '../access/who.ts';
+import type { Env } from '../../../src/access/who.ts';
 
-/** Stands for the pages until they are there: says who is logged in, and logs out. */
+/** Stands for the pages: says who is logged in, and logs out. */
 export function createPlaceholder(): Hono<Env> {
   const app = new Hono<Env>();
   app.get('/', (c) => {

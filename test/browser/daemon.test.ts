@@ -1,0 +1,71 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { en } from '../../src/pages/text/en.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { type Bench, onlyCertificate, startBench } from '../support/e2e.ts';
+import { findingsOf, startBrowser, startContext } from '../support/pages/browser.ts';
+import { freePort, until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the pages of a daemon', () => {
+  let bench: Bench;
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    [bench, browser] = await Promise.all([startBench(), startBrowser()]);
+  });
+  afterAll(() => browser?.close());
+
+  it('lead from the first link to a certificate that is watched, renewed, taken back and revoked', async () => {
+    const port = await freePort();
+    const home = await bench.home((configuration) => ({
+      ...onlyCertificate('abc')(configuration),
+      pages: { listen: [`127.0.0.1:${port}`] },
+    }));
+    const daemon = startDaemon(home);
+    let said = '';
+    const link = await until(
+      () => {
+        said += daemon.said();
+        return /http:\/\/127\.0\.0\.1:\d+\/first\/[\w-]+/.exec(said)?.[0];
+      },
+      { what: 'the link of the first user' },
+    );
+    const context = await startContext(browser!, { language: 'en' });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.goto(link);
+    await page.getByLabel('User').fill('mia');
+    await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
+    await page.getByLabel('Password again').fill('correct horse battery');
+    expect(await findingsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Make the user' }).click();
+
+    await page.getByRole('heading', { name: en.all.well(1) }).waitFor();
+    await page.getByRole('link', { name: en.certificates, exact: true }).click();
+    await page.getByRole('link', { name: 'abc', exact: true }).click();
+    await page.getByText(en.stateSentence.valid).waitFor();
+    const serial = () => page.locator('#facts code').first().textContent();
+    const first = await serial();
+    await page.getByRole('button', { name: en.actions.renew }).click();
+    await page.getByText(en.begun.renew).waitFor();
+    // Nobody reloads it.
+    await page.locator('#history').getByText(en.run.acts.renewed).first().waitFor();
+    await until(async () => (await serial()) !== first, { what: 'another serial number' });
+    await page.getByText(en.stateSentence.valid).waitFor();
+    expect(await page.locator('#targets').getByText(en.certificate.deployments.current).count()).toBe(2);
+
+    await page.getByRole('link', { name: en.actions.rollback }).click();
+    await page.getByRole('button', { name: en.actions.rollback }).click();
+    await page.locator('#history').getByText(en.run.acts['rolled-back']).waitFor();
+    await until(async () => (await serial()) === first, { what: 'the serial number of before' });
+
+    await page.getByRole('link', { name: en.actions.revoke }).click();
+    await page.getByLabel(en.confirm.reasons.cessationOfOperation).check();
+    await page.getByRole('button', { name: en.actions.revoke }).click();
+    await page.getByText(en.stateSentence.revoked).waitFor();
+    expect(await findingsOf(page)).toEqual([]);
+    expect(context.complaints).toEqual([]);
+  });
+});
