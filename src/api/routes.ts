@@ -3,13 +3,13 @@ import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { Audit } from '../access/audit.ts';
 import type { Env } from '../access/who.ts';
-import { type Action, type Allowed, isInScope, may } from '../core/access/role.ts';
+import { isInScope } from '../core/access/role.ts';
 import { asFailure } from '../core/errors/errors.ts';
 import { version } from '../core/errors/version.ts';
 import { say } from '../core/errors/wording.ts';
 import { lineageNotFound } from '../core/names/not-found.ts';
 import { present } from '../core/text/present.ts';
-import type { FleetAction, FleetActions } from '../fleet/actions.ts';
+import { act, type FleetAction, type FleetActions } from '../fleet/actions.ts';
 import type { CertificateView, FleetView } from '../fleet/view.ts';
 import * as contract from './contract.ts';
 import { problem, statusOf } from './problem.ts';
@@ -18,7 +18,6 @@ export interface ApiParts {
   readonly view: FleetView;
   readonly actions: FleetActions;
   readonly audit: Pick<Audit, 'record'>;
-  readonly allowed: () => Allowed;
 }
 
 const json = <S extends z.ZodType>(schema: S, description: string) => ({
@@ -42,15 +41,8 @@ const acts = {
   revoke: { action: 'revoke', summary: 'Revoke its current version at the CA' },
 } as const satisfies Readonly<Record<string, { readonly action: FleetAction; readonly summary: string }>>;
 
-const rightOf: Readonly<Record<FleetAction, Action>> = {
-  renew: 'renew',
-  redeploy: 'renew',
-  rollback: 'rollback',
-  revoke: 'revoke',
-};
-
 /** The API, without what is before its paths. */
-export function createApi({ view, actions, audit, allowed }: ApiParts): OpenAPIHono<Env> {
+export function createApi({ view, actions, audit }: ApiParts): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({
     defaultHook(result, c) {
       if (result.success) return undefined;
@@ -132,26 +124,13 @@ export function createApi({ view, actions, audit, allowed }: ApiParts): OpenAPIH
       }),
       async (c) => {
         const { name } = c.req.valid('param');
-        const who = c.get('who');
-        if (!sees(c, name)) throw lineageNotFound(name, []);
-        if (!may(who, rightOf[action], allowed())) return forbidden(c) as never;
         const ifRevision = revisionIn(c.req.header('if-match'));
         const reason =
           action === 'revoke'
             ? (c.req.valid('json' as never) as z.infer<typeof contract.revocation>)?.reason
             : undefined;
-        const { signal } = c.req.raw;
-        const note = (result: string) =>
-          audit.record(
-            { ...who, from: c.get('from') },
-            { what: `certificate.${action}`, object: name, result },
-            signal,
-          );
-        await actions.begin({ action, name, ifRevision, reason }, signal).catch(async (error: unknown) => {
-          await note(asFailure(error).code);
-          throw error;
-        });
-        await note('done');
+        const asker = { who: c.get('who'), from: c.get('from') };
+        await act({ actions, audit }, asker, { action, name, ifRevision, reason }, c.req.raw.signal);
         return c.json({ name, action: path }, 202);
       },
     );

@@ -1,3 +1,5 @@
+import type { Audit } from '../access/audit.ts';
+import { type Action, isInScope, leastRoleFor, may, type Who } from '../core/access/role.ts';
 import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import type { Trigger } from '../core/history/run-entry.ts';
 import type { RevocationReason } from '../core/lineage/revocation.ts';
@@ -44,6 +46,58 @@ export interface FleetActions {
   ended(name: string): Ended | undefined;
   /** Resolves once no action is under way. */
   settle(): Promise<void>;
+}
+
+/** Who asks, and the address from which. */
+export interface Asker {
+  readonly who: Who;
+  readonly from: string;
+}
+
+const rightOf: Readonly<Record<FleetAction, Action>> = {
+  renew: 'renew',
+  redeploy: 'renew',
+  rollback: 'rollback',
+  revoke: 'revoke',
+};
+
+/**
+ * Begins an action for whoever may ask for it, and writes down who has, and what came of that. Fails like
+ * {@link FleetActions.begin}, and with `access/role`.
+ */
+export async function act(
+  { actions, audit }: { readonly actions: FleetActions; readonly audit: Pick<Audit, 'record'> },
+  { who, from }: Asker,
+  request: ActionRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { action, name, reason } = request;
+  const record = (result: string) =>
+    audit.record(
+      { name: who.name, via: who.via, from },
+      { what: `certificate.${action}`, object: name, detail: reason, result },
+      signal,
+    );
+  try {
+    // Whether there is a certificate that it must not see, it must not learn.
+    if (!isInScope(who, name)) throw lineageNotFound(name, []);
+    refuseRole(who, rightOf[action]);
+    await actions.begin(request, signal);
+  } catch (error) {
+    await record(asFailure(error).code);
+    throw error;
+  }
+  await record('done');
+}
+
+/** Fails with `access/role`, or with `access/some-certificates` if a token’s scope does not allow it. */
+export function refuseRole(who: Who, action: Action): void {
+  if (may(who, action, { keyDownload: true, changeTargets: true })) return;
+  const { name, role, scope } = who;
+  const least = leastRoleFor(action);
+  if (scope && may({ role }, action, { keyDownload: true, changeTargets: true }))
+    throw fail('access/some-certificates', { name });
+  throw fail('access/role', { least, name, role });
 }
 
 interface Acting {

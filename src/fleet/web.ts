@@ -72,7 +72,6 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const open = () => ({ settings: settings(), composed });
     const view = createView({ ...shown, engine, open });
     const actions = createActions({ engine, rows: shown.rows, open }, stopping);
-    const allowed = () => settings().pages ?? { keyDownload: false, changeTargets: false };
     const draw = (name: string, signal: AbortSignal) =>
       inPass(engine, async (pass) => {
         const { drawNamed } = await import('./challenges.ts');
@@ -82,7 +81,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const { createPages } = await import('../pages/pages.tsx');
     return {
       pages: createPages({ view, actions, audit, clock: engine.clock, draw }),
-      api: createApi({ view, actions, audit, allowed }),
+      api: createApi({ view, actions, audit }),
     };
   };
 }

@@ -3,7 +3,7 @@ import type { Audit } from '../access/audit.ts';
 import type { Env } from '../access/who.ts';
 import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
-import type { ActionRequest, FleetActions } from '../fleet/actions.ts';
+import { type ActionRequest, act, type FleetActions } from '../fleet/actions.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
@@ -96,25 +96,8 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
   });
 }
 
-/** Begins an action, and writes down who has asked for it, and what came of that. */
-async function begin(c: Context<Env>, { actions, audit }: Parts, request: ActionRequest): Promise<void> {
-  const { who, from } = c.var;
-  const { signal } = c.req.raw;
-  const { action, name, reason } = request;
-  const record = (result: string) =>
-    audit.record(
-      { name: who.name, via: who.via, from },
-      { what: `certificate.${action}`, object: name, detail: reason, result },
-      signal,
-    );
-  try {
-    await actions.begin(request, signal);
-  } catch (error) {
-    await record(asFailure(error).code);
-    throw error;
-  }
-  await record('done');
-}
+const begin = (c: Context<Env>, parts: Parts, request: ActionRequest): Promise<void> =>
+  act(parts, { who: c.var.who, from: c.var.from }, request, c.req.raw.signal);
 
 function forbidden(c: Context<Env>, now: Date) {
   const reader = readerOf(c, now, undefined);

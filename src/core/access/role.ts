@@ -36,6 +36,9 @@ const leastRole = {
 export type Action = keyof typeof leastRole;
 export const actions = Object.keys(leastRole) as readonly Action[];
 
+/** Returns the role that an action needs at least. */
+export const leastRoleFor = (action: Action): Role => leastRole[action];
+
 /** What the configuration allows at all. */
 export interface Allowed {
   readonly keyDownload: boolean;

@@ -62,4 +62,34 @@ export const access = {
     retry: 'never',
     hint: 'Without a scope, a token is for all certificates.',
   },
+  'access/login': {
+    message: 'an API token or a login is needed',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Send a valid token as `Authorization: Bearer TOKEN`. `certfleet token add` makes one.',
+  },
+  'access/role': {
+    message: 'this needs the role {least}, and {name} has the role {role}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'An administrator can change the role of a user, or make another API token.',
+  },
+  'access/some-certificates': {
+    message: 'the API token {name} is for some certificates only, and this is about all of them',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Use a token without a scope.',
+  },
+  'access/foreign': {
+    message: 'this request comes from a page of another site',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Open the pages of certfleet, and do it there.',
+  },
+  'access/other-login': {
+    message: 'this form was made for another login',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Reload the page and try again.',
+  },
 } as const satisfies Record<string, ErrorEntry>;

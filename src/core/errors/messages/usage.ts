@@ -237,4 +237,28 @@ export const usage = {
     retry: 'never',
     hint: 'Run it as root{otherwise}.',
   },
+  'usage/no-path': {
+    message: 'there is nothing at {path}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`/api/v1/openapi.json` describes all paths of the API.',
+  },
+  'usage/request': {
+    message: 'the request is not what the API expects: {problem}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`/api/v1/openapi.json` describes all requests.',
+  },
+  'usage/no-length': {
+    message: 'the request does not say how long it is',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Send the header Content-Length.',
+  },
+  'usage/too-long': {
+    message: 'the request is longer than {limit} bytes',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Send less at once.',
+  },
 } as const satisfies Record<string, ErrorEntry>;
