@@ -1,8 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
-import { type IncomingHttpHeaders, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
@@ -19,6 +17,7 @@ import { createStreams } from '../../src/lib/streams.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
+import { type Answer, type Ask, askAt } from '../support/ask-at.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { createPlaceholder } from '../support/pages/placeholder.tsx';
 import { freePort, nodeAs, temporaryFolder, until } from '../support/service.ts';
@@ -49,19 +48,6 @@ async function copyOf(from: Store): Promise<Store> {
   return to;
 }
 
-interface Answer {
-  readonly status: number | undefined;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-interface Ask {
-  readonly method?: string;
-  readonly headers?: Record<string, string>;
-  readonly form?: Record<string, string>;
-  readonly body?: string;
-}
-
 interface Served {
   readonly port: number;
   readonly access: Access;
@@ -72,30 +58,6 @@ interface Served {
   /** Logs in, and returns the cookie and the token for forms. */
   login(user: string, from?: Served): Promise<{ readonly cookie: string; readonly csrf: string }>;
   declare(settings: Partial<PagesSettings> | undefined): void;
-}
-
-function askAt(to: object, path: string, { method, headers = {}, form, body }: Ask = {}): Promise<Answer> {
-  const text = form ? new URLSearchParams(form).toString() : body;
-  const type = form ? { 'content-type': 'application/x-www-form-urlencoded' } : {};
-  const length = text === undefined ? {} : { 'content-length': String(Buffer.byteLength(text)) };
-  return new Promise((resolve, reject) => {
-    const request = 'ca' in to ? requestHttps : requestHttp;
-    const sent = request(
-      {
-        ...to,
-        path,
-        method: method ?? (text === undefined ? 'GET' : 'POST'),
-        headers: { ...type, ...length, ...headers },
-        agent: false,
-      },
-      (response) => {
-        let all = '';
-        response.on('data', (data) => (all += data));
-        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: all }));
-      },
-    );
-    sent.on('error', reject).end(text);
-  });
 }
 
 async function serve(
