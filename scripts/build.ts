@@ -54,6 +54,8 @@ const englishOnly: Plugin = {
 const files: CodeSplittingGroup[] = [
   { name: startName(join(root, 'src/cli/main.ts')), priority: 3 },
   { name: 'zod', test: /node_modules\/zod\//, priority: 2 },
+  // Only a daemon with pages needs it.
+  { name: 'web', test: /node_modules\/@?hono\//, priority: 2 },
   // Most passes need most of it.
   { name: 'shared', minShareCount: 3, priority: 1 },
 ];

@@ -1,4 +1,4 @@
-import { type Access, createAccess } from '../access/access.ts';
+import type { Access } from '../access/access.ts';
 import { firstUrlOf } from '../core/access/pages-url.ts';
 import type { Mounted } from '../daemon/web-server.ts';
 import { inPass, report } from '../engine/engine.ts';
@@ -27,7 +27,10 @@ export async function serveWhenDeclared(
     await world.clock.sleep(everyMs, signal).catch(() => undefined);
     if (signal.aborted) return;
   }
-  const { serveWeb } = await import('../daemon/web-server.ts');
+  const [{ serveWeb }, { createAccess }] = await Promise.all([
+    import('../daemon/web-server.ts'),
+    import('../access/access.ts'),
+  ]);
   const access = createAccess({ store: engine.store, clock: world.clock, random: world.random });
   const mounted = await mount(access);
   const say = (level: 'info' | 'warn', message: string) => report(engine, { level, event: 'log', message });
