@@ -17,6 +17,7 @@ import { adapterEntry } from './config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import type { Secret } from './core/errors/secret.ts';
 import { nodeNameOf } from './core/names/node-name.ts';
+import type { ShownSettings } from './core/spec/shown-settings.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { OwnedSolver } from './core/spec/spec-parts.ts';
 import { createEngineProcess, createFooting, type EnginePorts, type EngineProcess } from './engine/engine.ts';
@@ -42,6 +43,8 @@ export interface Composed {
   readRootsAgain(): void;
   /** Returns what keeps the secrets of the settings from being read. */
   secretProblems(settings: Settings): Promise<readonly Problem[]>;
+  /** Returns the settings that are declared now as people may see them, without secrets. */
+  shown(): Promise<ShownSettings>;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -140,6 +143,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     },
     secretProblems: async (of) =>
       (await import('./config/adapters/secret-problems.ts')).secretProblems(of, registry, opening),
+    shown: async () => (await import('./config/adapters/shown-settings.ts')).shownSettings(settings, registry),
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),

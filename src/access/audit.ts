@@ -25,6 +25,10 @@ export interface Audit {
   record(by: By, act: Pick<AuditEntry, 'what' | 'object' | 'detail' | 'result'>, signal: AbortSignal): Promise<void>;
   /** Returns what was done since then, the latest last. */
   read(since: Date, signal: AbortSignal): Promise<readonly AuditEntry[]>;
+  /** Returns the days (in UTC) on which something was done, the latest first. */
+  days(signal: AbortSignal): Promise<readonly string[]>;
+  /** Returns what was done on a day, the latest last. */
+  day(day: string, signal: AbortSignal): Promise<readonly AuditEntry[]>;
 }
 
 const keyOf = (name: string): Key => ({ kind: 'audit', name });
@@ -60,6 +64,18 @@ export function createAudit({ store, clock }: { readonly store: Store; readonly 
     }
   }
 
+  async function day(name: string, signal: AbortSignal): Promise<readonly AuditEntry[]> {
+    const all: AuditEntry[] = [];
+    for (let part = 1; ; part += 1) {
+      const found = await read(auditName(name, part), signal).catch((error: unknown) => {
+        if (!isFailure(error, 'store/corrupt')) throw error;
+        return { entries: [] };
+      });
+      if (!found) return all;
+      all.push(...found.entries);
+    }
+  }
+
   return {
     record({ name: who, via, from }, { what, object, detail, result }, signal) {
       const at = clock.now().toISOString();
@@ -71,16 +87,14 @@ export function createAudit({ store, clock }: { readonly store: Store; readonly 
     async read(since, signal) {
       const all: AuditEntry[] = [];
       const from = since.toISOString();
-      for (const day of daysBetween(since, clock.now()))
-        for (let part = 1; ; part += 1) {
-          const found = await read(auditName(day, part), signal).catch((error: unknown) => {
-            if (!isFailure(error, 'store/corrupt')) throw error;
-            return { entries: [] };
-          });
-          if (!found) break;
-          all.push(...found.entries.filter(({ at }) => at >= from));
-        }
+      for (const one of daysBetween(since, clock.now()))
+        all.push(...(await day(one, signal)).filter(({ at }) => at >= from));
       return all;
     },
+    async days(signal) {
+      const { names } = await store.list('audit', signal);
+      return [...new Set(names.map((name) => name.replace(/~.*$/, '')))].sort().reverse();
+    },
+    day,
   };
 }

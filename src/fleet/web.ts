@@ -6,6 +6,7 @@ import { readBundle } from '../engine/run/bundles.ts';
 import { lineageNamed } from '../engine/run/stored-lineage.ts';
 import { createActions } from './actions.ts';
 import type { RunningFleet } from './run.ts';
+import { sendTest } from './send-test.ts';
 import { createView, type Seen } from './view.ts';
 
 /** How often it looks whether there are pages now. */
@@ -68,7 +69,8 @@ export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes'> {
 
 /** Returns a function that makes the pages and the API. Nothing else needs them, so they are loaded then. */
 export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
-  return async ({ audit }: Access): Promise<Mounted> => {
+  return async (access: Access): Promise<Mounted> => {
+    const { audit } = access;
     const { composed, settings } = fleet;
     const engine = composed.process;
     await shown.rows.begin(stopping);
@@ -80,10 +82,17 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
         const { drawNamed } = await import('./challenges.ts');
         return drawNamed({ ...open(), engine: pass }, [name], signal);
       });
+    const ofSettings = {
+      access,
+      notifiers: () => Object.entries(settings().alarms).map(([name, one]) => ({ name, type: one.settings.type })),
+      test: (name: string, signal: AbortSignal) =>
+        inPass(engine, async (pass) => void (await sendTest(pass, name, signal))),
+      configuration: composed.shown,
+    };
     const { createApi } = await import('../api/routes.ts');
     const { createPages } = await import('../pages/pages.tsx');
     return {
-      pages: createPages({ view, actions, audit, clock: engine.clock, draw }),
+      pages: createPages({ view, actions, audit, clock: engine.clock, draw, settings: ofSettings }),
       api: createApi({ view, actions, audit }),
     };
   };

@@ -10,6 +10,9 @@ export interface Assets {
   readonly script: string;
 }
 
+/** What the navigation leads to. */
+export type Section = 'overview' | 'certificates' | 'settings';
+
 export const htmlLanguage = { en: 'en', zh: 'zh-Hans' } as const satisfies Record<Language, string>;
 
 /** Of htmx: no style sheet of its own, no request elsewhere. There is no expression in any attribute. */
@@ -29,7 +32,7 @@ export const Page: FC<
     /** Which scripts and styles these are. */
     readonly build: string;
     readonly title: string;
-    readonly at?: 'overview' | 'certificates';
+    readonly at?: Section;
     readonly children?: Child;
   }
 > = ({ reader, assets, build, title, at, children }) => {
@@ -62,9 +65,12 @@ export const Page: FC<
               <a href="/certificates" aria-current={at === 'certificates' ? 'page' : undefined}>
                 {text.certificates}
               </a>
+              <a href="/settings" aria-current={at === 'settings' ? 'page' : undefined}>
+                {text.settings.title}
+              </a>
             </nav>
           ) : null}
-          <Settings reader={reader} />
+          <Wishes reader={reader} />
         </header>
         <p id="live-state" class="live-state" role="status" data-lost={text.live.lost}></p>
         <main id="main" tabindex={-1}>
@@ -84,7 +90,7 @@ export const icon = `data:image/svg+xml,${encodeURIComponent(
 export const languagesLabel = 'Language · 语言';
 
 /** Language, colours, and who is logged in. */
-const Settings: FC<Made> = ({ reader }) => {
+const Wishes: FC<Made> = ({ reader }) => {
   const { text, language, theme, who, csrf } = reader;
   return (
     <div class="settings">

@@ -2,6 +2,7 @@ import type { Child, FC } from 'hono/jsx';
 import type { PasswordProblem } from '../core/access/user.ts';
 import { type Language, languages } from '../core/errors/wording.ts';
 import { assets } from './assets.ts';
+import { Field } from './field.tsx';
 import { htmlLanguage, icon, languagesLabel } from './layout.tsx';
 import { texts as names } from './reader.ts';
 
@@ -50,6 +51,10 @@ const texts = {
   },
 } as const satisfies Record<Language, object>;
 
+/** What is wrong with the name or the password of a new user. */
+export const problemText = (language: Language, problem: 'bad-name' | 'unequal' | PasswordProblem): string =>
+  texts[language][problem];
+
 const Outside: FC<{ readonly language: Language; readonly title: string; readonly children?: Child }> = ({
   language,
   title,
@@ -91,38 +96,6 @@ const Outside: FC<{ readonly language: Language; readonly title: string; readonl
       </main>
     </body>
   </html>
-);
-
-interface FieldOptions {
-  readonly name: string;
-  readonly label: string;
-  readonly type: 'text' | 'password';
-  readonly autocomplete: string;
-  readonly value?: string | undefined;
-  readonly problem?: string | undefined;
-  readonly autofocus?: boolean;
-}
-
-/** A field with what is wrong with it beside it. */
-const Field: FC<FieldOptions> = ({ name, label, problem, ...input }) => (
-  <p class="field">
-    <label for={name}>{label}</label>
-    <input
-      id={name}
-      name={name}
-      {...input}
-      autocapitalize="none"
-      spellcheck={false}
-      required
-      aria-invalid={problem ? 'true' : undefined}
-      aria-describedby={problem ? `${name}-problem` : undefined}
-    />
-    {problem ? (
-      <span id={`${name}-problem`} class="problem" role="alert">
-        {problem}
-      </span>
-    ) : null}
-  </p>
 );
 
 export const LoginPage: FC<{

@@ -15,6 +15,7 @@ import { OverviewPage } from './overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
 import { certificatePage, failurePage, missing, page, readerOf, refusedToken } from './respond.tsx';
+import { addSettings, type SettingsParts } from './settings.tsx';
 
 /** What the pages read and do. */
 export interface PagesParts {
@@ -24,6 +25,7 @@ export interface PagesParts {
   readonly audit: Pick<Audit, 'record'>;
   /** Looks at the path from the CA to the answers of a certificate, hop by hop. */
   draw(name: string, signal: AbortSignal): Promise<DrawnParts>;
+  readonly settings: Omit<SettingsParts, 'clock'>;
 }
 
 /** What the overview waits for the store. Without its answer, the page says so. */
@@ -93,6 +95,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
   });
 
   addActions(app, parts);
+  addSettings(app, { ...parts.settings, clock });
 
   app.get('/certificates/:name', (c) => certificatePage(c, parts, { name: c.req.param('name') }));
 

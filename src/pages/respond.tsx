@@ -12,13 +12,13 @@ import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { assets, build } from './assets.ts';
 import { Certificate } from './certificate.tsx';
-import { Notice, Page } from './layout.tsx';
+import { Notice, Page, type Section } from './layout.tsx';
 import { Foreign, pathOf, Told } from './parts.tsx';
 import { createReader, type Reader, themes } from './reader.ts';
 import { hereOf } from './wishes.ts';
 
 /** What the configuration allows is about pages that are not here. */
-const nothingMore = { keyDownload: false, changeTargets: false };
+export const nothingMore = { keyDownload: false, changeTargets: false };
 
 export function readerOf(c: Context<Env>, now: Date, sequence: number | undefined): Reader {
   const who = c.get('who');
@@ -34,7 +34,7 @@ export function readerOf(c: Context<Env>, now: Date, sequence: number | undefine
 
 export interface Head {
   readonly title: string;
-  readonly at?: 'overview' | 'certificates';
+  readonly at?: Section;
   readonly status?: ContentfulStatusCode;
 }
 

@@ -4,7 +4,7 @@ import { languages } from '../core/errors/wording.ts';
 import { themes } from './reader.ts';
 
 /** Parameters of an address that are about the reader, or told once. */
-const passing = ['language', 'theme', 'begun'] as const;
+const passing = ['language', 'theme', 'begun', 'done'] as const;
 
 /** The page's own address, without what is not about the page. */
 export function hereOf(c: Context): string {

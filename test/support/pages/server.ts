@@ -5,10 +5,12 @@ import { Hono } from 'hono';
 import { getCookie } from 'hono/cookie';
 import type { Audit } from '../../../src/access/audit.ts';
 import type { Env } from '../../../src/access/who.ts';
+import type { Role } from '../../../src/core/access/role.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { createPages } from '../../../src/pages/pages.tsx';
+import { createPages, type PagesParts } from '../../../src/pages/pages.tsx';
 import { rememberWishes } from '../../../src/pages/wishes.ts';
 import { createFleet, type Fleet } from './fleet.ts';
+import { createSettings } from './settings.ts';
 
 /** The headers that the daemon sends with every page. */
 export const contentSecurityPolicy =
@@ -30,11 +32,13 @@ export function pagesOf(
     now,
     seen = () => {},
     recorded = () => {},
+    settings = createSettings(),
   }: {
-    readonly role: 'viewer' | 'operator';
+    readonly role: Role;
     readonly via?: 'login' | 'token';
     readonly now?: () => Date;
     readonly seen?: (request: string) => void;
+    readonly settings?: PagesParts['settings'];
     readonly recorded?: (entry: Parameters<Audit['record']>) => void;
   },
 ): Hono<Env> {
@@ -53,7 +57,10 @@ export function pagesOf(
   const clock = { ...systemClock, ...(now ? { now } : {}) };
   app.route(
     '/',
-    createPages({ view, actions, clock, draw, audit: { record: async (...entry) => void recorded(entry) } }),
+    createPages({
+      ...{ view, actions, clock, draw, settings },
+      audit: { record: async (...entry) => void recorded(entry) },
+    }),
   );
   return app;
 }
@@ -63,14 +70,17 @@ export async function servePages({
   more = 60,
   role = 'operator',
   port = 0,
+  settings,
 }: {
   readonly more?: number;
-  readonly role?: 'viewer' | 'operator';
+  readonly role?: Role;
   readonly port?: number;
+  readonly settings?: PagesParts['settings'];
 } = {}): Promise<PagesServer> {
   const fleet = createFleet({ now: new Date(), more });
   const requests: string[] = [];
-  const app = pagesOf(fleet, { role, seen: (request) => requests.push(request) });
+  const seen = (request: string) => void requests.push(request);
+  const app = pagesOf(fleet, { role, seen, ...(settings ? { settings } : {}) });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port }) as Server;
   await new Promise<void>((resolve) => server.once('listening', resolve));
   return {
