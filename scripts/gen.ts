@@ -5,11 +5,13 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { apiDocument } from '../src/api/routes.ts';
 import { configurationJsonSchema } from '../src/config/file/json-schema.ts';
 import type { WithOptions } from '../src/config/options/options.ts';
 import { optionFields } from '../src/config/registry/option-fields.ts';
 import type { DeployerFacts, SolverFacts } from '../src/define.ts';
 import { type AdapterEntry, type AdapterKind, adapterInfoOf, type Registry } from './adapters.ts';
+import { apiPage } from './api-page.ts';
 import { pageAssetsText } from './page-assets.ts';
 import { referencePages } from './reference.ts';
 import { roomsText } from './rooms.ts';
@@ -119,6 +121,8 @@ async function main(check: boolean): Promise<number> {
       'docs/reference/certfleet.schema.json',
       `${JSON.stringify(await configurationJsonSchema(registry), undefined, 2)}\n`,
     ],
+    ['docs/reference/openapi.json', `${JSON.stringify(apiDocument(), undefined, 2)}\n`],
+    ['docs/reference/api.md', apiPage(apiDocument())],
     ...(await referencePages(registry)).map(([name, text]) => [`docs/reference/${name}`, text] as [string, string]),
   ]);
   const stale: string[] = [];

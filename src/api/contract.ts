@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { roles } from '../core/access/role.ts';
 
 /** What requests and answers of the API look like. */
 
@@ -36,9 +37,12 @@ export const certificate = z
 export const list = z
   .object({
     certificates: z.array(certificate),
-    total: z.number().openapi({ description: 'How many certificates there are in all' }),
+    total: z
+      .number()
+      .optional()
+      .openapi({ description: 'How many certificates there are in all; not for tokens with a scope' }),
     next: z.string().optional().openapi({ description: 'For `after`; left out on the last page' }),
-    sequence: z.number().openapi({ description: 'The number of the last change that the page has, for `/events`' }),
+    sequence: z.string().openapi({ description: 'The last change that the page has, for `since` of `/events`' }),
   })
   .openapi('CertificateList');
 
@@ -96,7 +100,7 @@ export const overview = z
     nodes: z.array(z.looseObject({ node: z.string(), version: z.string() })),
     node: z.string().openapi({ description: 'The node that answers' }),
     issuers: z.array(z.string()),
-    sequence: z.number(),
+    sequence: z.string().openapi({ description: 'The last change that it has, for `since` of `/events`' }),
   })
   .openapi('Overview');
 
@@ -129,7 +133,7 @@ export const problemDocument = z
     type: z.string().openapi({ example: 'urn:certfleet:error:lineage/not-found' }),
     title: z.string(),
     status: z.number(),
-    code: z.string().optional(),
+    code: z.string(),
     params: z.record(z.string(), z.string()).optional(),
     hint: z.string().optional(),
     fields: z.record(z.string(), z.string()).optional().openapi({ description: 'What is wrong with each field' }),
@@ -161,3 +165,117 @@ export const revocation = z
       .default('unspecified'),
   })
   .openapi('Revocation');
+
+export const condition = z.object({
+  'if-match': z.string().optional().openapi({
+    description: 'The ETag or the revision of the certificate that was seen',
+  }),
+});
+
+export const nodes = z
+  .object({
+    nodes: z.array(z.looseObject({ node: z.string(), version: z.string() })),
+    node: z.string().openapi({ description: 'The node that answers' }),
+  })
+  .openapi('Nodes');
+
+export const planQuery = z.object({
+  until: z.string().max(20).default('90d').openapi({ description: 'How far to look ahead, from 1h to 731d' }),
+});
+
+export const plan = z
+  .object({
+    from: time,
+    until: time,
+    certificates: z.array(
+      z.object({
+        certificate: z.string(),
+        issuer: z.string(),
+        notAfter: time.optional(),
+        steps: z.array(
+          z.object({
+            at: time.optional(),
+            action: z.enum(['issue', 'renew', 'resume', 'none']),
+            why: z.string(),
+            reason: z.string().openapi({ description: 'In words' }),
+          }),
+        ),
+      }),
+    ),
+    more: z.number().openapi({ description: 'How many certificates are left out' }),
+    days: z.array(z.object({ date: z.string(), orders: z.number() })).openapi({ description: 'By day in UTC' }),
+  })
+  .openapi('Plan');
+
+const hops = z.array(z.looseObject({ state: z.enum(['well', 'cannot-tell', 'broken']) }));
+
+export const path = z
+  .object({
+    paths: z.array(z.looseObject({ identifier: z.string(), challenge: z.string(), solver: z.string(), hops })),
+    targets: z.array(z.looseObject({ target: z.string(), hops })),
+  })
+  .openapi('Path');
+
+const role = z.enum(roles).openapi('Role', { description: 'Each with the rights of those before it' });
+
+export const users = z
+  .object({ users: z.array(z.object({ name: z.string(), role, createdAt: time, passwordAt: time })) })
+  .openapi('Users');
+
+export const newUser = z
+  .strictObject({ name: z.string().max(200), password: z.string().max(1_000), role })
+  .openapi('NewUser');
+
+export const madeUser = z.object({ name: z.string(), role }).openapi('MadeUser');
+
+const scope = z.array(z.string().max(200)).min(1).max(1_000).openapi({
+  description: 'The certificates that it is for, by name or as the beginning of names, like shop-*; all, if left out',
+});
+
+export const tokens = z
+  .object({
+    tokens: z.array(
+      z.object({
+        ...{ name: z.string(), role, scope: scope.optional(), createdAt: time, createdBy: z.string() },
+        expiresAt: time.optional(),
+      }),
+    ),
+  })
+  .openapi('Tokens');
+
+export const newToken = z
+  .strictObject({
+    ...{ name: z.string().max(200), role: role.default('viewer'), scope: scope.optional() },
+    expiresAt: z.iso.datetime({ offset: true }).optional().openapi({ example: '2027-01-01T00:00:00Z' }),
+  })
+  .openapi('NewToken');
+
+export const madeToken = z
+  .object({
+    ...{ name: z.string(), role, scope: scope.optional(), expiresAt: time.optional() },
+    token: z.string().openapi({ description: 'It is not shown again' }),
+  })
+  .openapi('MadeToken');
+
+export const auditQuery = z.object({
+  since: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .openapi({ description: 'At most 400 days ago; a week ago, if left out' }),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+});
+
+export const audit = z
+  .object({
+    entries: z.array(
+      z.object({
+        ...{ at: time, who: z.string(), via: z.enum(['login', 'token', 'socket', 'command', 'link']) },
+        from: z.string().optional().openapi({ description: 'The address of the client' }),
+        what: z.string().openapi({ example: 'certificate.renew' }),
+        object: z.string().openapi({ description: 'What it was done to' }),
+        detail: z.string().optional(),
+        result: z.string().openapi({ description: 'done, refused, or the code of the failure' }),
+      }),
+    ),
+  })
+  .openapi('AuditLog');

@@ -93,11 +93,14 @@ export async function act(
 /** Fails with `access/role`, or with `access/some-certificates` if a token’s scope does not allow it. */
 export function refuseRole(who: Who, action: Action): void {
   if (may(who, action, { keyDownload: true, changeTargets: true })) return;
-  const { name, role, scope } = who;
-  const least = leastRoleFor(action);
-  if (scope && may({ role }, action, { keyDownload: true, changeTargets: true }))
-    throw fail('access/some-certificates', { name });
-  throw fail('access/role', { least, name, role });
+  const { name, role } = who;
+  if (may({ role }, action, { keyDownload: true, changeTargets: true })) refuseFleet(who);
+  throw fail('access/role', { least: leastRoleFor(action), name, role });
+}
+
+/** Fails with `access/some-certificates` if a token has a scope. */
+export function refuseFleet({ name, scope }: Who): void {
+  if (scope) throw fail('access/some-certificates', { name });
 }
 
 interface Acting {

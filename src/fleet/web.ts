@@ -1,7 +1,9 @@
 import type { Access } from '../access/access.ts';
 import { firstUrlOf } from '../core/access/pages-url.ts';
+import { createRecent, type Recent } from '../core/async/recent.ts';
+import type { Ahead } from '../core/plan/ahead.ts';
 import type { Mounted } from '../daemon/web-server.ts';
-import { inPass, report } from '../engine/engine.ts';
+import { type Engine, type EngineProcess, inPass, report } from '../engine/engine.ts';
 import { readBundle } from '../engine/run/bundles.ts';
 import { lineageNamed } from '../engine/run/stored-lineage.ts';
 import { createActions } from './actions.ts';
@@ -70,8 +72,8 @@ export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes'> {
 /** Returns a function that makes the pages and the API. Nothing else needs them, so they are loaded then. */
 export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
   return async (access: Access): Promise<Mounted> => {
-    const { audit } = access;
     const { composed, settings } = fleet;
+    const { audit } = access;
     const engine = composed.process;
     await shown.rows.begin(stopping);
     const open = () => ({ settings: settings(), composed });
@@ -89,11 +91,38 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
         inPass(engine, async (pass) => void (await sendTest(pass, name, signal))),
       configuration: composed.shown,
     };
+    const plan = createPlans(engine, async (untilMs, pass, signal) => {
+      const { planOf } = await import('./plan.ts');
+      return planOf({ ...open(), engine: pass }, { names: [], untilMs }, signal);
+    });
+    const failed = (error: unknown) =>
+      report(engine, { level: 'warn', event: 'log', message: `the API: ${stackOf(error)}` });
+    const life = Buffer.from(engine.random.bytes(6)).toString('base64url');
     const { createApi } = await import('../api/routes.ts');
     const { createPages } = await import('../pages/pages.tsx');
+    const shownTo = { view, actions, clock: engine.clock, draw };
     return {
-      pages: createPages({ view, actions, audit, clock: engine.clock, draw, settings: ofSettings }),
-      api: createApi({ view, actions, audit }),
+      pages: createPages({ ...shownTo, audit, settings: ofSettings }),
+      api: createApi({ ...shownTo, access, plan, failed, life }),
     };
   };
 }
+
+/** A plan takes a read of every document, so those who ask for about the same time share it. */
+const planMs = 30_000;
+
+function createPlans(
+  engine: EngineProcess,
+  make: (untilMs: number, pass: Engine, signal: AbortSignal) => Promise<Ahead>,
+): (untilMs: number, signal: AbortSignal) => Promise<Ahead> {
+  let last: { readonly untilMs: number; readonly plan: Recent<Ahead> } | undefined;
+  return (untilMs, signal) => {
+    if (!last || Math.abs(untilMs - last.untilMs) > planMs) {
+      const plan = createRecent(engine.clock, (over) => inPass(engine, (pass) => make(untilMs, pass, over)));
+      last = { untilMs, plan };
+    }
+    return last.plan.get(planMs, signal);
+  };
+}
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

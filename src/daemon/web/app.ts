@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Access } from '../../access/access.ts';
 import type { Env } from '../../access/who.ts';
-import { isFailure } from '../../core/errors/errors.ts';
-import type { Language } from '../../core/errors/wording.ts';
+import { problemOf, statusOf } from '../../api/problem.ts';
+import { asFailure, type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
+import { type Language, say } from '../../core/errors/wording.ts';
 import { rememberWishes } from '../../pages/wishes.ts';
 import { cookieOf } from './cookie.ts';
 import { addLogin } from './login-routes.tsx';
@@ -51,15 +51,16 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   const app = new Hono<WebEnv>();
   app.use(withHeaders);
   app.use(async (c, next) => {
-    // Browsers and the usual clients say how much they send.
-    if (c.req.header('transfer-encoding') !== undefined) return refuse(c, 411, 'The request must say how long it is.');
-    if (Number(c.req.header('content-length') ?? 0) > mostBodyBytes) return refuse(c, 413, 'The request is too large.');
-    return next();
-  });
-  app.use(async (c, next) => {
     c.set('language', languageOf(c));
     c.set('from', c.env.arrival.from);
     await next();
+  });
+  app.use(async (c, next) => {
+    // Browsers and the usual clients say how much they send.
+    if (c.req.header('transfer-encoding') !== undefined) return refuse(c, fail('usage/no-length', {}));
+    if (Number(c.req.header('content-length') ?? 0) > mostBodyBytes)
+      return refuse(c, fail('usage/too-long', { limit: mostBodyBytes }));
+    return next();
   });
   app.use(rememberWishes);
   app.use(gate(access));
@@ -77,11 +78,11 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   if (mounted.api) app.route(apiPath, mounted.api as unknown as Hono<WebEnv>);
   // They answer whatever nothing else does.
   app.route('/', mounted.pages as unknown as Hono<WebEnv>);
-  app.notFound((c) => refuse(c, 404, 'There is no such page.'));
+  app.notFound((c) => refuse(c, fail('usage/no-path', { path: c.req.path })));
   app.onError((error, c) => {
-    if (isFailure(error, 'store/')) return refuse(c, 503, error.message);
-    failed(error);
-    return refuse(c, 500, 'This failed because of a fault of certfleet. Its log says more.');
+    const failure = asFailure(error);
+    if (isFailure(failure, 'bug/')) failed(error);
+    return refuse(c, failure);
   });
   return app;
 }
@@ -133,14 +134,14 @@ function unknown(c: Context<WebEnv>): Response {
   const path = c.req.path;
   if (path === apiPath || path.startsWith(`${apiPath}/`) || c.req.header('authorization') !== undefined) {
     c.header('www-authenticate', 'Bearer');
-    return refuse(c, 401, 'A valid API token or a login is needed.');
+    return refuse(c, fail('access/login', {}));
   }
   const { pathname, search } = new URL(c.req.url);
   const isPage = c.req.method === 'GET' && c.req.header('hx-request') === undefined;
   const back = isPage && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : '';
   if (isPage || c.req.header('hx-request') === undefined) return c.redirect(`/login${back}`, 303);
   c.header('hx-redirect', '/login');
-  return refuse(c, 401, 'A login is needed.');
+  return refuse(c, fail('access/login', {}));
 }
 
 const isSafe = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
@@ -149,13 +150,11 @@ const isSafe = (method: string): boolean => method === 'GET' || method === 'HEAD
 const refuseForeign: MiddlewareHandler<WebEnv> = async (c, next) => {
   const who: Env['Variables']['who'] | undefined = c.get('who');
   if (isSafe(c.req.method) || who?.via === 'token') return next();
-  if (!isFromHere({ get: (name) => c.req.header(name) }))
-    return refuse(c, 403, 'This request comes from another site.');
+  if (!isFromHere({ get: (name) => c.req.header(name) })) return refuse(c, fail('access/foreign', {}));
   // Before a login, there is none to act with.
   if (who?.via === 'login' && c.req.path !== '/login') {
     const given = c.req.header('x-csrf-token') ?? (await fieldOf(c, 'csrf'));
-    if (given === undefined || !isSame(given, c.get('csrf')))
-      return refuse(c, 403, 'This form was made for another login. Reload the page and try again.');
+    if (given === undefined || !isSame(given, c.get('csrf'))) return refuse(c, fail('access/other-login', {}));
   }
   return next();
 };
@@ -189,10 +188,9 @@ function languageOf(c: Context<WebEnv>): Language {
 }
 
 /** A refusal is a problem document for programs, and a line of text for people. */
-function refuse(c: Context<WebEnv>, status: ContentfulStatusCode, title: string): Response {
+function refuse(c: Context<WebEnv>, failure: CertfleetError): Response {
   const isForProgram = c.req.path.startsWith(`${apiPath}/`) || c.req.header('authorization') !== undefined;
-  if (!isForProgram) return c.text(`${title}\n`, status);
-  return c.body(JSON.stringify({ type: 'about:blank', title, status }), status, {
-    'content-type': 'application/problem+json',
-  });
+  if (isForProgram) return problemOf(c as never, failure);
+  const { message, hint } = say(failure, c.get('language') ?? 'en');
+  return c.text(`${message}. ${hint}\n`, statusOf(failure));
 }

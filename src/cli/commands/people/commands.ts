@@ -106,4 +106,27 @@ export const commandsOfPeople: readonly Command[] = [
     examples: [{ line: 'certfleet audit --since 30d', why: 'the last month' }],
     load: async () => (await import('./audit.ts')).showAudit,
   },
+  {
+    name: 'api',
+    summary: 'ask the API of `certfleet run` on this machine',
+    description:
+      'Sends one request over the Unix socket among `pages.listen`, and prints the answer as JSON. Whoever may open the ' +
+      'socket is an administrator. docs/reference/api.md has all paths. Exits with the code of the error that is ' +
+      'answered, and with 4 if nothing answers.',
+    arguments: { text: '<method> [path]', description: 'GET, POST or DELETE, and a path; a path alone means GET' },
+    flags: [
+      { flags: '--data <json>', description: 'what to send, as JSON' },
+      { flags: '--field <name=value>', description: 'what to send, a text of a field at a time', repeat: true },
+      {
+        flags: '--if-match <etag>',
+        description: 'act only if the certificate still has this revision, as GET shows it',
+      },
+    ],
+    examples: [
+      { line: 'certfleet api GET /certificates?state=failing', why: 'the certificates that fail, as JSON' },
+      { line: 'certfleet api POST /certificates/www.example.com/renew', why: 'renew one now' },
+    ],
+    ifStopped: 'What the request has begun goes on in `certfleet run`.',
+    load: async () => (await import('./api.ts')).api,
+  },
 ];

@@ -50,6 +50,12 @@ export const configuration = {
     retry: 'never',
     hint: 'Set `listen` in certfleet.yaml, such as `listen: 127.0.0.1:9110`, and start `certfleet run` again. For a responder, set the variable CERTFLEET_LISTEN instead.',
   },
+  'config/no-api-socket': {
+    message: 'the API has no Unix socket, because `pages.listen` names none',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Add one to `pages.listen` in certfleet.yaml, such as unix:/run/certfleet/pages.sock.',
+  },
   'config/invalid': {
     message: '{file}: {problem}',
     blame: 'config',

@@ -21,6 +21,12 @@ export const program = {
     retry: 'later',
     hint: 'Its log says more.',
   },
+  'network/not-running': {
+    message: 'no `certfleet run` answers at the socket {socket}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Start `certfleet run`. Only its user and root may open the socket.',
+  },
   'process/failed': {
     message: '`{command}` could not be started: {reason}',
     blame: 'config',

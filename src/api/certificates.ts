@@ -1,0 +1,149 @@
+import { createRoute, type z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Env } from '../access/who.ts';
+import { isInScope } from '../core/access/role.ts';
+import { fail } from '../core/errors/errors.ts';
+import { lineageNotFound } from '../core/names/not-found.ts';
+import { present } from '../core/text/present.ts';
+import { act, type FleetAction } from '../fleet/actions.ts';
+import type { CertificateView } from '../fleet/view.ts';
+import * as contract from './contract.ts';
+import { type Api, type ApiParts, askerOf, copyOf, json, missing, needs, refuseUnseen, usual, wrong } from './parts.ts';
+
+const tags = { tags: ['Certificates'] };
+
+/** The list, and what is known of one certificate. */
+export function addCertificates(app: Api, { view, draw, life }: ApiParts): void {
+  app.openapi(
+    createRoute({
+      ...{ ...tags, method: 'get', path: '/certificates', summary: 'List certificates, a page at a time' },
+      ...needs('look', 'certificates'),
+      request: { query: contract.listQuery },
+      responses: { 200: json(contract.list, 'One page'), ...usual },
+    }),
+    (c) => {
+      const { order, ...query } = c.req.valid('query');
+      const who = c.get('who');
+      const isVisible = who.scope && ((name: string) => isInScope(who, name));
+      const page = view.list({ ...query, isDescending: order === 'down', ...present({ isVisible }) });
+      const { rows, sequence, next } = page;
+      // How many there are is not for those who see some.
+      const total = isVisible ? undefined : page.total;
+      const answer = { certificates: rows.map(copyOf), sequence: `${life}.${sequence}`, ...present({ total, next }) };
+      return c.json(answer, 200);
+    },
+  );
+  app.openapi(
+    createRoute({
+      ...{ ...tags, method: 'get', path: '/certificates/{name}', summary: 'Show one certificate' },
+      description: 'Its ETag serves as `If-None-Match` here and as `If-Match` of the actions.',
+      ...needs('look', 'certificates'),
+      request: { params: contract.named },
+      responses: {
+        ...{ 200: json(contract.detail, 'The certificate'), 304: { description: 'It has not changed' } },
+        ...{ ...usual, ...missing },
+      },
+    }),
+    async (c) => {
+      const found = await one(c, c.req.valid('param').name);
+      const etag = etagOf(found);
+      c.header('etag', etag);
+      if (isAmong(c.req.header('if-none-match'), etag)) return c.body(null, 304) as never;
+      return c.json(detailOf(found), 200);
+    },
+  );
+  app.openapi(
+    createRoute({
+      ...{ ...tags, method: 'get', path: '/certificates/{name}/history', summary: 'Show what its last runs did' },
+      ...needs('look', 'certificates'),
+      request: { params: contract.named },
+      responses: { 200: json(contract.history, 'The runs, the latest first'), ...usual, ...missing },
+    }),
+    async (c) => c.json({ runs: (await one(c, c.req.valid('param').name)).runs.map(copyOf) } as never, 200),
+  );
+  app.openapi(
+    createRoute({
+      ...{ ...tags, method: 'get', path: '/certificates/{name}/path' },
+      summary: 'Draw the path of the CA’s request, and ask the targets',
+      description: 'The same as `certfleet doctor NAME --json`. It looks at everything anew, which may take seconds.',
+      ...needs('look', 'certificates'),
+      request: { params: contract.named },
+      responses: { 200: json(contract.path, 'The paths, hop by hop'), ...usual, ...missing },
+    }),
+    async (c) => {
+      const { name } = c.req.valid('param');
+      await one(c, name);
+      return c.json(copyOf(await draw(name, c.req.raw.signal)) as never, 200);
+    },
+  );
+
+  async function one(c: Context<Env>, name: string): Promise<CertificateView> {
+    refuseUnseen(c, name);
+    const found = await view.certificate(name, c.req.raw.signal);
+    if (!found) throw lineageNotFound(name, []);
+    return found;
+  }
+}
+
+/** The actions, with what each of them needs and does. */
+export const acts = {
+  renew: { action: 'renew', right: 'renew', summary: 'Renew it now, even if it is not due' },
+  deploy: { action: 'redeploy', right: 'renew', summary: 'Deliver its current version to every target again' },
+  rollback: { action: 'rollback', right: 'rollback', summary: 'Go back to the version before' },
+  revoke: { action: 'revoke', right: 'revoke', summary: 'Revoke its current version at the CA' },
+} as const satisfies Readonly<Record<string, { readonly action: FleetAction; readonly [more: string]: string }>>;
+
+export function addActions(app: Api, { actions, access: { audit } }: ApiParts): void {
+  for (const [path, { action, right, summary }] of Object.entries(acts)) {
+    const body =
+      action === 'revoke' ? { body: { content: { 'application/json': { schema: contract.revocation } } } } : {};
+    app.openapi(
+      createRoute({
+        ...{ tags: ['Actions'], method: 'post', path: `/certificates/{name}/${path}`, summary },
+        description:
+          'Begins it and answers at once; the certificate and its history show what becomes of it. With `If-Match`, nothing happens if the certificate has changed since, so a repeated request acts once.',
+        ...needs(right, 'certificates', true),
+        request: { params: contract.named, headers: contract.condition, ...body },
+        responses: {
+          ...{ 202: json(contract.begun, 'It has begun'), ...usual, ...missing },
+          ...{ 409: wrong('A process works on it'), 412: wrong('It has changed since') },
+        },
+      }),
+      async (c) => {
+        const { name } = c.req.valid('param');
+        const ifRevision = revisionIn(c.req.header('if-match'));
+        const reason = action === 'revoke' ? reasonIn(c.req.valid('json' as never)) : undefined;
+        const request = { action, name, ifRevision, reason };
+        await act({ actions, audit }, askerOf(c), request, c.req.raw.signal);
+        return c.json({ name, action: path }, 202);
+      },
+    );
+  }
+}
+
+/** Without a body, there is nothing that was validated. */
+const reasonIn = (body: unknown) => (body as Partial<z.infer<typeof contract.revocation>> | undefined)?.reason;
+
+function detailOf({ row, status: { spec: _settings, ...status }, failure, runs, ...rest }: CertificateView) {
+  return copyOf({ ...row, ...rest, status, runs, ...present({ lastFailure: failure }) }) as never;
+}
+
+/** Its state may change with time alone, and its history after its document. */
+const etagOf = ({ revision, row: { state, step }, runs: [last] }: CertificateView): string =>
+  `"${[revision, state, step ?? '', last ? Date.parse(last.endedAt).toString(36) : ''].join('~')}"`;
+
+const isAmong = (header = '', etag: string): boolean =>
+  header.split(',').some((one) => ['*', etag, `W/${etag}`].includes(one.trim()));
+
+/** Returns the revision of `If-Match`, which is an ETag or the revision itself; undefined if any will do. */
+function revisionIn(header: string | undefined): string | undefined {
+  const text = header?.trim();
+  if (text === undefined || text === '*') return undefined;
+  const [, etag] = /^(?:W\/)?"([^"]*)"$/.exec(text) ?? [];
+  if (etag === undefined && !/^[\w.-]*$/.test(text))
+    throw fail('usage/invalid-value', {
+      typed: `If-Match: ${text}`,
+      form: 'one ETag or the revision of a certificate',
+    });
+  return (etag ?? text).split('~')[0];
+}
