@@ -1,7 +1,7 @@
 import type { FC } from 'hono/jsx';
 import type { Hop } from '../core/request-path/hop.ts';
 import type { DrawnPath, DrawnTarget } from '../fleet.ts';
-import { Badge, Empty, Foreign, type Look, type Made } from './parts.tsx';
+import { Badge, Empty, type Look, type Made, Told } from './parts.tsx';
 
 export interface DrawnData {
   readonly paths: readonly DrawnPath[];
@@ -39,12 +39,12 @@ const Hops: FC<Made & { readonly hops: readonly Hop[] }> = ({ reader: { text }, 
           <strong>{text.hops[at]}</strong>
           <Badge look={looks[state]}>{text.hopStates[state]}</Badge>
         </div>
-        <p>
-          <Foreign>{finding}</Foreign>
+        <p lang="en">
+          <Told>{finding}</Told>
         </p>
         {advice ? (
-          <p class="hint">
-            <Foreign>{advice}</Foreign>
+          <p class="hint" lang="en">
+            <Told>{advice}</Told>
           </p>
         ) : null}
       </li>

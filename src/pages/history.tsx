@@ -49,7 +49,7 @@ const Run: FC<Made & { readonly run: RunEntry }> = ({ reader, run }) => {
         <figure class="says">
           <figcaption>{t.caSays}</figcaption>
           <blockquote>
-            <Foreign>{caSays}</Foreign>
+            <Foreign lang="en">{caSays}</Foreign>
           </blockquote>
         </figure>
       ) : null}

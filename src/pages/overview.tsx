@@ -1,5 +1,6 @@
 import type { FC } from 'hono/jsx';
 import type { Alarm } from '../core/alarm/alarm.ts';
+import { type Said, say } from '../core/errors/wording.ts';
 import type { NodeStatus } from '../core/node/node-status.ts';
 import type { LimitsStatus } from '../fleet/limits.ts';
 import type { CertificateRow, Overview } from '../fleet/view.ts';
@@ -142,7 +143,8 @@ const Troubled: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader
       <ul class="rows">
         {troubled.map((row) => {
           const help = helpOf(reader, row);
-          const told = said.get(row.name);
+          const alarm = said.get(row.name);
+          const told = alarm && say(alarm, reader.language);
           return (
             <li id={`need-${row.name}`}>
               <div class="row-head">
@@ -275,6 +277,19 @@ const Nodes: FC<Made & { readonly nodes: readonly NodeStatus[]; readonly here: s
 /** How many are shown; the command line and the API have all. */
 const mostAlarms = 20;
 
+const Says: FC<{ readonly told: Said }> = ({ told: { message, hint } }) => (
+  <>
+    <p class="why">
+      <Told>{message}</Told>
+    </p>
+    {hint === '' ? null : (
+      <p class="hint">
+        <Told>{hint}</Told>
+      </p>
+    )}
+  </>
+);
+
 /** Those of the certificates above are not told twice. */
 const Alarms: FC<Made & Pick<OverviewData, 'alarms'> & { readonly shown: ReadonlySet<string> }> = ({
   reader,
@@ -305,16 +320,7 @@ const Alarms: FC<Made & Pick<OverviewData, 'alarms'> & { readonly shown: Readonl
                   <When reader={reader} at={alarm.since} form="distance" />
                 </span>
               </div>
-              {alarm.certificate && shown.has(alarm.certificate) ? null : (
-                <>
-                  <p class="why">
-                    <Told>{alarm.message}</Told>
-                  </p>
-                  <p class="hint">
-                    <Told>{alarm.hint}</Told>
-                  </p>
-                </>
-              )}
+              {alarm.certificate && shown.has(alarm.certificate) ? null : <Says told={say(alarm, reader.language)} />}
               {alarm.url && /^https?:\/\//.test(alarm.url) ? (
                 <p>
                   <a href={alarm.url} rel="noreferrer noopener">

@@ -16,7 +16,8 @@ export function listQueryOf(params: URLSearchParams): ListQuery {
   const state = get('state');
   const sort = sorts.find((one) => one === get('sort')) ?? 'name';
   return {
-    search: get('search')?.slice(0, longestSearch),
+    // Names have no capitals.
+    search: get('search')?.slice(0, longestSearch).toLowerCase(),
     state: state !== undefined && isState(state) ? state : undefined,
     issuer: get('issuer'),
     sort,

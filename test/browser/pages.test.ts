@@ -66,6 +66,21 @@ describeWith(['chromium'], 'the pages in a browser', () => {
     }
   });
 
+  // With CERTFLEET_PICTURES=1, those of the README and the guide are made anew.
+  it.runIf(process.env['CERTFLEET_PICTURES'])('are drawn for the documentation', async () => {
+    const pictures = [
+      ['pages-overview', '/', 'en', 'light'],
+      ['pages-overview.zh-CN', '/', 'zh', 'light'],
+      ['pages-list', '/certificates?search=example.', 'en', 'dark'],
+      ['pages-certificate', '/certificates/shop.example.com', 'en', 'light'],
+      ['pages-certificate.zh-CN', '/certificates/shop.example.com', 'zh', 'light'],
+    ] as const;
+    for (const [name, path, language, colorScheme] of pictures) {
+      const page = await open(path, { language, colorScheme, viewport: { width: 1200, height: 760 } });
+      await page.screenshot({ path: `docs/images/${name}.png` });
+    }
+  });
+
   it('are kept up to date, and leave alone what a person does', async () => {
     const page = await open('/certificates?sort=name');
     const names = await page.locator('tbody a.name').allTextContents();

@@ -9,8 +9,11 @@ const { sequence, build } = document.body.dataset;
 /** The number of the last change that this page knows. */
 let known = Number(sequence);
 
-/** A page is read at most this often, however fast the fleet changes. */
-const pauseMs = 1500;
+/**
+ * A page about one certificate is read at most twice a second. One about all is read less often, and not by all readers
+ * at once, because in a large fleet something changes all the time.
+ */
+const pauseMs = document.querySelector('[data-live=""]') ? 2000 + 1000 * Math.random() : 500;
 /** So that `5 minutes ago` stays true. */
 const ageMs = 60_000;
 
