@@ -4,7 +4,7 @@ import type { Child } from 'hono/jsx';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../access/who.ts';
 import { may } from '../core/access/role.ts';
-import { asFailure, type CertfleetError } from '../core/errors/errors.ts';
+import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import type { FleetAction, FleetActions } from '../fleet/actions.ts';
@@ -144,5 +144,10 @@ export async function certificatePage(
       <Certificate reader={reader} view={found} lastError={lastError} />
     </>
   );
-  return page(c, reader, { title: name, at: 'certificates', status: refused ? 409 : 200 }, body);
+  return page(
+    c,
+    reader,
+    { title: name, at: 'certificates', status: !refused ? 200 : isFailure(refused, 'access/') ? 403 : 409 },
+    body,
+  );
 }

@@ -133,9 +133,18 @@ export interface Fleet {
   readonly followers: number;
 }
 
-export function createFleet({ now, more = 0 }: { readonly now: Date; readonly more?: number }): Fleet {
+export function createFleet({
+  now,
+  more = 0,
+  has = states,
+}: {
+  readonly now: Date;
+  readonly more?: number;
+  /** Which of the states a certificate is in. */
+  readonly has?: readonly State[];
+}): Fleet {
   const rows = new Map<string, CertificateRow>();
-  for (const state of states) rows.set(rowOf(state, now).name, rowOf(state, now));
+  for (const state of has) rows.set(rowOf(state, now).name, rowOf(state, now));
   for (let i = 1; i <= more; i += 1) rows.set(plain(i, now).name, plain(i, now));
   let sequence = 1;
   const log: Changed[] = [];

@@ -9,7 +9,7 @@ import type { Role } from '../../../src/core/access/role.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createPages, type PagesParts } from '../../../src/pages/pages.tsx';
 import { rememberWishes } from '../../../src/pages/wishes.ts';
-import { createFleet, type Fleet } from './fleet.ts';
+import { createFleet, type Fleet, type State, states } from './fleet.ts';
 import { createSettings } from './settings.ts';
 
 /** The headers that the daemon sends with every page. */
@@ -68,16 +68,18 @@ export function pagesOf(
 /** Serves the pages of a made-up fleet on loopback. */
 export async function servePages({
   more = 60,
+  has = states,
   role = 'operator',
   port = 0,
   settings,
 }: {
   readonly more?: number;
+  readonly has?: readonly State[];
   readonly role?: Role;
   readonly port?: number;
   readonly settings?: PagesParts['settings'];
 } = {}): Promise<PagesServer> {
-  const fleet = createFleet({ now: new Date(), more });
+  const fleet = createFleet({ now: new Date(), more, has });
   const requests: string[] = [];
   const seen = (request: string) => void requests.push(request);
   const app = pagesOf(fleet, { role, seen, ...(settings ? { settings } : {}) });
