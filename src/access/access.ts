@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { decodeLogin, isOver, isToNote, type LoginDocument } from '../core/access/login.ts';
 import { isScope, type Role, scopeRule, type Who } from '../core/access/role.ts';
-import { createThrottle } from '../core/access/throttle.ts';
+import { createBucket, createThrottle } from '../core/access/throttle.ts';
 import {
   type AccessDocument,
   decodeAccess,
@@ -118,6 +118,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
   const audit = createAudit(given);
   const passwords = createPasswords(random);
   const throttle = createThrottle();
+  const refusals = createBucket({ most: 60, eachMs: 60_000 });
   const users = createBook<UserDocument>(given, 'user', decodeUser);
   const logins = createBook<LoginDocument>(given, 'login', decodeLogin);
   const access = createBook<AccessDocument>(given, 'access', decodeAccess);
@@ -185,6 +186,18 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
   /** Another process may be about to write the first user. */
   const isRecent = (mark: AccessDocument | undefined): boolean =>
     mark?.kind === 'first' && Math.abs(clock.now().getTime() - Date.parse(mark.at)) < makingMs;
+
+  /** Whoever guesses from many addresses must not fill the store. */
+  let unrecorded = 0;
+  async function recordRefused(by: By, signal: AbortSignal): Promise<void> {
+    if (!refusals.take(clock.monotonicMs())) {
+      unrecorded += 1;
+      return;
+    }
+    const detail = unrecorded > 0 ? `and ${unrecorded} more before it` : undefined;
+    unrecorded = 0;
+    await audit.record(by, { what: 'login', object: by.name, result: 'refused', detail }, signal);
+  }
 
   async function find(cookie: string, signal: AbortSignal): Promise<Login | undefined> {
     if (!/^[A-Za-z0-9_-]{43}$/.test(cookie)) return undefined;
@@ -306,7 +319,8 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
         const user = isUserName(name) ? (await users.get(name, signal))?.document : undefined;
         const isRight = await passwords.isRight(password, user?.password);
         if (!user || !isRight) {
-          await audit.record({ name, via: 'login', from }, { what: 'login', object: name, result: 'refused' }, signal);
+          // People type passwords into the wrong field, so the log has only names that exist.
+          await recordRefused({ name: user ? name : 'unknown', via: 'login', from }, signal);
           return { is: 'wrong' };
         }
         throttle.succeeded(attempt, clock.monotonicMs());

@@ -40,6 +40,16 @@ async function renewed(store: Store, id: string, before?: string): Promise<void>
 const namesIn = (text: string) =>
   readBackup(Buffer.from(text), 'backup').map(({ key: { kind, name } }) => `${kind}/${name}`);
 
+it('has users, API tokens, declarations and the audit log, but no logins', async () => {
+  const store = createMemoryStore();
+  const kinds = ['declared', 'user', 'access', 'audit', 'login'] as const;
+  for (const kind of kinds) await write(store, { kind, name: 'abc' }, { kind });
+  const { text, isOpen } = await backUp(store, at, signal);
+  expect(namesIn(text)).toEqual(['declared/abc', 'user/abc', 'access/abc', 'audit/abc']);
+  // A hash of a password is a secret, too.
+  expect(isOpen).toBe(true);
+});
+
 it.each(['key', 'version', 'meta'] as const)(
   'a certificate that is renewed while the backup reads %s has its new key and chain',
   async (kind) => {

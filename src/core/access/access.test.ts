@@ -4,7 +4,7 @@ import { hostIn, hostsOf } from './host.ts';
 import { isOver } from './login.ts';
 import { firstUrlOf } from './pages-url.ts';
 import { actions, isInScope, isScope, may, roles } from './role.ts';
-import { createThrottle, networkOf } from './throttle.ts';
+import { createBucket, createThrottle, networkOf } from './throttle.ts';
 import { isExpired } from './token.ts';
 import { isUserName, passwordProblem } from './user.ts';
 
@@ -98,7 +98,10 @@ describe('the throttle', () => {
 
   it('does not slow down whoever has logged in from there', () => {
     const throttle = createThrottle();
-    throttle.succeeded({ user: 'ann', from: '192.0.2.9' }, 0);
+    for (let count = 0; count < 30; count += 1) {
+      throttle.failed({ user: 'ann', from: '192.0.2.9' }, 0);
+      throttle.succeeded({ user: 'ann', from: '192.0.2.9' }, 0);
+    }
     for (let one = 1; one < 9; one += 1) tries(throttle, 'ann', `198.51.100.${one}`, 0);
     expect(throttle.waitMs({ user: 'ann', from: '192.0.2.9' }, 0)).toBe(0);
     expect(throttle.waitMs({ user: 'ann', from: '192.0.2.8' }, 0)).toBeGreaterThan(0);
@@ -118,6 +121,13 @@ describe('the throttle', () => {
     for (let one = 0; one < 12_000; one += 1) throttle.failed({ user: `u${one}`, from: '192.0.2.1' }, one);
     expect(throttle.waitMs({ user: 'ann', from: '192.0.2.1' }, 12_000)).toBeGreaterThan(0);
   });
+});
+
+it('admits so many at once, and one more after each time', () => {
+  const { take } = createBucket({ most: 2, eachMs: 1_000 });
+  expect([0, 0, 0, 999, 1_000, 1_000, 9_000, 9_000, 9_000].map(take)).toEqual([
+    ...[true, true, false, false, true, false, true, true, false],
+  ]);
 });
 
 it('finds hosts in headers, and those that are answered', () => {

@@ -2,8 +2,9 @@
 export interface Throttle {
   /** Returns how long someone must wait before the next try counts at all; 0 if it does now. */
   waitMs(attempt: Attempt, nowMs: number): number;
+  /** Counts a try. It may be called before the outcome is known. */
   failed(attempt: Attempt, nowMs: number): void;
-  /** From now on, tries for the user from there are not slowed down by those of others. */
+  /** Takes back the last count. From now on, tries for the user from there are not slowed down by those of others. */
   succeeded(attempt: Attempt, nowMs: number): void;
 }
 
@@ -25,6 +26,22 @@ interface Rate {
   readonly eachMs: number;
 }
 
+/** Admits so many of something at once, and one more after each time. */
+export function createBucket(rate: Rate): { take(nowMs: number): boolean } {
+  let bucket: Bucket | undefined;
+  return {
+    take(nowMs) {
+      const left = leftIn(bucket, rate, nowMs);
+      if (left < 1) return false;
+      bucket = { left: left - 1, atMs: nowMs };
+      return true;
+    },
+  };
+}
+
+const leftIn = (bucket: Bucket | undefined, { most, eachMs }: Rate, nowMs: number): number =>
+  bucket === undefined ? most : Math.min(most, bucket.left + (nowMs - bucket.atMs) / eachMs);
+
 /** A person who mistypes notices nothing; a program gets 2,880 tries a day. */
 const ofAddress: Rate = { most: 10, eachMs: 30_000 };
 /** Of all addresses together. A person elsewhere has a try every ten seconds even under attack, so no one is locked out. */
@@ -40,10 +57,6 @@ export function createThrottle(): Throttle {
   const buckets = new Map<string, Bucket>();
   const trusted = new Map<string, number>();
 
-  const leftIn = (key: string, { most, eachMs }: Rate, nowMs: number): number => {
-    const { left, atMs } = buckets.get(key) ?? { left: most, atMs: nowMs };
-    return Math.min(most, left + (nowMs - atMs) / eachMs);
-  };
   const keysOf = ({ user, from }: Attempt): readonly (readonly [string, Rate])[] => {
     const network = networkOf(from);
     const own = ['address', network].join(' ');
@@ -56,16 +69,24 @@ export function createThrottle(): Throttle {
 
   return {
     waitMs: (attempt, nowMs) =>
-      Math.max(0, ...keysOf(attempt).map(([key, rate]) => Math.ceil((1 - leftIn(key, rate, nowMs)) * rate.eachMs))),
+      Math.max(
+        0,
+        ...keysOf(attempt).map(([key, rate]) => Math.ceil((1 - leftIn(buckets.get(key), rate, nowMs)) * rate.eachMs)),
+      ),
     failed(attempt, nowMs) {
       for (const [key, rate] of keysOf(attempt)) {
-        const left = leftIn(key, rate, nowMs) - 1;
+        const left = leftIn(buckets.get(key), rate, nowMs) - 1;
         buckets.delete(key);
         buckets.set(key, { left, atMs: nowMs });
       }
       forgetOldest(buckets);
     },
-    succeeded({ user, from }, nowMs) {
+    succeeded(attempt, nowMs) {
+      const { user, from } = attempt;
+      for (const [name, rate] of keysOf(attempt)) {
+        const left = Math.min(rate.most, leftIn(buckets.get(name), rate, nowMs) + 1);
+        buckets.set(name, { left, atMs: nowMs });
+      }
       const key = `${networkOf(from)} ${user}`;
       trusted.delete(key);
       trusted.set(key, nowMs);

@@ -56,6 +56,10 @@ certificates:
 #     to: ops@example.com
 #   chat: { type: slack, url: "file:/etc/certfleet/slack-url" }   # see certfleet providers
 
+# Pages and an API, for people with a login: certfleet user add NAME --role admin
+# pages: { listen: 127.0.0.1:8443 }
+# pages: { listen: "0.0.0.0:8443", hosts: [certfleet.example.com], certificate: www }
+
 # node: web-1                     # this node's name on a shared store, if not the host name
 # preflight: { resolvers: ["1.1.1.1:53"], http01Port: 80 }
 # shutdownBudget: 8s
