@@ -132,7 +132,9 @@ export async function compose(first: Settings, context: ComposeContext): Promise
       settings = next;
     },
     configuration() {
-      const { node: _own, ...common } = settings;
+      // Nodes follow the store by themselves, some a few seconds later.
+      const { node: _own, inStore, certificates, ...rest } = settings;
+      const common = { ...rest, certificates: certificates.filter(({ name }) => inStore?.names.has(name) !== true) };
       return digestOf(common).slice(0, 12);
     },
     onFile(call) {

@@ -221,6 +221,8 @@ export interface Fleet {
    * `account/not-open`, `account/stays`, `store/held`, `acme/…`.
    */
   changeAccount(request: AccountRequest, signal: AbortSignal): Promise<ChangedAccount>;
+  /** Returns what the file and the store declare together. */
+  settings(): Settings;
   /** Returns the users, API tokens and the audit log of the store. */
   access(): Promise<Access>;
   /** Resolves with true only the first time in this store, for advice that is given once. */
@@ -384,39 +386,50 @@ export const openTokenResponder = async (
 ): Promise<Pick<Fleet, 'respond' | 'close'>> =>
   (await import('./fleet/respond-tokens.ts')).openTokenResponder(settings, context);
 
+/** Composes a fleet, and adds what its store declares to the settings of the file. */
+async function openBoth(first: Settings, context: ComposeContext) {
+  const composed = await compose(first, context);
+  const { signal } = new AbortController();
+  try {
+    const { openSources } = await import('./fleet/sources.ts');
+    const sourcing = { engine: composed.process, env: context.env, changed: composed.declare };
+    return { composed, sources: await openSources(first, sourcing, signal) };
+  } catch (error) {
+    await composed.close();
+    throw error;
+  }
+}
+
 /** Opens a fleet. Fails with `store/unusable` before any CA is called. */
 export async function openFleet(first: Settings, context: ComposeContext): Promise<Fleet> {
-  const composed = await compose(first, context).catch(async (error: unknown) => {
+  const { composed, sources } = await openBoth(first, context).catch(async (error: unknown) => {
     if (context.tellsAlarms) await (await import('./fleet/unopened.ts')).tellOfUnopened(first, context, error);
     throw error;
   });
-  let settings = first;
+  const { settings } = sources;
   const { process } = composed;
   /** @param trigger what stands in the histories of the certificates; undefined if the pass only looks */
   const pass = <T>(run: (fleet: OpenFleet) => Promise<T>, trigger?: Trigger): Promise<T> =>
-    inPass(process, (engine) => run({ settings, composed, engine }), trigger);
+    inPass(process, (engine) => run({ settings: settings(), composed, engine }), trigger);
   return {
     owner: () => process.connections.owner,
     issue: (request, signal) => pass((fleet) => issue(fleet, request, signal), 'issue'),
     renew: (request, signal) => pass((fleet) => renew(fleet, request, signal), 'renew'),
     run: async (request, signal) => {
-      const declare = (next: Settings) => {
-        settings = next;
-        composed.declare(next);
-      };
       const { run } = await import('./fleet/run.ts');
       return run(
-        { composed, settings: () => settings, declare, world: context.world, env: context.env },
+        { composed, settings, sources, world: context.world, env: context.env },
         request,
         signal,
       );
     },
     respond: async (request, signal) =>
       (await import('./fleet/respond.ts')).respond(
-        { composed, settings: () => settings, world: context.world, env: context.env },
+        { composed, settings, world: context.world, env: context.env },
         request,
         signal,
       ),
+    settings,
     access: async () =>
       (await import('./access/access.ts')).createAccess({
         ...{ store: process.store, clock: process.clock, random: process.random },
@@ -445,7 +458,7 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
     tryBalancer: (request, signal) => pass((fleet) => tryRule(fleet, request, signal)),
     adopt: (found, options, signal) =>
       pass(async ({ engine, composed: { withTraits } }) => {
-        const declared = new Set(settings.certificates.map(({ name }) => name));
+        const declared = new Set(settings().certificates.map(({ name }) => name));
         const { adopt } = await import('./engine/acts/adopt.ts');
         return adopt(engine, found, { declared, withTraits, ...options }, signal);
       }, 'import'),

@@ -62,7 +62,7 @@ beforeEach(async () => {
     first: await read(),
     world: { files, clock },
     reporter: { report: (event) => void events.push(event) },
-    declare: ({ certificates }) => declared.push(certificates.map(({ name }) => name).join()),
+    declare: ({ certificates }) => void declared.push(certificates.map(({ name }) => name).join()),
     async lacking({ solvers }) {
       if (solvers['broken']) throw new Error('the module cannot be loaded');
       return solvers['dns'] ? ['solvers.dns: the secret file is missing'] : [];

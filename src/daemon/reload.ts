@@ -7,6 +7,7 @@ import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import { shortList } from '../core/text/short-list.ts';
 import type { Reporter } from '../ports/reporter.ts';
+import type { Source, SourceProblem } from '../ports/source.ts';
 import type { World } from '../ports/world.ts';
 import { fixedChanges } from './fixed-settings.ts';
 import { createWatch } from './watch.ts';
@@ -36,21 +37,11 @@ export interface ConfigurationSource {
   onAsk(ask: () => void): () => void;
 }
 
-/** Why the configuration was refused. The settings of before stay in use. */
-export interface ConfigurationProblem {
-  readonly message: string;
-  readonly hint: string;
-  /** RFC 3339. */
-  readonly since: string;
-}
-
-export interface Reload {
+export interface Reload extends Source {
   /** Returns what is wrong with the configuration, if that has lasted longer than it takes to write a file. */
-  problem(): ConfigurationProblem | undefined;
+  problem(): SourceProblem | undefined;
   /** Begins to watch a file with a secret, or with roots to trust. Called before it is read. */
   note(file: string): Promise<void>;
-  /** Follows the files until the signal aborts. */
-  follow(signal: AbortSignal): Promise<void>;
 }
 
 export interface Reloading {
@@ -60,7 +51,7 @@ export interface Reloading {
   readonly world: Pick<World, 'files' | 'clock'>;
   readonly reporter: Reporter;
   /** Uses other settings from now on. */
-  declare(settings: Settings): void;
+  declare(settings: Settings): void | Promise<void>;
   /** Returns one sentence for each secret of the settings that cannot be read. */
   lacking(settings: Settings): Promise<readonly string[]>;
   /** Called when files with secrets or roots have changed. */
@@ -78,7 +69,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
   /** Secret files that something has read since the settings in use were declared. */
   const inUse = new Set<string>();
   const bell = createBell();
-  let problem: ConfigurationProblem | undefined;
+  let problem: SourceProblem | undefined;
   /** What was last told of a refused configuration. */
   let told: string | undefined;
   let isAsked = false;
@@ -165,7 +156,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
     inUse.clear();
     const before = current;
     current = settings;
-    given.declare(settings);
+    await given.declare(settings);
     const { length } = settings.certificates;
     const certificates = length === 1 ? '1 certificate' : `${length} certificates`;
     tell('info', 'configuration.read', `the configuration was read again: ${certificates}`, {
@@ -223,6 +214,7 @@ export function createReload({ source, world, reporter, ...given }: Reloading): 
   }
 
   return {
+    name: 'file',
     problem: () => problem,
     async note(file) {
       inUse.add(file);

@@ -14,7 +14,7 @@ export interface FleetReload extends Reload {
  * @param wake wakes the loop
  */
 export function reloadOf(
-  { composed, world, settings, declare }: RunningFleet,
+  { composed, world, settings, sources }: RunningFleet,
   source: ConfigurationSource,
   wake: () => void,
 ): FleetReload {
@@ -22,8 +22,8 @@ export function reloadOf(
   let generation = 0;
   const reload = createReload({
     ...{ source, world, first: settings(), reporter: composed.process.reporter },
-    declare(next) {
-      declare(next);
+    async declare(next) {
+      await sources.useFile(next);
       generation += 1;
       wake();
     },

@@ -10,7 +10,7 @@ import { reconcileAll } from '../engine/pass/reconcile.ts';
 import type { Job } from '../engine/run/job.ts';
 import type { RenewRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
-import { declaredOrNamed, madeOfFlags, type Wanted } from './wanted.ts';
+import { declaredOrNamed, renewedAsStored, type Wanted } from './wanted.ts';
 
 export async function renew(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
   const { engine } = fleet;
@@ -21,16 +21,17 @@ export async function renew(fleet: OpenFleet, request: RenewRequest, signal: Abo
     isStored
       ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true }
       : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true };
-  const ofFlags = (stored: Lineage): Job | undefined => {
+  const ofStored = (stored: Lineage): Job | undefined => {
     if (names.length > 0) return undefined;
-    const one = madeOfFlags(stored);
+    const one = renewedAsStored(fleet.settings, stored);
     if (!one) reportUndeclared(engine, stored);
     return one && jobOf(one);
   };
   const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
   const isWhole = names.length === 0;
+  if (isWhole) reportRefused(fleet);
   const remembers = isWhole && obeyBackoff && !hooks ? { nextRunMs } : undefined;
-  const pass = { jobs, jobOf: ofFlags, isWhole, remembers };
+  const pass = { jobs, jobOf: ofStored, isWhole, remembers };
   return withAlarms(
     engine,
     { jobs, isWhole },
@@ -50,6 +51,14 @@ async function lookAfterNodes(engine: Engine, signal: AbortSignal): Promise<void
   } catch (error) {
     signal.throwIfAborted();
     report(engine, { level: 'warn', event: 'log', message: `could not look after the nodes: ${reasonOf(error)}` });
+  }
+}
+
+/** Warns of declarations in the store that cannot be used. */
+function reportRefused({ engine, settings }: OpenFleet): void {
+  for (const [certificate, reason] of settings.inStore?.refused ?? []) {
+    const message = `its declaration in the store is refused, so it keeps its settings of before: ${reason}`;
+    report(engine, { level: 'warn', event: 'log', certificate, message });
   }
 }
 

@@ -31,7 +31,7 @@ const solversOf = (stored: Stored): readonly AdapterSettings[] =>
  * one that is stored later. Writes nothing but its signs of life.
  */
 export async function respond(
-  fleet: Omit<RunningFleet, 'declare'>,
+  fleet: Omit<RunningFleet, 'sources'>,
   { ready }: { readonly ready: () => void },
   signal: AbortSignal,
 ): Promise<void> {

@@ -20,7 +20,8 @@ import type { RunRequest } from '../fleet.ts';
 import type { World } from '../ports/world.ts';
 import { edgesOf, withParts } from './parts.ts';
 import { reloadOf } from './reload.ts';
-import { madeOfFlags, type Wanted } from './wanted.ts';
+import type { Sources } from './sources.ts';
+import { renewedAsStored, type Wanted } from './wanted.ts';
 import { mountWeb, serveWhenDeclared } from './web.ts';
 
 const dayMs = 86_400_000;
@@ -31,7 +32,7 @@ export interface RunningFleet {
   readonly world: World;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly settings: () => Settings;
-  declare(settings: Settings): void;
+  readonly sources: Sources;
 }
 
 /** Runs the loop of a process on the settings that are declared at each time. */
@@ -40,6 +41,7 @@ export async function run(
   { source, ready, done, looks = usualLookTimes }: RunRequest,
   signal: AbortSignal,
 ): Promise<void> {
+  const { sources } = fleet;
   const { process, configuration } = fleet.composed;
   fleet.world.processes.keepSmall?.();
   const vitals = createVitals(process.clock);
@@ -49,6 +51,7 @@ export async function run(
   const peers = await joinPeers(process, joining, signal);
   const reload = reloadOf(fleet, source, changes.wake);
   const edges = edgesOf(fleet, vitals, signal);
+  sources.onChange(changes.wake);
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
@@ -63,7 +66,7 @@ export async function run(
   const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
   const alarms = createAlarmWatch(process, {
     ...{ declared, vitals, peers, changes, lookEveryMs: 30_000 },
-    ...{ refused: reload.problem, generation: reload.generation },
+    ...{ refused: () => reload.problem() ?? sources.store.problem(), generation: reload.generation },
   });
   const loop = {
     ...{ engine: process, vitals, alarms, declared, changes, rows, hasNewSecrets: reload.takeNewSecrets },
@@ -74,6 +77,7 @@ export async function run(
       (over) => changes.follow(over),
       (over) => peers.stay(over),
       (over) => reload.follow(over),
+      (over) => sources.store.follow(over),
       (over) => watch.look(over),
       (over) => serveHealth({ ...edges, listens: vitals.listens }, over, begun),
       (over) => serveHealth({ ...edges, settings: () => placeBeside(fleet) }, over),
@@ -92,7 +96,7 @@ function declaredIn(settings: Settings): Declarations {
   const wantedOf = (name: string, lineage: Lineage | undefined): Wanted | undefined => {
     const spec = certificates.get(name);
     if (spec) return { wanted: storedSpecOf(settings, spec), origin: 'configuration' };
-    return lineage && madeOfFlags(lineage);
+    return lineage && renewedAsStored(settings, lineage);
   };
   // The parts of a process ask for the same document one after another.
   let last: { readonly lineage: Lineage; readonly job: Job | undefined } | undefined;

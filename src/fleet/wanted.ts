@@ -3,7 +3,7 @@ import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
 import { notRenewedHere, notRenewedWithoutSettings } from '../core/lineage/not-renewed.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
-import type { StoredSpec } from '../core/spec/spec.ts';
+import type { Settings, StoredSpec } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import type { Job } from '../engine/run/job.ts';
 import type { OpenFleet } from './opened.ts';
@@ -17,19 +17,23 @@ export const nameOfWanted = ({ wanted }: Wanted): string => wanted.name;
 const allDeclared = ({ settings }: OpenFleet): readonly Wanted[] =>
   settings.certificates.map((spec) => ({ wanted: storedSpecOf(settings, spec), origin: 'configuration' }));
 
-/** Returns a stored lineage that is renewed without being declared, because it was issued by flags. */
-export function madeOfFlags(lineage: Lineage): Wanted | undefined {
-  const { name, origin, spec } = lineage;
-  if (origin !== 'command-line' || isStagingName(name) || isOnlyOwing(lineage)) return undefined;
+/**
+ * Returns a stored lineage that is renewed with the settings that it has: one that was issued by flags, or one whose
+ * declaration in the store is refused.
+ */
+export function renewedAsStored({ inStore }: Pick<Settings, 'inStore'>, lineage: Lineage): Wanted | undefined {
+  const { name, origin, spec, givenBack, settingsLost } = lineage;
+  const isRefused = inStore?.refused.has(name) === true && !givenBack && !settingsLost;
+  if ((origin !== 'command-line' && !isRefused) || isStagingName(name) || isOnlyOwing(lineage)) return undefined;
   return { wanted: spec, origin, isStored: true };
 }
 
-/** Returns all declared certificates, and all that were issued by flags and are not declared. */
+/** Returns all declared certificates, and all others that are renewed with their stored settings. */
 export function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
   const declared = allDeclared(fleet);
   const names = new Set(declared.map(nameOfWanted));
   const others = [...stored].flatMap(([name, found]) => {
-    const one = found instanceof Error || names.has(name) ? undefined : madeOfFlags(found);
+    const one = found instanceof Error || names.has(name) ? undefined : renewedAsStored(fleet.settings, found);
     return one ? [one] : [];
   });
   return [...declared, ...others];
@@ -37,7 +41,8 @@ export function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
 
 /** Returns what `renew` wants of a stored lineage, or undefined if `renew` ignores it. */
 export const wantedOf = (fleet: OpenFleet, lineage: Lineage): Wanted | undefined =>
-  allDeclared(fleet).find((one) => nameOfWanted(one) === lineage.name) ?? madeOfFlags(lineage);
+  allDeclared(fleet).find((one) => nameOfWanted(one) === lineage.name) ??
+  renewedAsStored(fleet.settings, lineage);
 
 /**
  * Returns all declared certificates, or the named ones, which may include stored ones that were issued by flags. Fails
@@ -59,7 +64,7 @@ export async function declaredOrNamed(
 async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Wanted> {
   const lineage = await readOne(fleet, name, signal);
   if (!lineage) throw await notThere(fleet, name, signal);
-  const one = madeOfFlags(lineage);
+  const one = renewedAsStored(fleet.settings, lineage);
   if (!one) throw fail('lineage/not-renewed', { name, ...notRenewed(lineage) });
   return one;
 }

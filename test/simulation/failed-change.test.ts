@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { describeLineage } from '../../src/core/plan/status.ts';
 import { sameSpec } from '../../src/core/spec/same-spec.ts';
 import type { StoredSpec, Wishes } from '../../src/core/spec/spec.ts';
-import { madeOfFlags } from '../../src/fleet/wanted.ts';
+import { renewedAsStored } from '../../src/fleet/wanted.ts';
 import { limitDetail } from '../support/acme-ca.ts';
 import {
   createSimulatedWorld,
@@ -49,7 +49,7 @@ async function begin() {
   /** As `certfleet renew`, which has only the document. */
   const renew = async (rules: { readonly force?: boolean } = {}) => {
     pid += 1;
-    const job = { ...simulatedJob(stored, rules), ...madeOfFlags(await lineage())! };
+    const job = { ...simulatedJob(stored, rules), ...renewedAsStored({}, await lineage())! };
     return issue(world.replica(pid), rules.force ? { ...job, obeyBackoff: false } : job, signal);
   };
   const status = async () => {

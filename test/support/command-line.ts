@@ -265,6 +265,7 @@ export function commandLine(given: CommandLine = {}) {
     state.settings = settings;
     state.madeStore ||= makeStore;
     const fleet: Fleet = {
+      settings: () => settings,
       issue: async (request, signal) => {
         calls.push(request);
         return (await given.fleet?.issue?.(request, { signal, reporter, clock })) ?? [];

@@ -124,7 +124,7 @@ export function checkStateless(
     readonly issuers: Readonly<Record<string, IssuerSettings>>;
     readonly solvers: Settings['solvers'];
   },
-  { problems }: Building,
+  { problems }: Pick<Building, 'problems'>,
 ): void {
   for (const [name, solver] of Object.entries(solvers)) {
     if (solver.traits?.stateless !== true) continue;

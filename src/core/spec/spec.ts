@@ -117,6 +117,8 @@ export interface Settings {
   readonly solvers: Readonly<Record<string, NamedAdapter>>;
   readonly deployers: Readonly<Record<string, NamedAdapter>>;
   readonly certificates: readonly CertificateSpec[];
+  /** What the store declares besides the file; undefined if that is nothing. */
+  readonly inStore?: DeclaredInStore;
   /** The notifiers that alarms are sent to. */
   readonly alarms: Readonly<Record<string, NamedAdapter>>;
   readonly preflight: PreflightSettings;
@@ -134,6 +136,14 @@ export interface Settings {
   readonly deployTimeoutMs: number;
   /** How long a deployment to one target may take. */
   readonly deployDeadlineMs: number;
+}
+
+/** The certificates that documents of the store declare, and the file does not. */
+export interface DeclaredInStore {
+  /** Those among `certificates` that are from there. */
+  readonly names: ReadonlySet<string>;
+  /** What is wrong with the others, by their names. They keep the settings that their lineages have. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 export interface ListenSettings {

@@ -89,7 +89,8 @@ async function changeByFlags(session: Session, settings: Settings, described: st
   };
   const subject = asked.isNamed ? asked : await certificateFor(asked, { session, settings, fleet, check });
   const { name } = subject;
-  if (settings.certificates.some((certificate) => certificate.name === name))
+  const declared = fleet?.settings() ?? settings;
+  if (declared.certificates.some((certificate) => certificate.name === name))
     throw fail('usage/declared', { name, where: '', otherwise: ', or give another --name' });
   const found = await fleet?.stored(name, session.signal);
   const kept = found?.spec;
