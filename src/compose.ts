@@ -1,6 +1,7 @@
 import { createConnections } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
 import { keepCredentials, keptCredentials } from './compose/credentials.ts';
+import type { DeclaredCertificates, WrongFields } from './compose/declarations.ts';
 import { digestOf } from './compose/digest.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { passingVolume } from './compose/passing-volume.ts';
@@ -20,6 +21,7 @@ import { nodeNameOf } from './core/names/node-name.ts';
 import type { ShownSettings } from './core/spec/shown-settings.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { OwnedSolver } from './core/spec/spec-parts.ts';
+import type { Fields } from './core/text/json.ts';
 import { createEngineProcess, createFooting, type EnginePorts, type EngineProcess } from './engine/engine.ts';
 import type { Dns01Options } from './engine/solvers/dns01.ts';
 import type { ForwardRuleOptions } from './engine/solvers/http01-forward-rule.ts';
@@ -28,7 +30,7 @@ import type { Store } from './ports/store.ts';
 import { openEncrypted } from './stores/encrypted.ts';
 import { pki } from './x509/pki.ts';
 
-export { type ComposeContext, pki };
+export { type ComposeContext, pki, type WrongFields };
 
 /** The running objects that `fleet.ts` uses. */
 export interface Composed {
@@ -45,6 +47,12 @@ export interface Composed {
   secretProblems(settings: Settings): Promise<readonly Problem[]>;
   /** Returns the settings that are declared now as people may see them, without secrets. */
   shown(): Promise<ShownSettings>;
+  /** Checks certificates that are declared elsewhere than in the file (`compose/declarations.ts`). */
+  checkDeclarations(
+    entries: ReadonlyMap<string, Fields>,
+    settings: Settings,
+    now?: Date,
+  ): Promise<DeclaredCertificates>;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -146,6 +154,8 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     secretProblems: async (of) =>
       (await import('./config/adapters/secret-problems.ts')).secretProblems(of, registry, opening),
     shown: async () => (await import('./config/adapters/shown-settings.ts')).shownSettings(settings, registry),
+    checkDeclarations: async (entries, of, now) =>
+      (await import('./compose/declarations.ts')).declaredCertificates(entries, of, context, now),
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),

@@ -392,7 +392,7 @@ async function openBoth(first: Settings, context: ComposeContext) {
   const { signal } = new AbortController();
   try {
     const { openSources } = await import('./fleet/sources.ts');
-    const sourcing = { engine: composed.process, env: context.env, changed: composed.declare };
+    const sourcing = { engine: composed.process, check: composed.checkDeclarations, changed: composed.declare };
     return { composed, sources: await openSources(first, sourcing, signal) };
   } catch (error) {
     await composed.close();
@@ -417,11 +417,7 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
     renew: (request, signal) => pass((fleet) => renew(fleet, request, signal), 'renew'),
     run: async (request, signal) => {
       const { run } = await import('./fleet/run.ts');
-      return run(
-        { composed, settings, sources, world: context.world, env: context.env },
-        request,
-        signal,
-      );
+      return run({ composed, settings, sources, world: context.world, env: context.env }, request, signal);
     },
     respond: async (request, signal) =>
       (await import('./fleet/respond.ts')).respond(

@@ -279,3 +279,42 @@ export const audit = z
     ),
   })
   .openapi('AuditLog');
+
+/** The schema of certfleet.yaml checks it, so that messages and fields are the same. */
+export const declaredCertificate = z.looseObject({}).openapi('DeclaredCertificate', {
+  description:
+    'An entry of `certificates` in certfleet.yaml, except its name. It refers to issuers, solvers and deployers of the file, and may have no hooks and name no folders.',
+  example: {
+    identifiers: ['www.example.com', '*.example.com'],
+    issuer: 'letsencrypt',
+    solver: 'dns',
+    deploy: ['proxy'],
+  },
+});
+
+export const declaration = z
+  .object({
+    name: z.string(),
+    certificate: z.looseObject({}).optional().openapi({ description: 'Left out if its document is damaged' }),
+    revision: z.string().openapi({ description: 'For If-Match' }),
+    by: z.string().optional().openapi({ description: 'Who declared it last' }),
+    at: time.optional(),
+    isInFile: z.boolean().openapi({ description: 'The configuration file declares it, too, and wins' }),
+    refused: z.string().optional().openapi({
+      description: 'Why it is not used; until it is corrected, the certificate keeps its settings of before',
+    }),
+  })
+  .openapi('Declaration');
+
+const names = z.array(z.string());
+export const declarations = z
+  .object({
+    certificates: z.array(declaration),
+    choices: z
+      .object({ issuers: names, solvers: names, deployers: names })
+      .optional()
+      .openapi({ description: 'What declarations may name; left out for tokens with a scope' }),
+  })
+  .openapi('Declarations');
+
+export const declared = z.object({ name: z.string(), revision: z.string() }).openapi('Declared');

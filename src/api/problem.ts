@@ -30,6 +30,9 @@ const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   'usage/too-long': 413,
   usage: 400,
   config: 422,
+  'config/declared-in-file': 409,
+  'config/declaration-changed': 412,
+  'config/not-declared': 404,
   store: 503,
   bug: 500,
 };

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { fail } from '../core/errors/errors.ts';
 import { version } from '../core/errors/version.ts';
 import { addActions, addCertificates } from './certificates.ts';
+import { addDeclared } from './declared.ts';
 import { addEvents } from './events.ts';
 import { addFleet } from './fleet.ts';
 import { type Api, type ApiParts, emptyApi, json, needs, usual } from './parts.ts';
@@ -28,6 +29,7 @@ export function createApi(parts: ApiParts): Api {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   addCertificates(app, parts);
   addActions(app, parts);
+  addDeclared(app, parts);
   addFleet(app, parts);
   addPeople(app, parts);
   addEvents(app, parts);

@@ -1,3 +1,4 @@
+import type { Composed } from '../compose.ts';
 import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { certificateDeclaredBy, type Declaration, decodeDeclaration } from '../core/lineage/declaration.ts';
 import type { Settings } from '../core/spec/spec.ts';
@@ -5,7 +6,6 @@ import type { Fields } from '../core/text/json.ts';
 import { shortList } from '../core/text/short-list.ts';
 import { type EngineProcess, report } from '../engine/engine.ts';
 import { createTrouble } from '../engine/steady/complain.ts';
-import { registry } from '../generated/registry.ts';
 import type { Source, SourceProblem } from '../ports/source.ts';
 import type { Cursor, Entry } from '../ports/store.ts';
 
@@ -36,7 +36,7 @@ export interface Sources {
 
 interface Sourcing {
   readonly engine: Pick<EngineProcess, 'store' | 'clock' | 'reporter'>;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly check: Composed['checkDeclarations'];
   /** Called with other settings, which apply from now on. */
   readonly changed: (settings: Settings) => void;
 }
@@ -44,7 +44,7 @@ interface Sourcing {
 /** Reads what the store declares. Fails if that cannot be read. */
 export async function openSources(
   first: Settings,
-  { engine, env, changed }: Sourcing,
+  { engine, check, changed }: Sourcing,
   signal: AbortSignal,
 ): Promise<Sources> {
   const { store, clock } = engine;
@@ -73,7 +73,7 @@ export async function openSources(
   /** Works out what applies, one call after another. */
   function merge(): Promise<void> {
     const done = merging.then(async () => {
-      const next = await withDeclarations(file, stored, env);
+      const next = await withDeclarations(file, stored, check);
       if (next === settings) return;
       const before = settings;
       settings = next;
@@ -165,7 +165,7 @@ export async function openSources(
 async function withDeclarations(
   file: Settings,
   stored: ReadonlyMap<string, StoredDeclaration>,
-  env: Sourcing['env'],
+  check: Sourcing['check'],
 ): Promise<Settings> {
   const inFile = new Set(file.certificates.map(({ name }) => name));
   const others = [...stored].filter(([name]) => !inFile.has(name));
@@ -176,9 +176,8 @@ async function withDeclarations(
     if ('certificate' in declaration) entries.set(name, declaration.certificate);
     else refused.set(name, asFailure(declaration).message);
   }
-  const { checkDeclarations } = await import('../config/settings/declarations.ts');
-  const found = await checkDeclarations(entries, file, { env, registry });
-  for (const [name, problems] of found.refused) refused.set(name, problems.map(({ message }) => message).join('; '));
+  const found = await check(entries, file);
+  for (const [name, fields] of found.refused) refused.set(name, Object.values(fields).join('; '));
   const names = new Set(found.certificates.map(({ name }) => name));
   return { ...file, certificates: [...file.certificates, ...found.certificates], inStore: { names, refused } };
 }

@@ -1,6 +1,6 @@
 import { createRecent } from '../core/async/recent.ts';
 import type { RunEntry } from '../core/history/run-entry.ts';
-import { unfinishedWork } from '../core/lineage/lineage.ts';
+import { type Lineage, unfinishedWork } from '../core/lineage/lineage.ts';
 import { processText } from '../core/lineage/process-identity.ts';
 import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
 import type { Replica } from '../core/node/replica.ts';
@@ -156,6 +156,12 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
     };
   }
 
+  function declaredIn(name: string, origin: Lineage['origin'] | undefined): CertificateView['declaredIn'] {
+    if (origin !== 'configuration') return origin ?? 'nowhere';
+    const { inStore } = open().settings;
+    return inStore?.names.has(name) || inStore?.refused.has(name) ? 'store' : 'file';
+  }
+
   let last: { readonly atMs: number; readonly overview: Overview } | undefined;
   const alarms = createRecent(clock, (signal) => readAlarms(engine, signal));
   const limits = createRecent(clock, (signal) =>
@@ -205,7 +211,7 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
         row: { ...known, state: status.state },
         ...{ status, revision: entry?.revision ?? '' },
         runs: runs.toReversed(),
-        declaredIn: job ? (job.origin === 'configuration' ? 'file' : 'command-line') : 'nowhere',
+        declaredIn: declaredIn(name, job?.origin),
         ...present({
           window: renewal?.window,
           failure: failure && {

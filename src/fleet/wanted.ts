@@ -41,8 +41,7 @@ export function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
 
 /** Returns what `renew` wants of a stored lineage, or undefined if `renew` ignores it. */
 export const wantedOf = (fleet: OpenFleet, lineage: Lineage): Wanted | undefined =>
-  allDeclared(fleet).find((one) => nameOfWanted(one) === lineage.name) ??
-  renewedAsStored(fleet.settings, lineage);
+  allDeclared(fleet).find((one) => nameOfWanted(one) === lineage.name) ?? renewedAsStored(fleet.settings, lineage);
 
 /**
  * Returns all declared certificates, or the named ones, which may include stored ones that were issued by flags. Fails

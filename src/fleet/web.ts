@@ -7,6 +7,7 @@ import { type Engine, type EngineProcess, inPass, report } from '../engine/engin
 import { readBundle } from '../engine/run/bundles.ts';
 import { lineageNamed } from '../engine/run/stored-lineage.ts';
 import { createActions } from './actions.ts';
+import { createDeclarations } from './declarations.ts';
 import type { RunningFleet } from './run.ts';
 import { sendTest } from './send-test.ts';
 import { createView, type Seen } from './view.ts';
@@ -66,19 +67,22 @@ export async function serveWhenDeclared(
 
 /** What pages and API show and change. */
 export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes'> {
-  readonly fleet: Pick<RunningFleet, 'composed' | 'settings'>;
+  readonly fleet: Pick<RunningFleet, 'composed' | 'settings' | 'sources'>;
 }
 
 /** Returns a function that makes the pages and the API. Nothing else needs them, so they are loaded then. */
 export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
   return async (access: Access): Promise<Mounted> => {
-    const { composed, settings } = fleet;
+    const { composed, settings, sources } = fleet;
     const { audit } = access;
     const engine = composed.process;
     await shown.rows.begin(stopping);
     const open = () => ({ settings: settings(), composed });
     const view = createView({ ...shown, engine, open });
     const actions = createActions({ engine, rows: shown.rows, open }, stopping);
+    const declarations = createDeclarations({
+      ...{ engine, sources, audit, checkDeclarations: composed.checkDeclarations },
+    });
     const draw = (name: string, signal: AbortSignal) =>
       inPass(engine, async (pass) => {
         const { drawNamed } = await import('./challenges.ts');
@@ -103,7 +107,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const shownTo = { view, actions, clock: engine.clock, draw };
     return {
       pages: createPages({ ...shownTo, audit, settings: ofSettings }),
-      api: createApi({ ...shownTo, access, plan, failed, life }),
+      api: createApi({ ...shownTo, access, declarations, plan, failed, life }),
     };
   };
 }

@@ -59,7 +59,9 @@ export async function checkDeclarations(
 /** Returns what only the file may say, because it lets programs run, or names folders. */
 function localProblems({ hooks, deploy }: Fields, { deployers }: Settings): readonly Problem[] {
   const ofHooks =
-    hooks === undefined ? [] : [{ path: ['hooks'], message: 'hooks run programs, so only the configuration file may have them' }];
+    hooks === undefined
+      ? []
+      : [{ path: ['hooks'], message: 'hooks run programs, so only the configuration file may have them' }];
   const folders = (Array.isArray(deploy) ? deploy : []).flatMap((name: unknown, index): readonly Problem[] => {
     if (typeof name !== 'string' || !name.startsWith('files:') || Object.hasOwn(deployers, name)) return [];
     const message = 'only the configuration file may name a folder; choose one of its deployers';

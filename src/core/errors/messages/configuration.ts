@@ -62,6 +62,30 @@ export const configuration = {
     retry: 'never',
     hint: '`certfleet config check` lists every problem with its line number.',
   },
+  'config/declared-in-file': {
+    message: 'the configuration file declares "{name}", so it can be changed only there',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Edit the configuration file, or choose another name.',
+  },
+  'config/declaration-changed': {
+    message: 'the declaration of "{name}" has changed since you looked at it, so nothing was done',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Look at it again, and then decide.',
+  },
+  'config/declaration-refused': {
+    message: '"{name}" cannot be declared like this',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Correct what is said of each field.',
+  },
+  'config/not-declared': {
+    message: 'the store declares no certificate "{name}"',
+    blame: 'config',
+    retry: 'never',
+    hint: 'What the configuration file declares is changed there, and what `certfleet issue` has made by `certfleet edit`.',
+  },
   'config/own-secret': {
     message: '`{option}` in the configuration cannot be used: {reason}',
     blame: 'config',

@@ -1,0 +1,171 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { bindPrograms } from '../support/bind.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { type Bench, documents, type Home, readLineage, startBench, stderrOf, succeeded } from '../support/e2e.ts';
+import { until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly etag: string | undefined;
+  readonly body: { readonly [field: string]: unknown };
+}
+
+describeWith(['pebble', 'haproxy', ...bindPrograms], 'certificates that are declared through the API', () => {
+  let bench: Bench;
+  beforeAll(async () => {
+    bench = await startBench();
+  });
+
+  /** A home whose file declares no certificate, and whose pages are on a socket. */
+  async function homeWithPages() {
+    const home = await bench.home((standard) => ({ ...standard, certificates: [] }));
+    const socketPath = join(home.folder, 'pages.sock');
+    await home.configure((standard) => ({ ...standard, pages: { listen: `unix:${socketPath}` } }));
+    const ask = (method: string, name: string, given: { body?: object; headers?: Record<string, string> } = {}) =>
+      new Promise<Answer>((answer, reject) => {
+        const body = given.body && JSON.stringify(given.body);
+        const sent = request(
+          {
+            ...{ socketPath, method, path: `/api/v1/declared/certificates/${name}` },
+            headers: {
+              ...{ host: 'localhost', ...given.headers },
+              ...(body && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+            },
+          },
+          (response) => {
+            let text = '';
+            response.on('data', (data) => (text += data));
+            response.on('end', () =>
+              answer({
+                status: response.statusCode,
+                etag: response.headers.etag,
+                body: text === '' ? {} : JSON.parse(text),
+              }),
+            );
+          },
+        );
+        sent.on('error', reject).end(body);
+      });
+    return { home, ask, socketPath };
+  }
+
+  const unissued = { current: undefined, deployments: {} };
+  const issued = (home: Home, names: readonly string[]) =>
+    until(
+      async () => {
+        const { current, deployments } = await readLineage(home.store, 'abc').catch(() => unissued);
+        const isDone = current && Object.values(deployments).every(({ state }) => state === 'current');
+        const has = current?.facts.identifiers.map(({ value }) => value).sort();
+        return isDone && has?.join() === [...names].sort().join() && current;
+      },
+      { what: `abc is issued for ${names}` },
+    );
+
+  const abc = { identifiers: ['abc.example.test'], solver: 'web', deploy: ['edge'] };
+
+  it('are issued, changed and undeclared by a process that keeps running', async () => {
+    const { home, ask } = await homeWithPages();
+    const daemon = startDaemon(home);
+    await daemon.saw('the pages are at');
+    const begunMs = Date.now();
+    const made = await ask('PUT', 'abc', { body: abc, headers: { 'if-none-match': '*' } });
+    expect(made).toMatchObject({ status: 200, body: { name: 'abc' } });
+    await issued(home, ['abc.example.test']);
+    expect(Date.now() - begunMs).toBeLessThan(20_000);
+    expect((await readLineage(home.store, 'abc')).origin).toBe('configuration');
+    expect(await ask('GET', 'abc')).toMatchObject({
+      etag: made.etag,
+      body: { certificate: abc, by: 'socket', isInFile: false },
+    });
+
+    // Who saw something older changes nothing.
+    const more = { ...abc, identifiers: ['abc.example.test', 'def.example.test'] };
+    expect(await ask('PUT', 'abc', { body: more, headers: { 'if-match': '"1"' } })).toMatchObject({ status: 412 });
+    expect(await ask('PUT', 'abc', { body: more, headers: { 'if-none-match': '*' } })).toMatchObject({ status: 412 });
+    expect(await ask('PUT', 'abc', { body: more, headers: { 'if-match': made.etag! } })).toMatchObject({ status: 200 });
+    await issued(home, ['abc.example.test', 'def.example.test']);
+
+    const refused = await ask('PUT', 'abc', {
+      body: {
+        ...abc,
+        identifiers: ['a b'],
+        issuer: 'nobody',
+        deploy: ['files:/etc'],
+        hooks: { deploy: 'touch /tmp/x' },
+      },
+    });
+    expect(refused).toMatchObject({ status: 422, body: { code: 'config/declaration-refused' } });
+    expect(Object.keys(refused.body['fields'] as object).sort()).toEqual(['deploy.0', 'hooks']);
+    const [{ body: unknown }, { body: misspelt }] = await Promise.all([
+      ask('PUT', 'abc', { body: { ...abc, issuer: 'nobody', identifiers: ['a b'] } }),
+      ask('PUT', 'abc', { body: { ...abc, solvr: 'web', keyType: 'rsa1' } }),
+    ]);
+    expect(unknown['fields']).toEqual({
+      issuer: expect.stringContaining('"nobody"'),
+      'identifiers.0': expect.stringContaining('a b'),
+    });
+    expect(Object.keys(misspelt['fields'] as object).sort()).toEqual(['keyType', 'solvr']);
+
+    expect((await ask('DELETE', 'abc')).status).toBe(204);
+    expect((await ask('DELETE', 'abc')).status).toBe(404);
+    await daemon.saw('no longer declared in the store, so not renewed: abc');
+    const status = await home.certfleet(['status', '--json']);
+    expect(status.stdout).toContain('"undeclared"');
+    const audit = [...(await documents(home.store, 'audit')).values()].join();
+    for (const what of ['certificate.declare', 'certificate.undeclare']) expect(audit).toContain(what);
+  });
+
+  it('are renewed by cron, and what is wrong with them stops nothing', async () => {
+    const { home, ask } = await homeWithPages();
+    const daemon = startDaemon(home);
+    await daemon.saw('the pages are at');
+    // Two processes take over what one of them has declared.
+    expect(await ask('PUT', 'abc', { body: { ...abc, deploy: ['files'] } })).toMatchObject({ status: 200 });
+    await issued(home, ['abc.example.test']);
+    await daemon.stop();
+    const first = (await readLineage(home.store, 'abc')).current!.id;
+
+    const forced = await home.certfleet(['renew', '--force', '--json']);
+    succeeded(forced);
+    const second = (await readLineage(home.store, 'abc')).current!.id;
+    expect(second).not.toBe(first);
+
+    // The file no longer has what it names: it keeps the settings of before.
+    const pages = { listen: `unix:${join(home.folder, 'pages.sock')}` };
+    await home.configure(({ deployers: { edge }, ...standard }) => ({
+      ...standard,
+      pages,
+      deployers: { edge: edge! },
+    }));
+    const kept = await home.certfleet(['renew', '--force']);
+    succeeded(kept);
+    expect(stderrOf(kept)).toContain('its declaration in the store is refused, so it keeps its settings of before');
+    expect(stderrOf(kept)).not.toContain('no longer declared');
+    expect((await readLineage(home.store, 'abc')).current!.id).not.toBe(second);
+
+    // The file wins.
+    await home.configure((standard) => ({
+      ...standard,
+      ...{ pages, certificates: [{ name: 'abc', identifiers: ['def.example.test'], solver: 'web', deploy: [] }] },
+    }));
+    succeeded(await home.certfleet(['renew']));
+    expect((await readLineage(home.store, 'abc')).current!.facts.identifiers.map(({ value }) => value)).toEqual([
+      'def.example.test',
+    ]);
+    const again = startDaemon(home);
+    await again.saw('the pages are at');
+    expect(await ask('PUT', 'abc', { body: abc })).toMatchObject({
+      status: 409,
+      body: { code: 'config/declared-in-file' },
+    });
+    expect((await ask('GET', 'abc')).body).toMatchObject({ isInFile: true });
+    // With the file out of the way, the store's declaration stands again.
+    await home.configure((standard) => ({ ...standard, pages }));
+    await issued(home, ['abc.example.test']);
+  });
+});
