@@ -43,7 +43,8 @@ export const houses: readonly House[] = [
     ],
     rooms: [
       { room: 'text' },
-      { room: 'errors/messages', files: ['errors/error-entry.ts', 'errors/version.ts'] },
+      { room: 'errors/messages', files: ['errors/error-entry.ts', 'errors/template.ts', 'errors/version.ts'] },
+      { room: 'errors/messages/zh', files: ['errors/template.ts', 'errors/version.ts'] },
       { room: 'errors' },
       { room: 'async' },
       { room: 'names' },

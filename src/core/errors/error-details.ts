@@ -1,7 +1,7 @@
 import type { ErrorCode } from './error-table.ts';
 
 /** For codes that cover several cases: what each case means and what to do, as paragraphs for `explain`. */
-export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } = {
+const details = {
   'usage/invalid-value': [
     'A flag or an argument has a value of the wrong form: it should be a duration, a date, an address, a port or the like. The message shows what was typed and what to write. Nothing was done.',
     'The help of the command says more: add --help.',
@@ -49,4 +49,8 @@ export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } 
     'A certificate that comes alone is refused, because public CAs always have an intermediate and clients could not verify it. If your own CA signs with its root directly and sends no chain, add that root to the file that `caFile` on the issuer (or --ca-file) names.',
     'The previous version stays in use, and the next try begins a new order with another private key.',
   ],
-};
+} as const satisfies { readonly [code in ErrorCode]?: readonly string[] };
+
+export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } = details;
+/** The codes that have details. */
+export type DetailedCode = keyof typeof details;

@@ -51,6 +51,12 @@ export function say(error: CertfleetError | StoredError, language: Language): Sa
   };
 }
 
+/** Reports whether a stored failure has more than its code, where that says too little. */
+export function hasWords({ code = '', params, cause, message }: StoredError): boolean {
+  if (message !== undefined || params !== undefined || cause !== undefined) return true;
+  return isErrorCode(code) && placeholdersIn(errorTable[code].message).length === 0;
+}
+
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code);
 
 /** Another version of certfleet has the code. */
@@ -88,7 +94,7 @@ function paramsOf(error: CertfleetError | StoredError, language: Language): Show
 }
 
 /** Returns the parameter that the cause's message is. */
-function lackingIn({ code = '', params = {} }: StoredError): string | undefined {
+export function lackingIn({ code = '', params = {} }: StoredError): string | undefined {
   const { message, hint } = errorTable[code as ErrorCode];
   return placeholdersIn(`${message} ${hint}`).find((name) => params[name] === undefined);
 }

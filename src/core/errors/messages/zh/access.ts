@@ -1,0 +1,65 @@
+import { translation } from '../../template.ts';
+import { access as english } from '../access.ts';
+
+export const access = translation(english, {
+  'access/user-exists': {
+    message: '用户 {name} 已存在',
+    hint: '请换一个名称，或者用 `certfleet user role`、`certfleet user password` 修改这个用户。',
+  },
+  'access/no-user': {
+    message: '没有用户 {name}',
+    hint: '`certfleet user list` 列出全部用户。',
+  },
+  'access/user-name': {
+    message: '"{name}" 不能作用户名：用户名应有 {rule}',
+    hint: '请换一个名称，例如 ops 或 ann@example.com。',
+  },
+  'access/password': {
+    message: '{reason}',
+    hint: '几个互不相关的词就能组成好密码。',
+  },
+  'access/last-admin': {
+    message: '{name} 是最后一个管理员',
+    hint: '请先用 `certfleet user add --role admin` 加上名称，再建一个管理员。',
+  },
+  'access/has-users': {
+    message: '已经有用户，不需要创建第一个用户的链接',
+    hint: '请用 `certfleet user password` 设置新密码，或者用 `certfleet user add` 再建一个用户。',
+  },
+  'access/link-over': {
+    message: '链接已失效',
+    hint: '链接只能用一次，15 分钟内有效，而且只在没有用户时有效。`certfleet user link` 会生成新的链接。',
+  },
+  'access/token-exists': {
+    message: 'API 令牌 {name} 已存在',
+    hint: '请换一个名称，或者用 `certfleet token remove` 删除那一个。',
+  },
+  'access/no-token': {
+    message: '没有 API 令牌 {name}',
+    hint: '`certfleet token list` 列出全部令牌。',
+  },
+  'access/scope': {
+    message: '"{scope}" 不能作为令牌的范围：应为 {rule}',
+    hint: '不设范围的令牌可用于所有证书。',
+  },
+  'access/login': {
+    message: '需要 API 令牌，或者先登录',
+    hint: '请用 `Authorization: Bearer TOKEN` 发送有效的令牌。`certfleet token add` 会生成令牌。',
+  },
+  'access/role': {
+    message: '这需要 {least} 角色，而 {name} 的角色是 {role}',
+    hint: '管理员可以修改用户的角色，或者另建一个 API 令牌。',
+  },
+  'access/some-certificates': {
+    message: 'API 令牌 {name} 只能用于部分证书，而这涉及所有证书',
+    hint: '请使用不设范围的令牌。',
+  },
+  'access/foreign': {
+    message: '这个请求来自其他网站的页面',
+    hint: '请打开 certfleet 的页面，在那里操作。',
+  },
+  'access/other-login': {
+    message: '这个表单属于另一次登录',
+    hint: '请刷新页面再试。',
+  },
+});
