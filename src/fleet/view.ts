@@ -1,4 +1,5 @@
 import { createRecent } from '../core/async/recent.ts';
+import { type StoredError, say } from '../core/errors/wording.ts';
 import type { RunEntry } from '../core/history/run-entry.ts';
 import { type Lineage, unfinishedWork } from '../core/lineage/lineage.ts';
 import { processText } from '../core/lineage/process-identity.ts';
@@ -80,6 +81,8 @@ export interface CertificateView {
   readonly failure?: {
     readonly code: string;
     readonly params?: Readonly<Record<string, string>>;
+    readonly cause?: StoredError;
+    /** In English; code, parameters and cause say it in another language. */
     readonly message: string;
     readonly hint: string;
     readonly count: number;
@@ -215,9 +218,9 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
         ...present({
           window: renewal?.window,
           failure: failure && {
-            ...{ code: failure.code, message: failure.message, hint: failure.hint },
+            ...{ code: failure.code, ...say(failure, 'en') },
             ...{ count: failure.count, at: failure.at, retryAt: failure.retryAt },
-            ...present({ params: failure.params }),
+            ...present({ params: failure.params, cause: failure.cause }),
           },
           run: work && {
             ...{ step: work.step, startedAt: work.startedAt, isCutOff: !isWorking },

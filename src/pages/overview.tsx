@@ -1,6 +1,7 @@
 import type { FC } from 'hono/jsx';
 import type { Alarm } from '../core/alarm/alarm.ts';
-import { type Said, say } from '../core/errors/wording.ts';
+import { sayAlarm } from '../core/alarm/alarm-wording.ts';
+import type { Said } from '../core/errors/wording.ts';
 import type { NodeStatus } from '../core/node/node-status.ts';
 import type { LimitsStatus } from '../fleet/limits.ts';
 import type { CertificateRow, Overview } from '../fleet/view.ts';
@@ -144,7 +145,7 @@ const Troubled: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader
         {troubled.map((row) => {
           const help = helpOf(reader, row);
           const alarm = said.get(row.name);
-          const told = alarm && say(alarm, reader.language);
+          const told = alarm && sayAlarm(alarm, reader.language);
           return (
             <li id={`need-${row.name}`}>
               <div class="row-head">
@@ -320,7 +321,7 @@ const Alarms: FC<Made & Pick<OverviewData, 'alarms'> & { readonly shown: Readonl
                   <When reader={reader} at={alarm.since} form="distance" />
                 </span>
               </div>
-              {alarm.certificate && shown.has(alarm.certificate) ? null : <Says told={say(alarm, reader.language)} />}
+              {alarm.certificate && shown.has(alarm.certificate) ? null : <Says told={sayAlarm(alarm, reader.language)} />}
               {alarm.url && /^https?:\/\//.test(alarm.url) ? (
                 <p>
                   <a href={alarm.url} rel="noreferrer noopener">

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { languages, say } from '../../src/core/errors/wording.ts';
 import { type Lineage, storeFormat, type Work } from '../../src/core/lineage/lineage.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { reconcile } from '../support/passes.ts';
@@ -40,6 +41,24 @@ describe(`a store of format ${storeFormat}`, () => {
     expect(await run('failed')).toMatchObject([{ result: 'unchanged', failing: true }]);
     expect(await world.readLineage('renewed')).toMatchObject({ current: before?.current });
     expect(world.ca.state.orders.size).toBe(0);
+  });
+
+  it('is read if its failures are sentences, as earlier versions stored them', async () => {
+    const id = 'lineage/failed';
+    const words = { message: 'it failed', hint: 'Mend it.' };
+    const { world, run } = await restored(({ [id]: document, ...others }) => {
+      const lineage = document as Lineage;
+      const { params: _none, ...failure } = lineage.failure!;
+      const { params: _gone, ...last } = lineage.last!;
+      return { ...others, [id]: { ...lineage, failure: { ...failure, ...words }, last: { ...last, ...words } } };
+    });
+    expect(await run('failed')).toMatchObject([
+      { result: 'unchanged', failing: true, message: 'failed earlier: it failed' },
+    ]);
+    const { failure } = (await world.readLineage('failed'))!;
+    expect(languages.map((language) => say(failure!, language))).toEqual([words, words]);
+    world.pass(2 * dayMs);
+    expect(await run('failed')).toMatchObject([{ result: 'issued' }]);
   });
 
   it('is continued where a process was killed', async () => {

@@ -1,3 +1,5 @@
+import type { StoredError } from '../errors/wording.ts';
+
 /** What an alarm is about. */
 export type AlarmKind =
   | 'failing'
@@ -28,6 +30,8 @@ export interface Alarm {
   readonly since: string;
   /** The error's code, for `certfleet explain`. */
   readonly code?: string;
+  /** The failure that the message tells, for other languages. */
+  readonly failure?: StoredError;
   /** A page that a person should open: where the CA ends a pause, or describes its incident. */
   readonly url?: string;
 }

@@ -1,3 +1,5 @@
+import { partsOf } from '../errors/stored-error.ts';
+import { type StoredError, say } from '../errors/wording.ts';
 import { failureThatCounts, heldUntil, type LimitWait } from '../lineage/failure.ts';
 import type { Deployment, Failure, Lineage, Renewal, Version } from '../lineage/lineage.ts';
 import { overdueMs, plannedMs, renewalByLifetime } from '../lineage/renewal.ts';
@@ -120,8 +122,9 @@ function abandoned(lineage: Lineage, now: Date): readonly Condition[] {
 
 function failing(certificate: string, failure: Failure | undefined): readonly Condition[] {
   if (!failure) return [];
-  const { code, count, message, hint, needsPerson, at: since } = failure;
-  const about = { certificate, hint, code, since };
+  const { code, count, needsPerson, at: since } = failure;
+  const { message, hint } = say(failure, 'en');
+  const about = { certificate, hint, code, since, failure: reasonOf(failure) };
   const url = code === 'acme/paused' ? pageIn(message) : undefined;
   const isPaused = code === 'acme/paused';
   const isLasting = count >= failuresUntilAlarm || (needsPerson && !isPaused);
@@ -165,7 +168,7 @@ function expiring(
   const byHand = isByHand(wanted);
   const plannedAt = new Date(plannedMs(lineage, current)).toISOString();
   const planned = byHand ? `can be renewed since ${plannedAt}` : `should have been renewed at ${plannedAt}`;
-  const why = failure ? `; its last try failed: ${failure.message}` : '';
+  const why = failure ? `; its last try failed: ${say(failure, 'en').message}` : '';
   const usual = byHand
     ? `Only a person can renew it: run \`certfleet issue ${name}\`.`
     : `Check that \`certfleet run\` or the timer of \`renew\` still runs. \`certfleet show ${name}\` says more.`;
@@ -175,9 +178,9 @@ function expiring(
       kind: 'expiring',
       certificate: name,
       message: `${name} ${isOver ? 'expired' : 'expires'} at ${notAfter}, and ${planned}${why}`,
-      hint: failure?.hint ?? usual,
+      hint: failure ? say(failure, 'en').hint : usual,
       since: new Date(Math.min(lateMs, now.getTime())).toISOString(),
-      ...present({ code: failure?.code }),
+      ...present({ code: failure?.code, failure: failure && reasonOf(failure) }),
     },
   ];
 }
@@ -209,11 +212,15 @@ function late(wanted: StoredSpec, lineage: Lineage, facts: ConditionFacts): read
     const one = deployments[target];
     if (!one || one.version !== current.id || !isLate(one, lineage, facts)) return [];
     const kind = wanted.endpoints.includes(target) ? 'endpoint' : 'target';
-    const { node, code, since, message, alarmed } = one;
+    const { node, since, alarmed } = one;
     const about = { kind, certificate: name, target, since, isReported: alarmed === true } as const;
-    return [lateCondition({ ...about, ...present({ node, code, message }) })];
+    return [lateCondition({ ...about, ...present({ node }), lack: one })];
   });
 }
+
+/** Returns of a document only what it says of a failure. */
+const reasonOf = ({ code, params, cause, message, hint }: StoredError): StoredError =>
+  present({ code, params, cause, message, hint });
 
 function isLate(one: Deployment, { work }: Lineage, { now, deployTimeoutMs }: ConditionFacts): boolean {
   if (one.state === 'current' || isFromTheFuture(one.since, now)) return false;
@@ -226,15 +233,17 @@ function isLate(one: Deployment, { work }: Lineage, { now, deployTimeoutMs }: Co
 
 /** Returns the condition of a target or endpoint that lacks the version for too long. */
 function lateCondition(
-  lack: Pick<Condition, 'certificate' | 'node' | 'code' | 'isReported'> & {
+  about: Pick<Condition, 'certificate' | 'node' | 'isReported'> & {
     readonly kind: 'target' | 'endpoint';
     readonly certificate: string;
     readonly target: string;
     readonly since: string;
-    readonly message?: string;
+    readonly lack: StoredError;
   },
 ): Condition {
-  const { kind, certificate, target, since, isReported, node, code, message } = lack;
+  const { kind, certificate, target, since, isReported, node, lack } = about;
+  const { code } = lack;
+  const message = code === undefined ? lack.message : say(lack, 'en').message;
   const where = node === undefined ? target : `${target} of node ${node}`;
   const why = message === undefined ? '' : `: ${message}`;
   return {
@@ -242,7 +251,7 @@ function lateCondition(
     ...{ kind, certificate, since },
     message: `${where} has been without the new certificate of ${certificate} since ${since}${why}`,
     hint: `certfleet tries it again by itself. To try now, run \`certfleet issue ${certificate}\`.`,
-    ...present({ isReported, node, code }),
+    ...present({ isReported, node, code, failure: code === undefined ? undefined : reasonOf(lack) }),
   };
 }
 
@@ -285,10 +294,11 @@ export function conditionsOfNodes(
   }[],
 ): readonly Condition[] {
   const lacks = replicas.flatMap(({ node, document }) =>
-    document.lacks.flatMap(({ alarmed, certificate, target, since, code, message }) => {
+    document.lacks.flatMap((lack) => {
+      const { alarmed, certificate, target, since } = lack;
       if (!alarmed) return [];
       const about = { kind: 'target', node, certificate, target, since, isReported: true } as const;
-      return [lateCondition({ ...about, ...present({ code, message }) })];
+      return [lateCondition({ ...about, lack })];
     }),
   );
   const absent = missing.map(
@@ -304,11 +314,13 @@ export function conditionsOfOutcome(
   const { certificate, result, next } = outcome;
   if (result === 'unchanged') return outcome.limited && { limit: outcome.limited };
   if (result !== 'failed') return undefined;
-  const { code, message, hint } = outcome.error;
+  const { error } = outcome;
+  const { code, message, hint } = error;
   if (code === 'acme/limited-too-long') return next === undefined ? undefined : { limit: { until: next } };
   if (code !== 'store/corrupt' && code !== 'store/part-missing') return undefined;
   const text = `${certificate} cannot be renewed: ${message}`;
-  return { damaged: [{ key: `failing ${certificate}`, kind: 'failing', certificate, code, hint, message: text }] };
+  const about = { certificate, code, hint, message: text, failure: partsOf(error) };
+  return { damaged: [{ key: `failing ${certificate}`, kind: 'failing', ...about }] };
 }
 
 /** Returns the condition of a store that this node cannot use. */

@@ -1,5 +1,7 @@
 import { fail } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
+import { shortened } from '../errors/stored-error.ts';
+import type { StoredError } from '../errors/wording.ts';
 import { maxDocumentBytes } from '../lineage/document-limits.ts';
 import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
 import type { ProcessIdentity } from '../lineage/process-identity.ts';
@@ -36,6 +38,7 @@ export interface OpenAlarm extends Pick<Alarm, 'kind' | 'certificate' | 'node' |
   readonly message?: string | undefined;
   readonly hint?: string | undefined;
   readonly code?: string | undefined;
+  readonly failure?: StoredError | undefined;
   readonly url?: string | undefined;
   /** The message that opened it, and the last one that repeated it. */
   readonly opened: number;
@@ -235,14 +238,15 @@ const longestMark = 120;
 
 const toldOf = (one: Condition, at: string): Alarm => ({ ...one, since: one.since ?? at });
 
-const textOf = ({ message, hint, code, url }: Condition) => ({
+const textOf = ({ message, hint, code, failure, url }: Condition) => ({
   message: cut(message, longestText),
   hint: cut(hint, longestText),
   code,
+  failure: failure && shortened(failure, longestText),
   url: url !== undefined && url.length <= longestUrl ? url : undefined,
 });
 
-const noText = { message: undefined, hint: undefined, url: undefined };
+const noText = { message: undefined, hint: undefined, failure: undefined, url: undefined };
 
 const withoutText = (alarm: OpenAlarm): OpenAlarm => ({ ...alarm, ...noText });
 
@@ -294,8 +298,8 @@ const shortTexts: Readonly<Record<AlarmKind, string>> = {
 
 /** Returns an open alarm as it is shown. */
 export function alarmOf(key: string, alarm: OpenAlarm): Alarm {
-  const { kind, certificate, node, since, code, url } = alarm;
+  const { kind, certificate, node, since, code, failure, url } = alarm;
   const message = alarm.message ?? `${certificate ?? node ?? key} ${shortTexts[kind]}`;
   const hint = alarm.hint ?? (certificate === undefined ? '' : `\`certfleet show ${certificate}\` says more.`);
-  return { key, kind, message, hint, since, ...present({ certificate, node, code, url }) };
+  return { key, kind, message, hint, since, ...present({ certificate, node, code, failure, url }) };
 }

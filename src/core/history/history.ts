@@ -1,4 +1,5 @@
 import { cut } from '../errors/remote-text.ts';
+import { shortened } from '../errors/stored-error.ts';
 import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
 import { isFields } from '../text/json.ts';
 import { present } from '../text/present.ts';
@@ -72,21 +73,24 @@ const fits = (runs: readonly RunEntry[]): boolean => documentOf(runs).length <= 
 const longestBrief = 120;
 
 /** Shortens the texts of a run. */
-function brief({ params: _texts, caSays, message, targets, ...run }: RunEntry): RunEntry {
+function brief({ params, cause, message, caSays, targets, ...run }: RunEntry): RunEntry {
   return {
     ...run,
-    ...present({ message: message && cut(message, longestBrief), caSays: caSays && cut(caSays, longestBrief) }),
-    targets: targets.map(({ message: _words, ...target }) => target),
+    ...shortened({ params, cause, message }, longestBrief),
+    ...present({ caSays: caSays && cut(caSays, longestBrief) }),
+    targets: targets.map(({ message: _words, params: _texts, cause: _why, ...target }) => target),
   };
 }
 
 /** Keeps only when a run was, and how it ended. */
-function bare({ caSays: _words, continued: _work, targets, steps: _times, message, ...run }: RunEntry): RunEntry {
+function bare({ caSays: _words, continued: _work, targets, steps: _times, ...one }: RunEntry): RunEntry {
+  const { params, cause: _why, message, ...run } = one;
   const moreTargets = targets.length + (run.moreTargets ?? 0);
   return {
     ...run,
     steps: [],
     targets: [],
-    ...present({ moreTargets: moreTargets || undefined, message: message && cut(message, longestBrief) }),
+    ...shortened({ params, message }, longestBrief),
+    ...present({ moreTargets: moreTargets || undefined }),
   };
 }

@@ -125,7 +125,6 @@ describe('the entry of a run', () => {
     expect(entry).toMatchObject({
       result: 'failed',
       code,
-      message,
       params: { issuer: 'le', what: 'a new order', status: '500' },
     });
     expect(entry.caSays).toMatch(/^urn:ietf:params:acme:error:unauthorized; bad .*…$/);

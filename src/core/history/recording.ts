@@ -1,6 +1,7 @@
 import { type CertfleetError, isFailure } from '../errors/errors.ts';
-import { cut, remoteText } from '../errors/remote-text.ts';
-import { paramsToStore } from '../lineage/failure.ts';
+import { remoteText } from '../errors/remote-text.ts';
+import { shortened, storedError } from '../errors/stored-error.ts';
+import { type StoredError, say } from '../errors/wording.ts';
 import type { Deployment, Lineage, Step } from '../lineage/lineage.ts';
 import { processText } from '../lineage/process-identity.ts';
 import type { Event } from '../plan/event.ts';
@@ -25,7 +26,7 @@ export interface Recording {
   readonly message?: string | undefined;
 }
 
-type Problem = Pick<RunEntry, 'code' | 'message'> & { readonly result: 'pending' | 'failed' };
+type Problem = Omit<StoredError, 'hint'> & { readonly result: 'pending' | 'failed' };
 
 /** When something happened, by both clocks. */
 export interface Moment {
@@ -87,12 +88,13 @@ export function heard(recording: Recording | undefined, event: Event, moment: Mo
       return did(withTargets({ ...known, message: known.message ?? message }, has), 'delivered');
     }
     case 'certificate.pending': {
-      const [target, node, code] = [textIn(data, 'target') ?? '', textIn(data, 'node'), textIn(data, 'code')];
-      const lacks = { target, result: 'pending' as const, message, ...present({ node, code }) };
-      return { ...withTargets(known, [lacks]), problem: known.problem ?? { result: 'pending', message, code } };
+      const [target, node] = [textIn(data, 'target') ?? '', textIn(data, 'node')];
+      const reason = reasonIn(event);
+      const lacks = { target, result: 'pending' as const, ...reason, ...present({ node }) };
+      return { ...withTargets(known, [lacks]), problem: known.problem ?? { result: 'pending', ...reason } };
     }
     case 'certificate.failed':
-      return recording && { ...recording, problem: { result: 'failed', message, code: textIn(data, 'code') } };
+      return recording && { ...recording, problem: { result: 'failed', ...reasonIn(event) } };
     case 'certificate.revoked':
       return did({ ...known, message }, 'revoked');
     case 'certificate.rolled-back':
@@ -106,6 +108,13 @@ export function heard(recording: Recording | undefined, event: Event, moment: Mo
 
 const textIn = (data: JsonObject, field: string): string | undefined =>
   typeof data[field] === 'string' ? data[field] : undefined;
+
+/** Returns what an event says of a failure. The message is kept only if code and parameters do not make it. */
+function reasonIn({ data = {}, message }: Event): Omit<StoredError, 'hint'> {
+  const { code, params, cause } = data as StoredError;
+  const reason = present({ code, params, cause });
+  return code !== undefined && say(reason, 'en').message === message ? reason : { ...reason, message };
+}
 
 /** Returns the recording after an act that no event tells. */
 export const acted = (recording: Recording, act: Act, message: string): Recording =>
@@ -135,7 +144,7 @@ const atStep = (recording: Recording, step: Step, sinceMs: number): Recording =>
 /** An order whose names are dropped one by one begins its steps again. */
 const mostSteps = 24;
 const mostTargets = 20;
-/** The whole message is in the lineage, as long as the failure counts. */
+/** The whole of it is in the lineage, as long as the failure counts. */
 const longestMessage = 400;
 const longestOfCa = 1_000;
 
@@ -154,30 +163,34 @@ export function entryOf(
   const wasOrdering = recording.steps.some(({ step }) => step !== 'lease' && step !== 'close');
   const isStopped = end === 'stopped' && wasOrdering;
   if (acts.length === 0 && !problem && !isStopped) return undefined;
-  const told = problem && error?.code !== problem.code ? problem : (error ?? problem);
-  const message = told?.message ?? recording.message;
+  const isErrors = error && (!problem || error.code === problem.code);
   return {
     ...facts,
     ...{ startedAt, endedAt, ms: Math.round(endMs - startMs) },
     result: isStopped ? 'stopped' : (problem?.result ?? 'done'),
     did: acts,
     steps: timesOf(recording.steps, endMs),
-    targets: targets.slice(0, mostTargets).map(shortened),
+    targets: targets.slice(0, mostTargets).map(shortTarget),
     ...present({
       forced,
       continued,
       version,
       moreTargets: targets.length > mostTargets ? targets.length - mostTargets : undefined,
-      message: message === undefined ? undefined : cut(message, longestMessage),
-      code: told?.code,
-      params: told === error && error ? paramsToStore(error) : undefined,
-      caSays: told === error ? caWords(error) : undefined,
+      caSays: isErrors ? caWords(error) : undefined,
     }),
+    ...(isErrors ? reasonOfEnd(error) : shortened(problem ?? present({ message: recording.message }), longestMessage)),
   };
 }
 
-const shortened = (target: TargetResult): TargetResult =>
-  target.message === undefined ? target : { ...target, message: cut(target.message, longestMessage) };
+const shortTarget = (one: TargetResult): TargetResult => {
+  const { params: _p, cause: _c, message: _m, ...target } = one;
+  return { ...target, ...shortened(one, longestMessage) };
+};
+
+function reasonOfEnd(error: CertfleetError): Omit<StoredError, 'hint'> {
+  const { hint: _told, ...reason } = storedError(error, longestMessage);
+  return reason;
+}
 
 const timesOf = (steps: Recording['steps'], endMs: number): readonly StepTime[] =>
   steps.map(({ step, sinceMs }, index) => ({

@@ -1,4 +1,4 @@
-import type { ShownParams } from '../errors/errors.ts';
+import type { StoredError } from '../errors/wording.ts';
 import type { Step } from '../lineage/lineage.ts';
 
 /** What began a run. */
@@ -18,8 +18,8 @@ export type Trigger =
 /** Something that a run did to a certificate. */
 export type Act = 'issued' | 'renewed' | 'delivered' | 'revoked' | 'rolled-back' | 'exported' | 'imported' | 'cleaned';
 
-/** One run of one certificate that did something. */
-export interface RunEntry {
+/** One run of one certificate that did something. Code and parameters, or a message, say how it ended. */
+export interface RunEntry extends Omit<StoredError, 'hint'> {
   /** Of the run; a later write of the same run replaces it. */
   readonly id: string;
   readonly trigger: Trigger;
@@ -45,10 +45,6 @@ export interface RunEntry {
   readonly moreTargets?: number | undefined;
   /** The work of an earlier run that it continued. */
   readonly continued?: Continued | undefined;
-  readonly message?: string | undefined;
-  readonly code?: string | undefined;
-  /** What the message of the code is made of. */
-  readonly params?: ShownParams | undefined;
   /** The CA's own words. */
   readonly caSays?: string | undefined;
   /** How many runs in a row failed in the same way; this is the last one. */
@@ -62,13 +58,11 @@ export interface StepTime {
   readonly ms: number;
 }
 
-export interface TargetResult {
+export interface TargetResult extends Omit<StoredError, 'hint'> {
   readonly target: string;
   /** The node that it belongs to, if each node has its own. */
   readonly node?: string | undefined;
   readonly result: 'delivered' | 'pending';
-  readonly code?: string | undefined;
-  readonly message?: string | undefined;
 }
 
 /** An earlier run that did not end by itself, or that left something to do. */

@@ -246,15 +246,15 @@ describe('deploymentAfter', () => {
     string,
   ];
   const has = { version: 'v1', state: 'current', since: isNow };
-  const words = { message: error.message, code: error.code };
+  const words = { params: error.params, code: error.code };
   const lacks = { version: 'v1', state: 'pending', since: isNow, ...words, tries: 1 };
   const failing: Deployment = { version: 'v1', state: 'pending', since, tries: 1 };
   const again = (minutes: number) => ({ retryAt: minutesOn(minutes).toISOString() });
 
   const soon = minutesOn(15).toISOString();
   const settling = fail('deploy/settling', { target: 'edge', certificate: 'abc', detail: 'a, b', until: soon });
-  const { message, code } = settling;
-  const rolling = { version: 'v1', state: 'pending', since: isNow, message, code, settlesUntil: soon };
+  const { params, code } = settling;
+  const rolling = { version: 'v1', state: 'pending', since: isNow, params, code, settlesUntil: soon };
   const places = { total: 2, lacking: 1, named: [] };
 
   it.each<[string, Parameters<typeof deploymentAfter>[0], Partial<Parameters<typeof deploymentAfter>[1]>, object]>([

@@ -1,6 +1,8 @@
-import { type ErrorCode, errorTable } from '../errors/error-table.ts';
-import { CertfleetError } from '../errors/errors.ts';
+import type { ErrorCode } from '../errors/error-table.ts';
+import type { CertfleetError } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
+import { errorOf, storedError } from '../errors/stored-error.ts';
+import type { StoredError } from '../errors/wording.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { targetNames, targetOf, targetsAndEndpoints } from '../spec/spec-parts.ts';
@@ -20,8 +22,14 @@ const dayMs = 24 * 60 * minuteMs;
 
 const longestPauseMs = 60 * minuteMs;
 
-/** The maximum length of a target's stored message; a certificate may have many targets. */
+/** The maximum length of what is stored of a target's failure; a certificate may have many targets. */
 const longestOfTarget = 1_000;
+
+/** Returns why a target lacks a version, as it is stored. What to do depends on when it is told. */
+export function storedReason(error: CertfleetError): Omit<StoredError, 'hint'> {
+  const { hint: _later, ...reason } = storedError(error, longestOfTarget);
+  return reason;
+}
 
 /**
  * Returns when `renew` tries a pending target again; undefined means at the next pass. The pause is a tenth of the time
@@ -57,7 +65,7 @@ export const isWorthReload = ({ tries = 0 }: Deployment): boolean =>
 
 /** Returns the deployment of an endpoint that has served its version, and no longer does. */
 export const driftedFrom = ({ version, sent }: Deployment, { error, since }: Drift): Deployment => ({
-  ...{ version, state: 'pending', since, code: error.code, message: cut(error.message, longestOfTarget) },
+  ...{ version, state: 'pending', since, ...storedReason(error) },
   ...{ tries: 0, drifted: true },
   ...present({ sent }),
 });
@@ -309,8 +317,7 @@ export function deploymentAfter(
       ...shared,
       state: 'pending',
       since,
-      message: cut(settling.message, longestOfTarget),
-      code: settling.code,
+      ...storedReason(settling),
       ...present({ tries: isSame ? old.tries : undefined, alarmed: isSame ? old.alarmed : undefined }),
     };
   if (!error) return { ...shared, state: 'current', since };
@@ -324,13 +331,18 @@ export function deploymentAfter(
     ...shared,
     state: 'pending',
     since,
-    message: cut(error.message, longestOfTarget),
-    code: error.code,
+    ...storedReason(error),
     tries,
     retryAt,
     alarmed: wentBack !== undefined || lateAt <= now || old?.alarmed ? true : undefined,
   };
 }
+
+/** Returns why a target is pending. One that waits for others, or went back with another one, has no failure of its own. */
+export const whyPending = ({ code, params, cause, message }: Partial<Deployment>): StoredError =>
+  code === undefined
+    ? { code: 'deploy/handshake-failed', message: message ?? 'a target went back to the previous version' }
+    : present({ code, params, cause, message });
 
 /**
  * Returns the error of a delivery that an earlier run has stored.
@@ -338,18 +350,9 @@ export function deploymentAfter(
  * @param otherwise the code, if none is stored or another version of certfleet made it
  */
 export function storedFailure(
-  {
-    code = '',
-    message = '',
-    retryAt,
-  }: {
-    readonly code?: string | undefined;
-    readonly message?: string | undefined;
-    readonly retryAt?: string | undefined;
-  },
+  { retryAt, ...reason }: StoredError & { readonly retryAt?: string | undefined },
   otherwise: ErrorCode,
 ): CertfleetError {
-  const known = code in errorTable ? (code as ErrorCode) : otherwise;
   const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
-  return new CertfleetError(known, message, hint, {});
+  return errorOf(reason, otherwise, hint);
 }

@@ -8,6 +8,7 @@ import {
   forgiven,
   heldUntil,
   laterOf,
+  longestStored,
   type Means,
   type Wait,
   waitOf,
@@ -157,10 +158,11 @@ describe('failureAfter', () => {
     expect(failureAfter({ ...missing, failure: { ...failure, count: 0 } }, busy, now).count).toBe(1);
   });
 
-  it('keeps what the message is made of, unless that is long', () => {
+  it('keeps what the message is made of, and no sentence', () => {
     const failed = (reason: string) => failureAfter(missing, fail('bug/unexpected', { reason }), now);
     expect(failed('no room').params).toEqual({ reason: 'no room' });
-    expect(failed('x'.repeat(1_001)).params).toBeUndefined();
+    expect(failed('no room').message).toBeUndefined();
+    expect(failed('x'.repeat(9_000)).params?.['reason']).toHaveLength(longestStored);
     expect(failureAfter(missing, busy, now).params).toBeUndefined();
   });
 

@@ -2,7 +2,8 @@ import { backoffMs, fetchPauseMs } from '../ca/backoff.ts';
 import { problemType } from '../ca/problem-advice.ts';
 import { endOfHold, longestRetryAfterMs } from '../ca/retry-after.ts';
 import type { CertfleetError } from '../errors/errors.ts';
-import { cut } from '../errors/remote-text.ts';
+import { storedError } from '../errors/stored-error.ts';
+import { type StoredError, say } from '../errors/wording.ts';
 import { sameRequest, sameSpec } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { present } from '../text/present.ts';
@@ -39,7 +40,7 @@ export interface LimitWait {
 
 export const limitText = ({ until, quota }: LimitWait): string => `rate limited until ${until} (${quota})`;
 
-export const failedText = ({ message }: Pick<Failure, 'message'>): string => `failed earlier: ${message}`;
+export const failedText = (failure: StoredError): string => `failed earlier: ${say(failure, 'en').message}`;
 
 /** What a run needs from outside the spec. A change since the last run clears the back-off. */
 export interface Means {
@@ -184,18 +185,8 @@ export function failureBefore(
 const hourMs = 3_600_000;
 /** How many failed validations to remember for a name; three are enough to stop an order. */
 const mostValidations = 10;
-/** The maximum length of a stored message. */
+/** The maximum length of what is stored of a failure. */
 export const longestStored = 4_000;
-
-/** The length of all parameters of a stored error together. They repeat what is in its message. */
-const longestParams = 1_000;
-
-/** Returns the parameters of an error, unless they are too long for a document. */
-export function paramsToStore({ params }: Pick<CertfleetError, 'params'>): CertfleetError['params'] {
-  const texts = Object.values(params ?? {});
-  const length = texts.reduce((sum, text) => sum + text.length, 0);
-  return texts.length > 0 && length <= longestParams ? params : undefined;
-}
 
 /**
  * Returns what to remember after a failed try: the count, the back-off, the CA's hold, and the failed validations of
@@ -229,10 +220,8 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
   return {
     count,
     at: now.toISOString(),
+    ...storedError(error, longestStored),
     code: error.code,
-    message: cut(error.message, longestStored),
-    hint: cut(error.hint, longestStored),
-    params: paramsToStore(error),
     retryAt: (isExact && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
     holdUntil: hold && !isOthers ? hold.toISOString() : undefined,
     needsPerson: retry === 'never' ? true : undefined,

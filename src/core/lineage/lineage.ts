@@ -1,6 +1,7 @@
 import type { CertificateFacts } from '../ca/certificate-facts.ts';
 import type { ChallengeType } from '../ca/challenge-type.ts';
 import { fail, type RefusedName } from '../errors/errors.ts';
+import type { StoredError } from '../errors/wording.ts';
 import type { Presenter, StoredSpec, Wishes } from '../spec/spec.ts';
 import type { Json } from '../text/json.ts';
 import type { KeptPlaces } from './places.ts';
@@ -109,17 +110,14 @@ export interface Renewal {
   readonly checkAfter?: string | undefined;
 }
 
-export interface Failure {
+/** What failed is kept as a code and its parameters, so that it can be told in the language of who reads it. */
+export interface Failure extends StoredError {
   /**
    * Consecutive failures with this spec and these credentials; 0 if only the CA's hold and validations are remembered.
    */
   readonly count: number;
   readonly at: string;
   readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-  /** What the message is made of, for other languages; undefined if that is long. */
-  readonly params?: Readonly<Record<string, string>> | undefined;
   /** `renew` does not try again before this time. */
   readonly retryAt: string;
   /** Until when the CA asked us to wait (Retry-After). `--force` does not override it. */
@@ -136,7 +134,8 @@ export interface Failure {
   readonly forced?: true | undefined;
 }
 
-export interface Deployment {
+/** Code and parameters, or a message, say why the target lacks the version. */
+export interface Deployment extends Omit<StoredError, 'hint'> {
   /** The version that the target is to get (`intended`), has (`current`), or failed to accept (`pending`). */
   readonly version: string;
   readonly state: 'intended' | 'current' | 'pending';
@@ -149,8 +148,6 @@ export interface Deployment {
   readonly node?: string | undefined;
   /** The deployer's settings at that time, as canonical text. After a change, the version is delivered again. */
   readonly settings?: string | undefined;
-  readonly message?: string | undefined;
-  readonly code?: string | undefined;
   /**
    * When `renew` may try the target again. Set after several failures, or if this version broke the target's TLS
    * handshake.
@@ -315,13 +312,11 @@ export interface Tombstone {
   readonly refused?: { readonly code: string; readonly reason: string } | undefined;
 }
 
-export interface LastRun {
+/** With a code, it is told like a failure; otherwise there is a message. */
+export interface LastRun extends StoredError {
   readonly at: string;
   readonly result: 'issued' | 'renewed' | 'deployed' | 'unchanged' | 'pending' | 'failed' | 'stopped';
   readonly version?: string | undefined;
-  readonly code?: string | undefined;
-  readonly message: string;
-  readonly hint?: string | undefined;
 }
 
 const encoder = new TextEncoder();

@@ -1,4 +1,6 @@
 import { cut } from '../errors/remote-text.ts';
+import { shortened } from '../errors/stored-error.ts';
+import type { StoredError } from '../errors/wording.ts';
 import { present } from '../text/present.ts';
 import { maxDocumentBytes } from './document-limits.ts';
 import {
@@ -36,33 +38,31 @@ const shortTexts =
     return {
       ...lineage,
       ...present({
-        failure: failure && { ...failure, message: short(failure.message), hint: short(failure.hint) },
-        last: last && {
-          ...last,
-          message: short(last.message),
-          ...present({ hint: last.hint ? short(last.hint) : undefined }),
-        },
+        failure: failure && { ...withoutTexts(failure), ...shortened(failure, most), code: failure.code },
+        last: last && { ...withoutTexts(last), ...shortened(last, most) },
         tombstones: lineage.tombstones?.map((stone) =>
           stone.refused ? { ...stone, refused: { ...stone.refused, reason: short(stone.refused.reason) } } : stone,
         ),
       }),
       deployments: replaceAll(
         deployments,
-        ({ message, places, ...one }): Deployment => ({
-          ...one,
-          ...present({
-            message: message === undefined ? undefined : short(message),
-            places: places && (most === 0 ? { ...places, named: [] } : places),
-          }),
+        ({ places, ...one }): Deployment => ({
+          ...withoutTexts(one),
+          ...shortened(one, most),
+          ...present({ places: places && (most === 0 ? { ...places, named: [] } : places) }),
         }),
       ),
     };
   };
 
-/** Omits links, what messages are made of, and the failed validations of the last hour. */
+function withoutTexts<T extends StoredError>({ params: _p, cause: _c, message: _m, hint: _h, ...rest }: T) {
+  return rest;
+}
+
+/** Omits links and the failed validations of the last hour. */
 function withoutDetails(lineage: Lineage): Lineage {
   const { failure, renewal, ...rest } = lineage;
-  const { validations: _times, params: _texts, ...counted } = failure ?? {};
+  const { validations: _times, ...counted } = failure ?? {};
   const { explanationUrl: _page, ...timed } = renewal ?? {};
   return {
     ...rest,

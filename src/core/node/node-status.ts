@@ -1,3 +1,4 @@
+import { say } from '../errors/wording.ts';
 import type { Lease, Lineage } from '../lineage/lineage.ts';
 import type { ProcessIdentity } from '../lineage/process-identity.ts';
 import type { StoredSpec } from '../spec/spec.ts';
@@ -56,7 +57,10 @@ export interface RunningThere extends Pick<Running, 'version' | 'configuration' 
 }
 
 /** What a node lacks. Without a message, it has not run since the version became the current one. */
-export type NodeLack = Pick<Lack, 'certificate' | 'target' | 'version' | 'since' | 'code' | 'message'>;
+export type NodeLack = Pick<
+  Lack,
+  'certificate' | 'target' | 'version' | 'since' | 'code' | 'params' | 'cause' | 'message'
+>;
 
 /** A certificate as it is now. */
 interface Certificate {
@@ -76,8 +80,9 @@ export function lacksOf({ node, document }: Replica, { wanted, lineage }: Certif
       (one) => one.certificate === certificate && one.target === target && one.version === version,
     );
     if (known) {
-      const { since, code, message } = known;
-      return [{ certificate, target, version, since, ...present({ code, message }) }];
+      const { since, code, params, cause } = known;
+      const message = code === undefined ? known.message : say(known, 'en').message;
+      return [{ certificate, target, version, since, ...present({ code, params, cause, message }) }];
     }
     const deployment = deployments[target];
     // The lineage itself tells about the node that delivered it last.

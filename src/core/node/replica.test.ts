@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fail } from '../errors/errors.ts';
 import { maxDocumentBytes } from '../lineage/document-limits.ts';
 import { encodeDocument } from '../lineage/lineage.ts';
 import {
@@ -133,11 +134,11 @@ describe('the document after a run', () => {
 
 describe('a lack after a failure', () => {
   const facts = { certificate: 'a', target: 'files', version: 'v1', deployTimeoutMs: 2 * minute };
-  const error = { code: 'deploy/target-failed', message: 'the disk is full' };
+  const error = fail('deploy/target-failed', { certificate: 'a', target: 'files', reason: 'the disk is full' });
   const first = lackAfter(error, { ...facts, before: undefined, now: at(0) });
 
   it('is tried again at once, later after longer pauses, and is alarming after deployTimeout', () => {
-    expect(first).toMatchObject({ since: at(0).toISOString(), tries: 1, message: 'the disk is full' });
+    expect(first).toMatchObject({ since: at(0).toISOString(), tries: 1, params: { reason: 'the disk is full' } });
     expect([first.retryAt, first.alarmed]).toEqual([undefined, undefined]);
     const second = lackAfter(error, { ...facts, before: first, now: at(2 * hourMs) });
     expect(second).toMatchObject({ since: first.since, tries: 2, alarmed: true });

@@ -1,5 +1,7 @@
-import { fail } from '../errors/errors.ts';
+import { CertfleetError, fail } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
+import { storedError } from '../errors/stored-error.ts';
+import type { StoredError } from '../errors/wording.ts';
 import { breakAgainMs, nextTryAt } from '../lineage/deployments.ts';
 import { maxDocumentBytes } from '../lineage/document-limits.ts';
 import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
@@ -51,15 +53,12 @@ export interface Replica {
   readonly document: ReplicaDocument;
 }
 
-/** A target of the node that lacks a version, and why. */
-export interface Lack {
+/** A target of the node that lacks a version, and why. A command that waits for a target before it has no code. */
+export interface Lack extends Omit<StoredError, 'hint'> {
   readonly certificate: string;
   readonly target: string;
   readonly version: string;
   readonly since: string;
-  /** Undefined for a command that waits for a target before it. */
-  readonly code?: string | undefined;
-  readonly message?: string | undefined;
   /** Consecutive failures. */
   readonly tries: number;
   /** When `renew` tries again; undefined means at its next run. */
@@ -202,7 +201,7 @@ export function storable({ lacks, more = 0, seen, ...rest }: ReplicaDocument): R
   const isTooLarge = () => encodeDocument(document).length > maxDocumentBytes;
   if (isTooLarge())
     document = withLacks(
-      document.lacks.map(({ message: _long, ...lack }) => lack),
+      document.lacks.map(({ message: _long, params: _texts, cause: _why, ...lack }) => lack),
       seen,
     );
   if (isTooLarge()) document = withLacks(document.lacks, undefined);
@@ -228,7 +227,7 @@ export function usualIntervalMs({ runs }: Pick<ReplicaDocument, 'runs'>): number
 
 /** Returns what is stored of a target that a run could not give a version. */
 export function lackAfter(
-  error: { readonly message: string; readonly code?: string | undefined },
+  error: CertfleetError | { readonly message: string },
   facts: Pick<Lack, 'certificate' | 'target' | 'version'> & {
     readonly before: Lack | undefined;
     readonly now: Date;
@@ -242,14 +241,19 @@ export function lackAfter(
   const isLate = Date.parse(since) + facts.deployTimeoutMs <= now.getTime();
   return {
     ...{ certificate, target, version, since },
-    ...present({ code: error.code }),
-    message: cut(error.message, longestOfLack),
+    ...reasonToStore(error),
     tries: (before?.tries ?? 0) + 1,
     ...present({
-      retryAt: error.code === undefined ? undefined : nextTryAt(new Date(since), now),
+      retryAt: error instanceof CertfleetError ? nextTryAt(new Date(since), now) : undefined,
       alarmed: before?.alarmed || isLate ? (true as const) : undefined,
     }),
   };
+}
+
+function reasonToStore(error: CertfleetError | { readonly message: string }): Omit<StoredError, 'hint'> {
+  if (!(error instanceof CertfleetError)) return { message: cut(error.message, longestOfLack) };
+  const { hint: _told, ...reason } = storedError(error, longestOfLack);
+  return reason;
 }
 
 /** Reports whether it is too early to try again. */

@@ -65,6 +65,8 @@ const fieldsOfDeployment: Readonly<Record<keyof Deployment, boolean>> = {
   node: true,
   settings: true,
   message: false,
+  params: false,
+  cause: false,
   code: false,
   retryAt: false,
   tries: false,

@@ -1,5 +1,7 @@
-import { type ErrorCode, errorTable } from '../errors/error-table.ts';
+import type { ErrorCode } from '../errors/error-table.ts';
 import { CertfleetError, fail, type RefusedName } from '../errors/errors.ts';
+import { errorOf } from '../errors/stored-error.ts';
+import { isErrorCode, say } from '../errors/wording.ts';
 import { type LimitWait, laterOf, type Wait } from '../lineage/failure.ts';
 import { isOnlyOwing, type LastRun, type Lineage } from '../lineage/lineage.ts';
 import { isStagingName } from '../names/identifiers.ts';
@@ -72,7 +74,7 @@ export function outcomeOfLast(lineage: Lineage, error?: CertfleetError): Outcome
     ...present({ next: renewal?.at, dropped: current?.dropped, byHand: isByHand(spec) ? (true as const) : undefined }),
     ...leftOf(lineage),
   };
-  return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
+  return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOfLast(last)), ...next };
 }
 
 /** Returns what a certificate has left outside, for its outcome. */
@@ -82,15 +84,12 @@ export function leftOf(lineage: Lineage | undefined): Pick<Outcome, 'left'> {
 }
 
 /** Returns a run's error, as far as it is stored. */
-const errorOf = ({ code, message, hint = '' }: LastRun): CertfleetError | undefined =>
-  code !== undefined && code in errorTable ? new CertfleetError(code as ErrorCode, message, hint, {}) : undefined;
+const errorOfLast = (last: LastRun): CertfleetError | undefined =>
+  isErrorCode(last.code ?? '') ? errorOf(last, 'store/lease-lost') : undefined;
 
-function resultOf(
-  certificate: string,
-  { result, message }: LastRun,
-  notAfter: string,
-  error: CertfleetError | undefined,
-): Outcome {
+function resultOf(certificate: string, last: LastRun, notAfter: string, error: CertfleetError | undefined): Outcome {
+  const { result } = last;
+  const { message } = say(last, 'en');
   switch (result) {
     case 'stopped':
       return { certificate, result: 'failed', message, error: fail('store/lease-lost', { certificate }) };
@@ -145,10 +144,9 @@ export function outcomeOfPlan(
     return { certificate, result: 'failed', message: error.message, error, ...next };
   }
   if (plan.pending && notAfter !== undefined) {
-    const { code, message } = plan.pending;
-    const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
-    const error = new CertfleetError(known, message, `To try now, run \`certfleet issue ${certificate}\`.`, {});
-    return { certificate, result: 'pending', notAfter, message, error, ...next };
+    const hint = `To try now, run \`certfleet issue ${certificate}\`.`;
+    const error = errorOf(plan.pending, 'deploy/target-failed', hint);
+    return { certificate, result: 'pending', notAfter, message: error.message, error, ...next };
   }
   const valid = notAfter === undefined ? {} : { notAfter };
   const failing = plan.wait?.isFailing ? { failing: true } : {};

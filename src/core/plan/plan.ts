@@ -1,5 +1,6 @@
 import { longestRetryAfterMs } from '../ca/retry-after.ts';
-import { targetsToDeploy, targetsToTry } from '../lineage/deployments.ts';
+import { type StoredError, say } from '../errors/wording.ts';
+import { targetsToDeploy, targetsToTry, whyPending } from '../lineage/deployments.ts';
 import { type LimitWait, type Means, type Wait, waitOf } from '../lineage/failure.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { isHeldBack, isStopped, revocationOf } from '../lineage/revocation.ts';
@@ -21,7 +22,7 @@ export interface Plan {
   /** RFC 3339; undefined if only a change of the spec can give it something to do. */
   readonly wakeAt?: string | undefined;
   /** Why a target still lacks the current version, if this pass does nothing about it. */
-  readonly pending?: { readonly code: string; readonly message: string };
+  readonly pending?: StoredError;
   /** Why it waits although it is due. */
   readonly wait?: Wait;
   /** Set if it is renewed before its time because the next run comes too late. */
@@ -97,13 +98,9 @@ export function planLineage(
   // A roll-out is the reason only if nothing has failed.
   const paused = waiting.find(({ code }) => code !== undefined && code !== 'deploy/settling') ?? waiting[0];
   if (paused) {
-    const {
-      code = 'deploy/handshake-failed',
-      message = 'a target went back to the previous version',
-      retryAt,
-    } = paused;
-    const next = earlierOf(renewal?.at, retryAt);
-    return { action: 'none', reason: message, pending: { code, message }, wakeAt: next };
+    const pending = whyPending(paused);
+    const next = earlierOf(renewal?.at, paused.retryAt);
+    return { action: 'none', reason: say(pending, 'en').message, pending, wakeAt: next };
   }
   if (lineage && isHeldBack(lineage, now))
     return { action: 'none', reason: 'it was rolled back, and is not due yet', wakeAt };

@@ -1,4 +1,6 @@
-import type { CertfleetError, RefusedName } from '../errors/errors.ts';
+import type { CertfleetError, RefusedName, ShownParams } from '../errors/errors.ts';
+import { partsOf } from '../errors/stored-error.ts';
+import { type Said, type StoredError, say } from '../errors/wording.ts';
 import { targetsToDeploy } from '../lineage/deployments.ts';
 import { failureThatCounts, heldUntil, type LimitWait, lastFailure, laterOf, waitOf } from '../lineage/failure.ts';
 import { endingRecords } from '../lineage/kept-records.ts';
@@ -86,8 +88,11 @@ export interface LineageStatus {
     readonly version: string;
     /** The node whose target it is, if each node has its own. `lackingAt` has what the others lack. */
     readonly node?: string;
-    /** Why the target does not have the current version yet. */
+    /** Why the target does not have the current version yet: in English, and what that is made of. */
     readonly message?: string;
+    readonly code?: string;
+    readonly params?: ShownParams;
+    readonly cause?: StoredError;
     /** It is rolling the version out, and nothing has failed. */
     readonly settling?: true;
     /** The settings no longer have this target, so what it has stays there and is not renewed. */
@@ -109,14 +114,18 @@ export interface LineageStatus {
   readonly rollover?: Rollover;
   readonly failure?: {
     readonly count: number;
+    /** In English; code, parameters and cause say it in another language. */
     readonly message: string;
     readonly hint: string;
+    readonly code?: string;
+    readonly params?: ShownParams;
+    readonly cause?: StoredError;
     readonly retryAt: string;
     /** The certificate is valid and not due, so `renew` does not try again before its renewal time. */
     readonly notDue?: true;
   };
   /** The account with which it was issued is missing from the store. */
-  readonly accountMissing?: { readonly message: string; readonly hint: string };
+  readonly accountMissing?: StoredError & Said;
   readonly work?: { readonly step: string; readonly holder: string };
   /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
   readonly needsSweep?: true;
@@ -210,7 +219,7 @@ export function describeLineage(
       version: deployment.version,
       ...present({
         node: deployment.node,
-        message: deployment.message,
+        ...reasonTold(deployment),
         settling: deployment.code === 'deploy/settling' ? (true as const) : undefined,
         places: deployment.places,
         noLongerWanted: delivered?.includes(target) === false ? (true as const) : undefined,
@@ -221,10 +230,10 @@ export function describeLineage(
       heldUntil: held,
       rateLimit,
       rollover: rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? rollover : undefined,
-      accountMissing: accountMissing && { message: accountMissing.message, hint: accountMissing.hint },
+      accountMissing: accountMissing && told(accountMissing),
     }),
     ...(corrupt
-      ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
+      ? { failure: { count: 1, ...told(corrupt), retryAt: now.toISOString() } }
       : failure
         ? { failure: { ...failure, retryAt: laterOf(failure.retryAt, rateLimit?.until ?? held) ?? failure.retryAt } }
         : {}),
@@ -293,10 +302,23 @@ function keptRecords(lineage: Lineage | undefined, now: Date): Pick<LineageStatu
 function failureToShow(spec: StoredSpec, lineage: Lineage | undefined, now: Date): LineageStatus['failure'] {
   const failure = lastFailure(spec, lineage, {}, now);
   if (!failure) return undefined;
-  const { count, message, hint, forced } = failure;
+  const { count, code, params, cause, forced } = failure;
   if (forced && whyDue(spec, lineage, now, { force: false })) return undefined;
   const notDue = forced || !isRetried(spec, lineage, failure, now) ? (true as const) : undefined;
-  return { count, message, hint, retryAt: nextTry(spec, lineage, failure), ...present({ notDue }) };
+  const words = { ...say(failure, 'en'), code, ...present({ params, cause }) };
+  return { count, ...words, retryAt: nextTry(spec, lineage, failure), ...present({ notDue }) };
+}
+
+const told = (error: CertfleetError) => {
+  const { code, message, hint } = error;
+  const { params, cause } = partsOf(error);
+  return { code, message, hint, ...present({ params, cause }) };
+};
+
+/** Returns why a target lacks its version, in English and what that is made of. */
+function reasonTold(deployment: Deployment): Omit<StoredError, 'hint'> {
+  const { code, params, cause, message } = deployment;
+  return { code, params, cause, message: code === undefined ? message : say(deployment, 'en').message };
 }
 
 /** States in which the next step requires the CA. */

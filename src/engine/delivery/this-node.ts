@@ -1,4 +1,5 @@
 import { asFailure, CertfleetError, isFailure } from '../../core/errors/errors.ts';
+import { dataOf } from '../../core/errors/stored-error.ts';
 import { version as certfleetVersion } from '../../core/errors/version.ts';
 import type { Lineage, Version } from '../../core/lineage/lineage.ts';
 import { lacksOf } from '../../core/node/node-status.ts';
@@ -354,10 +355,11 @@ export function createThisNode(
 const validity = ({ current }: Lineage): Pick<HereResult, 'notAfter'> => ({ notAfter: current?.facts.notAfter ?? '' });
 
 /** Reports a target of this node that lacks a version, with an alarm once that has lasted for `deployTimeout`. */
-function reportPending(engine: Engine, { code, message }: CertfleetError, lack: Lack, isKnown: boolean): void {
+function reportPending(engine: Engine, error: CertfleetError, lack: Lack, isKnown: boolean): void {
   const { node } = engine;
+  const { message } = error;
   const { certificate, target, since } = lack;
-  const data = { target, node, code };
+  const data = { target, node, ...dataOf(error) };
   report(engine, { level: 'warn', event: 'certificate.pending', certificate, message, data });
   if (!lack.alarmed || isKnown) return;
   const alarm = `${target} of node ${node} has been without the new certificate since ${since}: ${message}`;

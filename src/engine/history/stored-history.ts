@@ -1,6 +1,7 @@
 import { isFailure } from '../../core/errors/errors.ts';
 import { decodeHistory, encodeHistory, withRun } from '../../core/history/history.ts';
 import type { RunEntry } from '../../core/history/run-entry.ts';
+import { saidRun } from '../../core/history/run-wording.ts';
 import type { Key, Store } from '../../ports/store.ts';
 
 interface Ports {
@@ -9,10 +10,11 @@ interface Ports {
 
 const keyOf = (name: string): Key => ({ kind: 'history', name });
 
-/** Returns the last runs of a certificate, the latest last. Fails with `store/corrupt`. */
+/** Returns the last runs of a certificate with their messages in English, the latest last. Fails with `store/corrupt`. */
 export async function readHistory({ store }: Ports, name: string, signal: AbortSignal): Promise<readonly RunEntry[]> {
   const entry = await store.get(keyOf(name), signal);
-  return entry ? decodeHistory(entry.bytes, name, store.location).runs : [];
+  const { runs } = entry ? decodeHistory(entry.bytes, name, store.location) : { runs: [] };
+  return runs.map((run) => saidRun(run, 'en'));
 }
 
 /**

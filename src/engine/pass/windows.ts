@@ -1,5 +1,6 @@
 import { onceForEach } from '../../core/async/once-for-each.ts';
 import { asFailure } from '../../core/errors/errors.ts';
+import { dataOf } from '../../core/errors/stored-error.ts';
 import { type Engine, report } from '../engine.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
 import { type Answer, askAgain, type SeenCertificate } from '../path/window.ts';
@@ -49,8 +50,9 @@ async function answerFor(
     return await askAgain(engine, one, await hold(one.issuer.settings.directory), signal);
   } catch (error) {
     signal.throwIfAborted();
-    const { code, message } = asFailure(error, name);
-    report(engine, { level: 'error', event: 'certificate.failed', certificate: name, message, data: { code } });
+    const failure = asFailure(error, name);
+    const data = dataOf(failure);
+    report(engine, { level: 'error', event: 'certificate.failed', certificate: name, message: failure.message, data });
     return 'changed';
   }
 }

@@ -1,5 +1,6 @@
 import { untilAny } from '../../core/async/on-abort.ts';
 import { asFailure, fail } from '../../core/errors/errors.ts';
+import { dataOf } from '../../core/errors/stored-error.ts';
 import { targetsDropped } from '../../core/lineage/deployments.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import { begun } from '../../core/lineage/work/lease.ts';
@@ -64,8 +65,8 @@ async function takeTurns(engine: Engine, visit: Visit, signal: AbortSignal): Pro
     signal.throwIfAborted();
     const certificate = visit.sight.name;
     const failure = asFailure(error, certificate);
-    const { code, message } = failure;
-    report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data: { code } });
+    const { message } = failure;
+    report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data: dataOf(failure) });
     return { certificate, result: 'failed', message, error: failure };
   }
 }

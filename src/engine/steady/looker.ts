@@ -1,4 +1,5 @@
 import { isFailure } from '../../core/errors/errors.ts';
+import { dataOf } from '../../core/errors/stored-error.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { Entry } from '../../ports/store.ts';
@@ -24,8 +25,8 @@ export function createLooker(
   function cannotRead(name: string, error: unknown): undefined {
     if (!isFailure(error, 'store/corrupt')) throw error;
     if (!seen.cannotRead(name)) return;
-    const { code, message } = error;
-    report(engine, { level: 'error', event: 'certificate.failed', certificate: name, message, data: { code } });
+    const { message } = error;
+    report(engine, { level: 'error', event: 'certificate.failed', certificate: name, message, data: dataOf(error) });
     done({ certificate: name, result: 'failed', message, error });
   }
 

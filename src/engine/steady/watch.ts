@@ -1,5 +1,6 @@
 import { type Bell, createBell } from '../../core/async/bell.ts';
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { dataOf } from '../../core/errors/stored-error.ts';
 import { type Drift, hasBroken, hasCurrent } from '../../core/lineage/deployments.ts';
 import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
 import { revocationOf } from '../../core/lineage/revocation.ts';
@@ -184,8 +185,8 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
     // If another process has changed it meanwhile, the next look finds out whether it still is wrong.
     if (!(await changeFree(pass, free, drifted(drifts), signal))) return;
     for (const [target, { error }] of drifts) {
-      const { code, message } = error;
-      const data = { target, code };
+      const { message } = error;
+      const data = { target, ...dataOf(error) };
       report(engine, { level: 'warn', event: 'certificate.pending', certificate: name, message, data });
     }
   }

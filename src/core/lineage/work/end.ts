@@ -1,6 +1,6 @@
 import { provesOrderDead } from '../../ca/proofs.ts';
 import type { CertfleetError } from '../../errors/errors.ts';
-import { cut } from '../../errors/remote-text.ts';
+import { storedError } from '../../errors/stored-error.ts';
 import { isRetried, whyDue } from '../../plan/due.ts';
 import { present } from '../../text/present.ts';
 import { hasWanted } from '../differences.ts';
@@ -118,9 +118,7 @@ export const failed = (facts: {
         at: now.toISOString(),
         result: 'failed',
         ...lastVersion(lineage),
-        code: error.code,
-        message: cut(error.message, longestStored),
-        hint: cut(error.hint, longestStored),
+        ...storedError(error, longestStored),
       },
     };
   });

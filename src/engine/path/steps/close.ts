@@ -1,5 +1,6 @@
 import { type CertfleetError, fail } from '../../../core/errors/errors.ts';
 import { cut } from '../../../core/errors/remote-text.ts';
+import { dataOf, storedError } from '../../../core/errors/stored-error.ts';
 import { longestStored } from '../../../core/lineage/failure.ts';
 import type { Deployment, LastRun, Lineage, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
 import { closed, failed, stopped, waited } from '../../../core/lineage/work/end.ts';
@@ -7,6 +8,7 @@ import { after } from '../../../core/lineage/work/transition.ts';
 import { isRetried, nextTry } from '../../../core/plan/due.ts';
 import { leftOf, type Outcome, oneErrorOf, outcomeOfLast } from '../../../core/plan/outcome.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';
+import { present } from '../../../core/text/present.ts';
 import { report } from '../../engine.ts';
 import { forgetHistory } from '../../history/stored-history.ts';
 import { noteRenewed } from '../../memory/hooks-of-pass.ts';
@@ -46,13 +48,11 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
     // Judged by the document, because this process may have taken over a first issue that was already current.
     result: error ? 'pending' : !isIssue ? quiet : previous ? 'renewed' : 'issued',
     version: current.id,
-    message: error
-      ? cut(error.message, longestStored)
+    ...(error
+      ? storedError(error, longestStored)
       : isIssue
-        ? `valid until ${current.facts.notAfter}`
-        : cut(waits?.message ?? words[quiet], longestStored),
-    code: error?.code,
-    hint: error && cut(error.hint, longestStored),
+        ? { message: `valid until ${current.facts.notAfter}` }
+        : { message: cut(waits?.message ?? words[quiet], longestStored) }),
   };
   if (error && isIssue) noteRenewed(engine.pass.hooks, holding.lineage.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
@@ -77,9 +77,9 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   const wanted = settingsStay ? lineage.spec : job.wanted;
   // What is stored about a failed change does not make the certificate wait.
   const failure = settingsStay && !lineage.failure?.count ? { retryAt: now.toISOString() } : lineage.failure;
-  const { code, message } = error;
+  const { message } = error;
   const certificate = nameOf(run);
-  const data = failure && !settingsStay ? { code, retryAt: failure.retryAt } : { code };
+  const data = { ...dataOf(error), ...present({ retryAt: settingsStay ? undefined : failure?.retryAt }) };
   report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data });
   const stays = settingsStay ? { settingsStay } : {};
   const outcome: Outcome = { certificate, result: 'failed', message, error, ...stays, ...leftOf(lineage) };

@@ -1,4 +1,5 @@
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import { dataOf } from '../../../core/errors/stored-error.ts';
 import {
   type DeliveryResult,
   deploymentAfter,
@@ -9,6 +10,7 @@ import {
   storedFailure,
   targetsToDeploy,
   targetsToTry,
+  whyPending,
 } from '../../../core/lineage/deployments.ts';
 import type { Deployment, Version } from '../../../core/lineage/lineage.ts';
 import { withCount } from '../../../core/lineage/places.ts';
@@ -511,29 +513,27 @@ function stillWaits({ job, holding }: Run, target: string): CertfleetError | und
     return targetOf(job.wanted, target)
       ? fail('deploy/other-node', { target, certificate: job.wanted.name })
       : undefined; // an endpoint follows its targets
-  return storedFailure(
-    { message: 'a target went back to the previous version', ...deployment },
-    'deploy/handshake-failed',
-  );
+  return storedFailure({ ...whyPending(deployment ?? {}), retryAt: deployment?.retryAt }, 'deploy/handshake-failed');
 }
 
 /** Reports a pending target, with an alarm once it has been pending for longer than `deployTimeout`. */
 function reportPending(
   run: Run,
-  { code, message }: CertfleetError,
+  error: CertfleetError,
   {
     target,
     deployment,
     isAlarm,
   }: { readonly target: string; readonly deployment: Deployment; readonly isAlarm: boolean },
 ): void {
+  const { code, message } = error;
   const { since, places } = deployment;
   const shown = places && {
     total: places.total,
     lacking: places.lacking,
     named: places.named.map((one) => ({ ...one })),
   };
-  const data = { target, code, ...present({ places: shown }) };
+  const data = { target, ...dataOf(error), ...present({ places: shown }) };
   const certificate = nameOf(run);
   const level = code === 'deploy/settling' ? 'info' : 'warn';
   report(run.engine, { certificate, data, level, event: 'certificate.pending', message });
