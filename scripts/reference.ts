@@ -9,6 +9,7 @@ import { type AdapterKind, environmentName, type Registry } from '../src/config/
 import { configuration } from '../src/config/settings/schema.ts';
 import { knownIssuers } from '../src/core/ca/known-issuers.ts';
 import { type ErrorCode, errorTable } from '../src/core/errors/error-table.ts';
+import type { Language } from '../src/core/errors/wording.ts';
 import type { EventName } from '../src/core/plan/event.ts';
 import type { LineageStatus } from '../src/core/plan/status.ts';
 import { certbotPage } from './certbot-page.ts';
@@ -37,7 +38,8 @@ export async function referencePages(registry: Registry): Promise<readonly (read
     ],
     ['cli.md', commandPage()],
     ['certbot.md', certbotPage(madeBy)],
-    ['errors.md', errorPage()],
+    ['errors.md', errorPage('en')],
+    ['errors.zh-CN.md', errorPage('zh')],
     ['events.md', eventPage()],
     ['exit-codes.md', exitCodePage()],
   ];
@@ -330,15 +332,24 @@ ${table(
 `;
 }
 
-function errorPage(): string {
-  const sections = (Object.keys(errorTable) as ErrorCode[]).map((name) =>
-    [`<a id="${name}"></a>`, `### ${name}`, ...explanationOf(name)].join('\n\n'),
-  );
-  return `${madeBy}
-# Errors
+const errorIntroductions = {
+  en: `# Errors
 
 Each error has a code, whose meaning never changes. \`{words}\` in braces are filled in by the message. \`certfleet explain CODE\`
-prints an entry.
+prints an entry. With \`--lang zh\`, or as LC_ALL, LC_MESSAGES or LANG say, errors are told in Chinese; what a CA, a cloud or
+another program says stays as it is. [简体中文](errors.zh-CN.md)`,
+  zh: `# 错误
+
+每个错误都有一个错误码，含义不会变。花括号里的 \`{words}\` 由错误信息填写。\`certfleet explain CODE\` 打印其中一条。用 \`--lang zh\`，或者由环境变量
+LC_ALL、LC_MESSAGES、LANG 指定时，错误以中文显示；CA、云服务商和其他程序自己的文字保持原样。[English](errors.md)`,
+} as const;
+
+function errorPage(language: Language): string {
+  const sections = (Object.keys(errorTable) as ErrorCode[]).map((name) =>
+    [`<a id="${name}"></a>`, `### ${name}`, ...explanationOf(name, language)].join('\n\n'),
+  );
+  return `${madeBy}
+${errorIntroductions[language]}
 
 ${sections.join('\n\n')}
 `;
@@ -351,7 +362,7 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.planned':
     'The certificates that a run has to order or deliver were counted, before it works on the first. `data.certificates`. What is found to be due only on a closer look is not counted. If the CA’s rate limits make some wait: `data.waiting` (each one’s `certificate`, `at` and `quota`, which is what the limit allows, in words) and `data.allBy` (the last of these times).',
   'run.finished':
-    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next` (when `renew` renews it, or tries again what failed; absent while it is still being rolled out, because each `renew` looks again), `failing` (`unchanged` because it failed before and waits), `limited` (`unchanged` because it waits for a rate limit: `until`, `quota`), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.kept` (what a target keeps and how to remove it, by target), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next` (when `renew` renews it, or tries again what failed; absent while it is still being rolled out, because each `renew` looks again), `failing` (`unchanged` because it failed before and waits), `limited` (`unchanged` because it waits for a rate limit: `until`, `quota`), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code`, `hint`, `params` (what message and hint are made of) and `cause` (the failure on which this one reports, whose message is the parameter that `params` lacks: `code`, `params`). Message and hint are English, whatever the language. For `delete`: `data.keptBy` (targets that still have it), `data.kept` (what a target keeps and how to remove it, by target), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.params`, `data.cause`, `data.hint`, `data.docs`.',
   'store.made':
     'A new store was made: by `issue`, by `renew` if the configuration declares it and certificates, by `run` if it declares either. Level `warn` if it is in a volume that goes with the container. `data.path`.',
   'configuration.read': '`certfleet run` uses the configuration as it is now. `data.certificates`.',
@@ -369,8 +380,9 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'certificate.deployed':
     'Targets use the new version. `data.targets`, `data.places` (how many places, such as the domains of a CDN, a target has, by target), and `data.node` if only the targets of this node got it, which lacked what was current already.',
   'certificate.pending':
-    'A target does not use the new version yet. `data`: `target`, `code`, `node` if only this node lacks it, and for a target with many places `places`: `total`, `lacking`, and in `named` the first 20 of these, each with `place`, `state` and `reason`. While the target is rolling the version out, which is no failure, the code is `deploy/settling` and the level is `info`.',
-  'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
+    'A target does not use the new version yet. `data`: `target`, `code`, `params`, `cause`, `node` if only this node lacks it, and for a target with many places `places`: `total`, `lacking`, and in `named` the first 20 of these, each with `place`, `state` and `reason`. While the target is rolling the version out, which is no failure, the code is `deploy/settling` and the level is `info`.',
+  'certificate.failed':
+    'A try failed. `data`: `code`, `params`, `cause`, `retryAt`; the whole error is in `run.finished`.',
   'certificate.revoked':
     'The CA has revoked a version, or had before. `data`: `serial`, `reason`, `before` (it had been revoked already).',
   'certificate.rolled-back': 'A person went back to the previous version. `data`: `from`, `to` (ids of versions).',
@@ -457,7 +469,7 @@ While the CA has asked to wait, \`heldUntil\` says until when; no command asks i
 
 An \`"alarm"\` has \`key\` and \`kind\` (as in \`alarm.raised\`), \`certificate\` or \`node\` if it is about one, \`message\`, \`hint\`, \`since\`, \`toldAt\` (when it was last sent, or was found if it is still to be sent: two messages are at least five minutes apart), and where they are known \`code\` and \`url\` (a page to open). \`expiring\` means that a certificate is overdue: it has expired, or a third of the time between its planned renewal and its expiry is over. For one that only a person can renew, the alarm comes at the planned renewal. \`certfleet_certificates_overdue\` and the heartbeat go by the same rule, without that exception. \`certfleet_alarms_open\` counts each open alarm at one node.
 
-An entry of \`runs\` has \`id\`, \`trigger\` (\`issue\`, \`renew\`, \`run\`, \`dry-run\`, \`revoke\`, \`rollback\`, \`export\`, \`import\`, \`sweep\`, \`delete\`, \`account\`), \`forced\`, \`node\`, \`process\` (\`command\`, or \`daemon\` for \`certfleet run\`), \`startedAt\`, \`endedAt\`, \`ms\`, \`result\` (\`done\`, \`pending\`, \`failed\`, \`stopped\`), \`did\` (\`issued\`, \`renewed\`, \`delivered\`, \`revoked\`, \`rolled-back\`, \`exported\`, \`imported\`, \`cleaned\`), \`version\`, \`steps\` (each with \`step\` and \`ms\`), \`targets\` (\`target\`, \`node\`, \`result\`: \`delivered\` or \`pending\`, \`code\`, \`message\`), \`moreTargets\`, \`continued\` (an earlier run: \`startedAt\`, \`step\`, \`cutOff\` if its process was killed or lost its lease), \`message\`, \`code\`, \`params\` (what the message of the code is made of), \`caSays\`, \`count\` and \`since\` (how many runs failed in this way, and since when). Old entries lose texts and steps first, so that all fit into 16 kB.
+An entry of \`runs\` has \`id\`, \`trigger\` (\`issue\`, \`renew\`, \`run\`, \`dry-run\`, \`revoke\`, \`rollback\`, \`export\`, \`import\`, \`sweep\`, \`delete\`, \`account\`), \`forced\`, \`node\`, \`process\` (\`command\`, or \`daemon\` for \`certfleet run\`), \`startedAt\`, \`endedAt\`, \`ms\`, \`result\` (\`done\`, \`pending\`, \`failed\`, \`stopped\`), \`did\` (\`issued\`, \`renewed\`, \`delivered\`, \`revoked\`, \`rolled-back\`, \`exported\`, \`imported\`, \`cleaned\`), \`version\`, \`steps\` (each with \`step\` and \`ms\`), \`targets\` (\`target\`, \`node\`, \`result\`: \`delivered\` or \`pending\`, \`code\`, \`params\`, \`cause\`, \`message\`), \`moreTargets\`, \`continued\` (an earlier run: \`startedAt\`, \`step\`, \`cutOff\` if its process was killed or lost its lease), \`message\`, \`code\`, \`params\` and \`cause\` (what the message of the code is made of), \`caSays\`, \`count\` and \`since\` (how many runs failed in this way, and since when). Old entries lose texts and steps first, so that all fit into 16 kB.
 
 An event looks like this:
 

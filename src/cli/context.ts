@@ -1,4 +1,5 @@
 import type { LoadRequest } from '../config/file/load.ts';
+import type { Language } from '../core/errors/wording.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
@@ -103,6 +104,8 @@ export interface Session {
   readonly quiet: boolean;
   /** Whether to show each step and each request. */
   readonly verbose: boolean;
+  /** The language in which failures are told. All other output is English. */
+  readonly language: Language;
   readonly reporter: Reporter;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;

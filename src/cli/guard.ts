@@ -33,10 +33,13 @@ function isFine(value: unknown, change: (text: string) => string): boolean {
 }
 
 function guardedError(error: CertfleetError): CertfleetError {
-  const { code, cause, retryAt, problem, stack } = error;
+  const { code, retryAt, problem, stack } = error;
   const [message, hint] = [harmless(error.message), harmless(error.hint)];
-  if (message === error.message && hint === error.hint) return error;
-  const options = { cause, problem, retryAt };
+  const params = error.params && withTexts(error.params, harmless);
+  const cause = error.cause instanceof CertfleetError ? guardedError(error.cause) : error.cause;
+  if (message === error.message && hint === error.hint && params === error.params && cause === error.cause)
+    return error;
+  const options = { cause, problem, retryAt, params };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }
 

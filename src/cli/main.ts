@@ -2,6 +2,7 @@ import { asFailure } from '../core/errors/errors.ts';
 import type { JsonObject } from '../core/text/json.ts';
 import { mayBeCertbots, splitAtCertbot } from '../migrate/other-clients.ts';
 import type { CliContext, Invocation, LogFile, Output, Run, StopSignal } from './context.ts';
+import { languageTyped } from './flags/language.ts';
 import { wholePathOf } from './flags/values.ts';
 import { guarded } from './guard.ts';
 import { detailOf, failureData, failureText, printingOf } from './output/failure.ts';
@@ -52,6 +53,7 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
       context,
       { args: [], flags: { json: argv.includes('--json') } },
       new AbortController().signal,
+      { language: languageTyped(argv, context.env) },
     );
     session.stopProgress();
     return await tell(error, session);

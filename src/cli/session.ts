@@ -2,6 +2,7 @@ import { loadSettings } from '../config/file/load.ts';
 import { isKeyReference } from '../config/options/store-key.ts';
 import { defaultSettings } from '../config/settings/defaults.ts';
 import { fail } from '../core/errors/errors.ts';
+import type { Language } from '../core/errors/wording.ts';
 import { isNodeName, nodeNameRule } from '../core/names/node-name.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
@@ -14,6 +15,7 @@ import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import type { CliContext, Delivered, Environment, FlagValue, Invocation, LogFile, Session } from './context.ts';
 import { configurationRequest } from './flags/configuration-path.ts';
+import { languageOf } from './flags/language.ts';
 import { cutAt, listOf, textWithPlaces, wholePathOf } from './flags/values.ts';
 import { guarded, guardedFleet } from './guard.ts';
 import {
@@ -54,11 +56,13 @@ export function openSession(
     asksPerson = false,
     ifStopped,
     isService = false,
+    language = languageOf(invocation.flags, given.env),
   }: {
     readonly log?: LogFile | undefined;
     readonly asksPerson?: boolean | undefined;
     readonly ifStopped?: string | undefined;
     readonly isService?: boolean | undefined;
+    readonly language?: Language | undefined;
   } = {},
 ): OpenSession {
   let isAsking = false;
@@ -121,6 +125,7 @@ export function openSession(
     json,
     quiet,
     verbose,
+    language,
     reporter,
     signal,
     delivered,

@@ -65,6 +65,11 @@ export const globalFlags: readonly Flag[] = [
   { flags: '--quiet', description: 'print only failures, for cron' },
   { flags: '-v, --verbose', description: 'show each step, and each request with its status and time' },
   { flags: '--log-file <file>', description: 'append every step and request to a file that only its owner may read' },
+  {
+    flags: '--lang <language>',
+    description:
+      'language of failures, of what to do about them and of `explain`: en or zh (default: as LC_ALL, LC_MESSAGES or LANG say)',
+  },
 ];
 
 export const commandGroups: Readonly<Record<string, string>> = {

@@ -1,4 +1,6 @@
-import { CertfleetError, isFailure } from '../../core/errors/errors.ts';
+import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
+import { dataOf } from '../../core/errors/stored-error.ts';
+import { type Language, type Said, say } from '../../core/errors/wording.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { JsonObject } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
@@ -15,14 +17,16 @@ const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 export interface Printing {
   readonly style: Style;
   readonly width: number;
+  readonly language: Language;
   /** Completes the commands that a text suggests. */
   readonly complete?: (text: string) => string;
 }
 
 /** Returns how a session prints failures. */
-export const printingOf = (session: Pick<Session, 'context' | 'invocation'>): Printing => ({
+export const printingOf = (session: Pick<Session, 'context' | 'invocation' | 'language'>): Printing => ({
   style: styleOf(session.context),
   width: widthOf(session.context.stderr),
+  language: session.language,
   complete: (text) => textWithPlaces(text, session),
 });
 
@@ -31,21 +35,40 @@ export const printingOf = (session: Pick<Session, 'context' | 'invocation'>): Pr
  *
  * @param name the certificate; empty if the error concerns none
  */
-export function failureText(
-  error: CertfleetError,
+export const failureText = (error: CertfleetError, name: string, printing: Printing): string =>
+  textOf(error, say(error, printing.language), name, printing);
+
+function textOf(
+  { code, retryAt }: CertfleetError,
+  { message, hint }: Said,
   name: string,
-  { style, width, complete = (text) => text }: Printing,
+  { style, width, language, complete = (text) => text }: Printing,
 ): string {
   const room = Math.max(40, width - 4);
+  const words = around[language];
   return [
-    style.bad(wrap(name === '' ? complete(error.message) : about(name, complete(error.message)), room, '  ')),
-    error.hint === '' ? '' : `  ${wrap(complete(error.hint), room, '  ')}`,
-    ...(error.retryAt ? [`  Not before ${error.retryAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`] : []),
-    style.faint(`  More: certfleet explain ${error.code}`),
+    style.bad(wrap(name === '' ? complete(message) : about(name, complete(message)), room, '  ')),
+    hint === '' ? '' : `  ${wrap(complete(hint), room, '  ')}`,
+    ...(retryAt ? [`  ${words.notBefore(retryAt.toISOString().slice(0, 16).replace('T', ' '))}`] : []),
+    style.faint(`  ${words.more}certfleet explain ${code}`),
   ]
     .filter((line) => line !== '')
     .join('\n');
 }
+
+/** What stands around the words of a failure. */
+const around = {
+  en: {
+    notBefore: (time: string) => `Not before ${time} UTC.`,
+    more: 'More: ',
+    example: 'The others read the same, with their own names.',
+  },
+  zh: {
+    notBefore: (time: string) => `不早于 ${time} UTC。`,
+    more: '详情：',
+    example: '其余的内容相同，只是名称不同。',
+  },
+} as const satisfies Record<Language, object>;
 
 /** An outcome with an error. */
 export type Failed = Extract<Outcome, { readonly error: CertfleetError }>;
@@ -56,8 +79,8 @@ export type Failed = Extract<Outcome, { readonly error: CertfleetError }>;
  */
 export function groupsOf(failures: readonly Failed[]): readonly (readonly Failed[])[] {
   const alike = (group: readonly Failed[]) => {
-    const { code, message, hint } = withoutName(group[0]!);
-    return JSON.stringify([...standOf(group[0]!), code, withoutNames(message), withoutNames(hint)]);
+    const { message, hint } = withoutName(group[0]!, 'en');
+    return JSON.stringify([...standOf(group[0]!), group[0]!.error.code, withoutNames(message), withoutNames(hint)]);
   };
   return mergedIfMany(equalGroups(failures), alike);
 }
@@ -91,7 +114,7 @@ export function mergedIfMany<T>(
 }
 
 /** Follows a text that stands for several certificates, but has the names of one. */
-export const asExample = '  The others read the same, with their own names.';
+export const asExample = (language: Language): string => `  ${around[language].example}`;
 
 /** Removes host names and times from a text, to compare it with another. */
 export const withoutNames = (text: string): string =>
@@ -102,7 +125,8 @@ export const withoutNames = (text: string): string =>
 function equalGroups(failures: readonly Failed[]): readonly (readonly Failed[])[] {
   const groups = new Map<string, Failed[]>();
   for (const failure of failures) {
-    const { code, message, hint, retryAt } = withoutName(failure);
+    const { message, hint } = withoutName(failure, 'en');
+    const { code, retryAt } = failure.error;
     const key = JSON.stringify([...standOf(failure), code, message, hint, retryAt]);
     groups.set(key, [...(groups.get(key) ?? []), failure]);
   }
@@ -114,20 +138,20 @@ export function groupText(group: readonly Failed[], printing: Printing): string 
   const [first, another] = group;
   if (!first) return '';
   const names = group.map(({ certificate }) => certificate);
-  const shown = withoutName(first);
+  const { language } = printing;
+  const shown = withoutName(first, language);
   const isSame = group.every((one) => {
-    const { message, hint } = withoutName(one);
+    const { message, hint } = withoutName(one, language);
     return message === shown.message && hint === shown.hint;
   });
-  if (!isSame) return `${failureText(first.error, shortList(names), printing)}\n${asExample}`;
-  return failureText(another ? shown : first.error, shortList(names), printing);
+  if (!isSame) return `${failureText(first.error, shortList(names), printing)}\n${asExample(language)}`;
+  return textOf(first.error, another ? shown : say(first.error, language), shortList(names), printing);
 }
 
-/** Returns the error with `NAME` for the certificate's name, and without that name in front. */
-function withoutName({ certificate, error }: Failed): CertfleetError {
-  const message = nameless(error.message, certificate).replace(/^NAME: /, '');
-  const { code, retryAt } = error;
-  return new CertfleetError(code, message, nameless(error.hint, certificate), retryAt ? { retryAt } : {});
+/** Returns an error's words with `NAME` for the certificate's name, and without that name in front. */
+function withoutName({ certificate, error }: Failed, language: Language): Said {
+  const { message, hint } = say(error, language);
+  return { message: nameless(message, certificate).replace(/^NAME[:：] ?/, ''), hint: nameless(hint, certificate) };
 }
 
 /** Replaces the certificate's name in a text by `NAME`. */
@@ -138,7 +162,7 @@ export function nameless(text: string, certificate: string): string {
 
 /** Returns the error's data for `--json`. */
 export const failureData = (error: CertfleetError): JsonObject => ({
-  code: error.code,
+  ...dataOf(error),
   hint: error.hint,
   docs: docsOf(error.code),
   ...present({ retryAt: error.retryAt?.toISOString() }),

@@ -89,7 +89,7 @@ describe('a message about a certificate', () => {
     plainProgress({ write: (more) => (text += more) }, style).report(event('certificate.step', name, message));
     expect(text).toBe(`${line}\n`);
     const error = fail('usage/invalid', { what: message });
-    expect(failureText(error, name, { style, width: 200 }).split('\n')[0]).toBe(line);
+    expect(failureText(error, name, { language: 'en', style, width: 200 }).split('\n')[0]).toBe(line);
   });
 });
 

@@ -83,7 +83,10 @@ export function fromNow(iso: string, now: Date): string {
  */
 export const widthOf = ({ columns }: Pick<Output, 'columns'>): number => columns || Number.POSITIVE_INFINITY;
 
-/** Breaks lines at spaces, so that only single words can be longer than `width`. Existing line breaks stay. */
+/**
+ * Breaks lines at spaces, and between Chinese characters, so that only single words can be longer than `width`. Existing
+ * line breaks stay.
+ */
 export function wrap(text: string, width: number, indent = ''): string {
   return text
     .split('\n')
@@ -91,17 +94,28 @@ export function wrap(text: string, width: number, indent = ''): string {
       const lines: string[] = [];
       let current = '';
       let columns = 0;
-      for (const word of line.split(' ')) {
-        const more = columnsOf(word);
-        if (current !== '' && columns + 1 + more > width) {
+      for (const word of line.split(' ').flatMap(partsOf)) {
+        const more = columnsOf(word.text);
+        const space = word.isGlued || current === '' ? '' : ' ';
+        if (current !== '' && columns + space.length + more > width) {
           lines.push(current);
-          [current, columns] = [word, more];
-        } else if (current === '') [current, columns] = [word, more];
-        else [current, columns] = [`${current} ${word}`, columns + 1 + more];
+          [current, columns] = [word.text, more];
+        } else [current, columns] = [`${current}${space}${word.text}`, columns + space.length + more];
       }
       return [...lines, current].join(`\n${indent}`);
     })
     .join(`\n${indent}`);
+}
+
+const chinese = /[\u3001-\u9fff\uff00-\uffef]/;
+/** A Chinese character, or a run of others, with the marks that must not begin a line, and those that must not end one. */
+const chinesePart =
+  /[\u300a\u300c\u3010\u201c\uff08]*(?:[\u3001-\u9fff\uff00-\uffef]|[^\u3001-\u9fff\uff00-\uffef]+)[\u3001\u3002\u300b\u300d\u3011\u201d\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u2026]*/gu;
+
+/** Splits a word where a line may be broken. */
+function partsOf(word: string): readonly { readonly text: string; readonly isGlued: boolean }[] {
+  const parts = chinese.test(word) ? (word.match(chinesePart) ?? [word]) : [word];
+  return parts.map((text, at) => ({ text, isGlued: at > 0 }));
 }
 
 /**

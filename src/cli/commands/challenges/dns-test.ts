@@ -1,6 +1,6 @@
 import { parseIdentifier, withLetters } from '../../../config/certificates/identifiers.ts';
 import { adapterEntry, dns01Type, providerOf, type Registry } from '../../../config/registry/registry.ts';
-import { CertfleetError, type FailOptions, fail, isFailure } from '../../../core/errors/errors.ts';
+import { type CertfleetError, fail, isFailure, withHint } from '../../../core/errors/errors.ts';
 import { canonicalName, isDnsName, parseServerAddress } from '../../../core/names/dns-name.ts';
 import { baseName } from '../../../core/names/identifier.ts';
 import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
@@ -70,7 +70,7 @@ function withDeclared<Thrown>(
   if (!isFailure(error, 'config/credential-missing') || declared === undefined || declared === solver.name)
     return error;
   const hint = `The configuration declares the solver "${declared}": \`certfleet dns test ${shellWord(declared)} ${shellWord(typed)}\` uses its credentials. ${error.hint}`;
-  return new CertfleetError(error.code, error.message, hint, error as FailOptions);
+  return withHint(error, hint);
 }
 
 /** Returns a command to copy that issues a certificate with the same solver. */

@@ -1,5 +1,7 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
-import { CertfleetError, isFailure } from '../../../core/errors/errors.ts';
+import { sayAlarm } from '../../../core/alarm/alarm-wording.ts';
+import { isFailure, withHint } from '../../../core/errors/errors.ts';
+import { say } from '../../../core/errors/wording.ts';
 import type { Fleet, OpenAlarms } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { dateText, withDates } from '../../output/text.ts';
@@ -18,7 +20,9 @@ export const listAlarms: Run = async (session) => {
     return 0;
   }
   const now = await session.now();
-  for (const { message, hint, since, toldAt, kind } of open) {
+  for (const alarm of open) {
+    const { since, toldAt, kind } = alarm;
+    const { message, hint } = sayAlarm(alarm, session.language);
     session.print(withDates(withLetters(message), now));
     const told = `${kind}, since ${dateText(since, now)}, last told on ${dateText(toldAt, now)}`;
     session.print(`  ${hint === '' ? '' : `${withDates(hint, now)}\n  `}(${told})`);
@@ -36,8 +40,8 @@ async function fleetOfAlarms(session: Session): Promise<Fleet> {
     session.useDefaults();
     const fleet = await session.fleet({ makeStore: false }).catch(() => undefined);
     const hint = `${error.hint} With \`--store\`, \`certfleet alarms\` lists the alarms of a store without the configuration.`;
-    if (!fleet) throw new CertfleetError(error.code, error.message, hint, { cause: error });
-    session.complain(error.message);
+    if (!fleet) throw withHint(error, hint);
+    session.complain(say(error, session.language).message);
     if (session.invocation.flags['store'] === undefined)
       session.complain('These are the alarms of the default store. `--store` names another one.');
     return fleet;

@@ -1,6 +1,7 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import type { Act, RunEntry, TargetResult, Trigger } from '../../../core/history/run-entry.ts';
+import { saidRun } from '../../../core/history/run-wording.ts';
 import type { Step } from '../../../core/lineage/lineage.ts';
 import type { Session } from '../../context.ts';
 import { dateText, fromNow, widthOf, wrap } from '../../output/text.ts';
@@ -15,7 +16,7 @@ export async function showHistory(session: Session, name: string): Promise<numbe
     return 0;
   }
   const [now, width] = [await session.now(), widthOf(session.context.stdout)];
-  session.printWhole(runs.map((run) => runText(run, now, width)).join('\n\n'));
+  session.printWhole(runs.map((run) => runText(saidRun(run, session.language), now, width)).join('\n\n'));
   return 0;
 }
 

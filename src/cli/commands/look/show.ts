@@ -8,6 +8,7 @@ import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
 import { folderOf, type Places, placesOf } from '../../output/places.ts';
+import { saidIn } from '../../output/said.ts';
 import { dateText, fromNow, widthOf, wrap } from '../../output/text.ts';
 import { showHistory } from './history.ts';
 import { isLeftAlone } from './status.ts';
@@ -26,7 +27,7 @@ export const show: Run = async (session) => {
   const width = widthOf(session.context.stdout);
   const places = await placesOf(session, found.name);
   const solvers = await placesOfSolvers(session, found);
-  session.printWhole(details(found, { places, solvers, now: await session.now(), width }));
+  session.printWhole(details(saidIn(session.language, found), { places, solvers, now: await session.now(), width }));
   return 0;
 };
 

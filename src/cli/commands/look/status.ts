@@ -1,5 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
+import { type Language, say } from '../../../core/errors/wording.ts';
 import { limitText } from '../../../core/lineage/failure.ts';
 import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { waitsForOther } from '../../../core/lineage/places.ts';
@@ -10,6 +11,7 @@ import type { Fleet, LineageStatus } from '../../../fleet.ts';
 import type { Run } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { asExample, mergedIfMany, nameless, withoutNames } from '../../output/failure.ts';
+import { saidIn } from '../../output/said.ts';
 import { formatTable } from '../../output/table.ts';
 import { dateText, fromNow, widthOf, withDates } from '../../output/text.ts';
 import { openAlarmsText } from './alarms.ts';
@@ -25,7 +27,7 @@ export const status: Run = async (session) => {
     fleet = await session.fleet({ makeStore: false });
   } catch (error) {
     if (!isFailure(error, 'store/absent') || session.invocation.flags['store'] !== undefined) throw error;
-    session.print(`There are no certificates: ${error.message}.`);
+    session.print(`There are no certificates: ${say(error, session.language).message}.`);
     session.note(
       'Next: `certfleet issue` creates the store. If there should be one, check the path (`store` in certfleet.yaml).',
     );
@@ -66,7 +68,8 @@ export const status: Run = async (session) => {
   // On a narrow screen, first leaves out LEFT (the date implies it), then the targets (`certfleet show` lists them),
   // then shortens the middle of long names.
   session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], shorten: 0, cutLast: true }));
-  const remarks = [...remarksOfAll(all, now), ...accountsText(all)];
+  const said = all.map((one) => saidIn(session.language, one));
+  const remarks = [...remarksOfAll(said, now, session.language), ...accountsText(said)];
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
   const about = nodesText(nodes, { now, width });
   if (about) {
@@ -152,7 +155,7 @@ interface Remark {
 }
 
 /** Returns the remarks on all certificates, and merges them where many are alike. */
-function remarksOfAll(all: readonly LineageStatus[], now: Date): readonly string[] {
+function remarksOfAll(all: readonly LineageStatus[], now: Date, language: Language): readonly string[] {
   const remarks: Remark[] = [];
   for (const lineage of all)
     for (const line of remarksOf(lineage, now)) {
@@ -163,7 +166,7 @@ function remarksOfAll(all: readonly LineageStatus[], now: Date): readonly string
     remarks.map((remark) => [remark]),
     ([remark]) => withoutNames(nameless(remark!.text, remark!.name)),
   );
-  return groups.map(remarkText);
+  return groups.map((group) => remarkText(group, language));
 }
 
 const limitTime = /(?<=rate limited) until (\d{4}-\d\d-\d\d(?: \d\d:\d\d UTC)?)/;
@@ -180,7 +183,7 @@ function withBothTimes(group: readonly Remark[]): readonly Remark[] {
   }));
 }
 
-function remarkText(some: readonly Remark[]): string {
+function remarkText(some: readonly Remark[], language: Language): string {
   const group = withBothTimes(some);
   const [first, ...others] = group;
   if (!first || others.length === 0) return first?.text ?? '';
@@ -195,7 +198,7 @@ function remarkText(some: readonly Remark[]): string {
       '$1, so they are not renewed; they expire on ',
     )
     .replace(/^( are no longer declared), and was never issued/, '$1, and were never issued');
-  return [`${shortList(group.map(({ name }) => name))}${rest}`, ...(isSame ? [] : [asExample])].join('\n');
+  return [`${shortList(group.map(({ name }) => name))}${rest}`, ...(isSame ? [] : [asExample(language)])].join('\n');
 }
 
 function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
