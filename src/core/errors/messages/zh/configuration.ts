@@ -34,6 +34,10 @@ export const configuration = translation(english, {
     message: '`certfleet run` 在这里不应答健康检查，因为没有设置 `listen`',
     hint: '请在 certfleet.yaml 中设置 `listen`，例如 `listen: 127.0.0.1:9110`，然后重新启动 `certfleet run`。应答进程请改用环境变量 CERTFLEET_LISTEN。',
   },
+  'config/no-api-socket': {
+    message: 'API 没有 Unix 套接字，因为 `pages.listen` 没有指定',
+    hint: '请在 certfleet.yaml 的 `pages.listen` 中加一个，例如 unix:/run/certfleet/pages.sock。',
+  },
   'config/invalid': {
     message: '{file}：{problem}',
     hint: '`certfleet config check` 会列出所有问题及其行号。',

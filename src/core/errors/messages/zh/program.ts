@@ -15,6 +15,10 @@ export const program = translation(english, {
     message: '`certfleet run` 不正常：{reason}',
     hint: '详情见它的日志。',
   },
+  'network/not-running': {
+    message: '套接字 {socket} 上没有 `certfleet run` 应答：{reason}',
+    hint: '请启动 `certfleet run`。只有它的用户和 root 可以打开这个套接字。',
+  },
   'process/failed': {
     message: '无法启动 `{command}`：{reason}',
     hint: '请确认程序已安装，并且当前用户可以执行。',
