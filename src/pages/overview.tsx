@@ -321,7 +321,9 @@ const Alarms: FC<Made & Pick<OverviewData, 'alarms'> & { readonly shown: Readonl
                   <When reader={reader} at={alarm.since} form="distance" />
                 </span>
               </div>
-              {alarm.certificate && shown.has(alarm.certificate) ? null : <Says told={sayAlarm(alarm, reader.language)} />}
+              {alarm.certificate && shown.has(alarm.certificate) ? null : (
+                <Says told={sayAlarm(alarm, reader.language)} />
+              )}
               {alarm.url && /^https?:\/\//.test(alarm.url) ? (
                 <p>
                   <a href={alarm.url} rel="noreferrer noopener">
