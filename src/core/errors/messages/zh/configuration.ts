@@ -202,4 +202,20 @@ export const configuration = translation(english, {
     message: '"{name}" 在存储中，但 {why}',
     hint: '{advice}',
   },
+  'config/declared-in-file': {
+    message: '"{name}" 在配置文件中声明，只能在那里修改',
+    hint: '请编辑配置文件，或者换一个名称。',
+  },
+  'config/declaration-changed': {
+    message: '"{name}" 的声明在你查看之后有了变化，所以什么都没有做',
+    hint: '请重新查看，再作决定。',
+  },
+  'config/declaration-refused': {
+    message: '不能这样声明 "{name}"',
+    hint: '请按每个字段旁的说明改正。',
+  },
+  'config/not-declared': {
+    message: '存储中没有声明证书 "{name}"',
+    hint: '配置文件声明的证书在配置文件中修改，`certfleet issue` 创建的用 `certfleet edit` 修改。',
+  },
 });
