@@ -2,8 +2,9 @@ import { parseArgs } from 'node:util';
 import { stopAll, until } from '../test/support/service.ts';
 import { demoCloud } from './demo/cloud.ts';
 import { fetchPage } from './demo/page.ts';
+import { showPages } from './demo/pages.ts';
 import { type Rig, startRig } from './demo/rig.ts';
-import { certfleet, DoesNotHold, holds, keep, result, sentence, typed } from './demo/show.ts';
+import { aside, certfleet, DoesNotHold, holds, keep, result, sentence, typed } from './demo/show.ts';
 
 // `npm run demo`: certificates from a real CA server (Pebble, Let's Encrypt's own test CA), on this machine only.
 //
@@ -129,8 +130,12 @@ async function demo(): Promise<void> {
   holds(status.code === 0, `certfleet status ended with ${status.code}`);
   holds(/\babc\b/.test(status.output) && /\bwildcard\b/.test(status.output), 'status does not show both certificates');
 
+  const pages = await showPages(rig);
+
   sentence(`Everything worked (${((performance.now() - started) / 1000).toFixed(1)} s).`);
-  if (flags.keep) await keep(rig.folder, ['status', 'show abc', 'issue abc --force', 'renew']);
+  if (flags.keep) await keep(rig.folder, ['status', 'show abc', 'renew --force --name abc', 'user link']);
+  else aside('`npm run demo -- --keep` leaves the pages open.');
+  await pages.stop();
 }
 
 function forARealDomain(): void {

@@ -6,10 +6,10 @@ import { type Bind, startBind } from '../../test/support/bind.ts';
 import { type Haproxy, startHaproxy } from '../../test/support/haproxy.ts';
 import { type Pebble, startPebble } from '../../test/support/pebble.ts';
 import { atEnd, freePort, temporaryFolder } from '../../test/support/service.ts';
+import type { PagesPlace } from './pages.ts';
 
 /** The servers of the demo, all on free ports of 127.0.0.1. */
-export interface Rig {
-  readonly folder: string;
+export interface Rig extends PagesPlace {
   readonly pebble: Pebble;
   readonly bind: Bind;
   readonly haproxy: Haproxy;
@@ -26,7 +26,8 @@ export async function startRig(): Promise<Rig> {
   const certificates = join(folder, 'haproxy-certs');
   await mkdir(certificates, { mode: 0o700 });
   const webNodes = await Promise.all([1, 2, 3].map(startWebNode));
-  const responderPort = await freePort();
+  const [responderPort, pagesPort] = await Promise.all([freePort(), freePort()]);
+  const pagesSocket = join(folder, 'pages.sock');
   const [haproxy, bind] = await Promise.all([
     startHaproxy({
       certificates,
@@ -59,12 +60,13 @@ deployers:
 certificates:
   - { name: abc, identifiers: [abc.example.test], issuer: pebble, solver: web, deploy: [edge], endpoints: ["127.0.0.1:${haproxy.httpsPort}"] }
   - { name: wildcard, identifiers: [example.test, "*.example.test"], issuer: pebble, solver: dns, deploy: [edge], endpoints: ["127.0.0.1:${haproxy.httpsPort}"] }
+pages: { listen: ["127.0.0.1:${pagesPort}", "unix:${pagesSocket}"] }
 preflight: { resolvers: ["${bind.server}"], http01Port: ${haproxy.httpPort} }
 `,
   );
   const root = await pebble.roots();
   await writeFile(join(folder, 'root.pem'), root);
-  return { folder, pebble, bind, haproxy, webNodes, responderPort, configFile, root };
+  return { folder, pagesPort, pagesSocket, pebble, bind, haproxy, webNodes, responderPort, configFile, root };
 }
 
 async function startWebNode(number: number): Promise<number> {

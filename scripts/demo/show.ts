@@ -26,7 +26,7 @@ export function holds(condition: unknown, otherwise: string): asserts condition 
   if (!condition) throw new DoesNotHold(otherwise);
 }
 
-const cli = join(repositoryRoot, 'dist/cli.cjs');
+export const cli = join(repositoryRoot, 'dist/cli.cjs');
 
 export interface Ended {
   readonly code: number | null;

@@ -15,6 +15,7 @@ describeWith(['pebble', 'haproxy', 'openssl', ...bindPrograms], '`npm run demo`'
     const { stdout } = await demo();
     expect(stdout).toMatch(/none failed; now certificate/);
     expect(stdout).toMatch(/killed by SIGKILL/);
+    expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:\d+\/ says: All 2 certificates are well/);
     expect(stdout).toMatch(/Everything worked/);
   });
 
