@@ -66,21 +66,6 @@ describeWith(['chromium'], 'the pages in a browser', () => {
     }
   });
 
-  // With CERTFLEET_PICTURES=1, those of the README and the guide are made anew.
-  it.runIf(process.env['CERTFLEET_PICTURES'])('are drawn for the documentation', async () => {
-    const fleet = await servePages({ more: 140, has: ['failing', 'pending', 'working', 'due'] });
-    onTestFinished(() => fleet.close());
-    const pictures = [
-      ['pages-overview', '/', 'en'],
-      ['pages-overview.zh-CN', '/', 'zh'],
-      ['pages-certificate', '/certificates/shop.example.com', 'en'],
-    ] as const;
-    for (const [name, path, language] of pictures) {
-      const page = await open(path, { language, viewport: { width: 1120, height: 800 }, at: fleet });
-      await page.screenshot({ path: `docs/images/${name}.png` });
-    }
-  });
-
   it('are kept up to date, and leave alone what a person does', async () => {
     const page = await open('/certificates?sort=name');
     const names = await page.locator('tbody a.name').allTextContents();

@@ -6,6 +6,7 @@ import { getCookie } from 'hono/cookie';
 import type { Audit } from '../../../src/access/audit.ts';
 import type { Env } from '../../../src/access/who.ts';
 import type { Role } from '../../../src/core/access/role.ts';
+import { present } from '../../../src/core/text/present.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createPages, type PagesParts } from '../../../src/pages/pages.tsx';
 import { rememberWishes } from '../../../src/pages/wishes.ts';
@@ -72,17 +73,20 @@ export async function servePages({
   role = 'operator',
   port = 0,
   settings,
+  now,
 }: {
   readonly more?: number;
   readonly has?: readonly State[];
   readonly role?: Role;
   readonly port?: number;
   readonly settings?: PagesParts['settings'];
+  /** The time that the pages tell, if not the present. */
+  readonly now?: Date;
 } = {}): Promise<PagesServer> {
-  const fleet = createFleet({ now: new Date(), more, has });
+  const fleet = createFleet({ now: now ?? new Date(), more, has });
   const requests: string[] = [];
   const seen = (request: string) => void requests.push(request);
-  const app = pagesOf(fleet, { role, seen, ...(settings ? { settings } : {}) });
+  const app = pagesOf(fleet, { role, seen, ...present({ settings, now: now && (() => now) }) });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port }) as Server;
   await new Promise<void>((resolve) => server.once('listening', resolve));
   return {
