@@ -50,6 +50,11 @@ const examples: Readonly<Record<string, string>> = {
   'POST /certificates/{name}/renew': `etag=$(${curl('/certificates/{name}', '--output /dev/null', "--write-out '%header{etag}'")})
 ${curl('/certificates/{name}/renew', '--request POST', '--header "If-Match: $etag"')}`,
   'POST /certificates/{name}/revoke': curl('/certificates/{name}/revoke', sent({ reason: 'superseded' })),
+  'PUT /declared/certificates/{name}': curl(
+    '/declared/certificates/{name}',
+    '--request PUT',
+    sent({ identifiers: [exampleName], solver: 'dns' }),
+  ),
   'GET /plan': curl('/plan?until=30d'),
   'GET /audit': curl('/audit?limit=20'),
   'POST /users': curl(

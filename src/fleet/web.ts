@@ -106,7 +106,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const { createPages } = await import('../pages/pages.tsx');
     const shownTo = { view, actions, clock: engine.clock, draw };
     return {
-      pages: createPages({ ...shownTo, audit, settings: ofSettings }),
+      pages: createPages({ ...shownTo, audit, declarations, settings: ofSettings }),
       api: createApi({ ...shownTo, access, declarations, plan, failed, life }),
     };
   };

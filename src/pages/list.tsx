@@ -34,6 +34,7 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOthe
                   ? text.list.some(rows.length, total)
                   : text.list.all(total)}
             </p>
+            {mayAct ? <a href="/new">{text.declare.link}</a> : null}
             {mayAct && rows.length > 0 ? <Bulk reader={reader} /> : null}
           </div>
           {rows.length === 0 ? (

@@ -3,6 +3,7 @@ import { compress } from 'hono/compress';
 import type { Audit } from '../access/audit.ts';
 import type { Env } from '../access/who.ts';
 import type { FleetActions } from '../fleet/actions.ts';
+import type { FleetDeclarations } from '../fleet/declarations.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Drawn as DrawnParts } from '../fleet.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -11,6 +12,7 @@ import { assetNamed } from './assets.ts';
 import { Drawn } from './drawn.tsx';
 import { eventsOf } from './events.ts';
 import { List } from './list.tsx';
+import { addNew } from './new.tsx';
 import { OverviewPage } from './overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
@@ -21,6 +23,7 @@ import { addSettings, type SettingsParts } from './settings.tsx';
 export interface PagesParts {
   readonly view: FleetView;
   readonly actions: FleetActions;
+  readonly declarations: FleetDeclarations;
   readonly clock: Clock;
   readonly audit: Pick<Audit, 'record'>;
   /** Looks at the path from the CA to the answers of a certificate, hop by hop. */
@@ -95,6 +98,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
   });
 
   addActions(app, parts);
+  addNew(app, parts);
   addSettings(app, { ...parts.settings, clock });
 
   app.get('/certificates/:name', (c) => certificatePage(c, parts, { name: c.req.param('name') }));

@@ -64,6 +64,25 @@ export const en = {
   stepOf: (step: string, at: number, of: number) => `${step}, step ${at} of ${of}`,
   stepStates: { done: 'done', now: 'under way', open: 'to come', cut: 'cut off here' },
 
+  declare: {
+    title: 'New certificate',
+    link: 'New certificate',
+    intro:
+      'It is declared in the store and ordered within seconds. Issuers, proofs and targets are those of the configuration file.',
+    names: 'Names',
+    namesHint: 'DNS names, also *.example.com, and IP addresses; one a line.',
+    name: 'Name of the certificate',
+    nameHint: 'In lists and messages. If you leave it empty, it is the first of the names.',
+    proof: 'Proof',
+    proofHint: 'The solver that proves to the CA that the names are yours. Only DNS proves a wildcard.',
+    targets: 'Targets',
+    noTargets: 'The configuration file declares no deployers.',
+    issuer: 'Issuer',
+    issuerHint: 'The CA. The overview shows what is left of its limits.',
+    button: 'Declare it',
+    choose: 'Choose one.',
+    taken: 'There is a certificate of that name already. Choose another name.',
+  },
   all: {
     well: (total: number) => (total === 1 ? 'The certificate is well' : `All ${total} certificates are well`),
     none: 'No certificates yet',

@@ -7,6 +7,7 @@ import type { Audit } from '../../../src/access/audit.ts';
 import type { Env } from '../../../src/access/who.ts';
 import type { Role } from '../../../src/core/access/role.ts';
 import { present } from '../../../src/core/text/present.ts';
+import type { FleetDeclarations } from '../../../src/fleet/declarations.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createPages, type PagesParts } from '../../../src/pages/pages.tsx';
 import { rememberWishes } from '../../../src/pages/wishes.ts';
@@ -24,6 +25,16 @@ export interface PagesServer {
   close(): Promise<void>;
 }
 
+/** Of a store that declares nothing, beside a file that has nothing to declare with. */
+const noDeclarations: FleetDeclarations = {
+  choices: () => ({ issuers: [], solvers: [], deployers: [] }),
+  list: async () => [],
+  get: async () => undefined,
+  check: async () => ({ solver: 'there is none' }),
+  declare: async () => ({ wrong: { solver: 'there is none' } }),
+  remove: async () => undefined,
+};
+
 /** The pages of a fleet, as somebody who is logged in sees them. */
 export function pagesOf(
   { view, actions, draw }: Pick<Fleet, 'view' | 'actions' | 'draw'>,
@@ -33,6 +44,7 @@ export function pagesOf(
     now,
     seen = () => {},
     recorded = () => {},
+    declarations = noDeclarations,
     settings = createSettings(),
   }: {
     readonly role: Role;
@@ -40,6 +52,7 @@ export function pagesOf(
     readonly now?: () => Date;
     readonly seen?: (request: string) => void;
     readonly settings?: PagesParts['settings'];
+    readonly declarations?: FleetDeclarations;
     readonly recorded?: (entry: Parameters<Audit['record']>) => void;
   },
 ): Hono<Env> {
@@ -59,7 +72,7 @@ export function pagesOf(
   app.route(
     '/',
     createPages({
-      ...{ view, actions, clock, draw, settings },
+      ...{ view, actions, clock, draw, settings, declarations },
       audit: { record: async (...entry) => void recorded(entry) },
     }),
   );

@@ -1,0 +1,189 @@
+import type { Context, Hono } from 'hono';
+import type { Child, FC } from 'hono/jsx';
+import type { Env } from '../access/who.ts';
+import { may } from '../core/access/role.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
+import type { Choices, FleetDeclarations, WrongFields } from '../fleet/declarations.ts';
+import type { Clock } from '../ports/clock.ts';
+import { type Made, pathOf, Told } from './parts.tsx';
+import { page, readerOf } from './respond.tsx';
+
+/** What was typed and chosen, as it is shown again. */
+interface Typed {
+  readonly names: string;
+  readonly name: string;
+  readonly solver: string;
+  readonly issuer: string;
+  readonly deploy: readonly string[];
+}
+
+const nothing: Typed = { names: '', name: '', solver: '', issuer: '', deploy: [] };
+
+/** The page on which a certificate is declared. */
+export function addNew(
+  app: Hono<Env>,
+  { declarations, clock }: { readonly declarations: FleetDeclarations; readonly clock: Clock },
+): void {
+  function form(c: Context<Env>, typed: Typed, wrong?: WrongFields) {
+    const reader = readerOf(c, clock.now(), undefined);
+    const { title, noRight } = { title: reader.text.declare.title, noRight: reader.text.noRight };
+    const isAllowed = may(c.get('who'), 'declare', { keyDownload: false, changeTargets: false });
+    if (!isAllowed) {
+      const refused = noRight(reader.text.roles.operator);
+      return page(c, reader, { title: refused, status: 403 }, <h1>{refused}</h1>);
+    }
+    const body = <Form reader={reader} choices={declarations.choices()} typed={typed} wrong={wrong ?? {}} />;
+    // The address of the form, so that a change of the language comes back to it.
+    const shown = { ...reader, here: '/new' };
+    return page(c, shown, { title, at: 'certificates', status: wrong ? 422 : 200 }, body);
+  }
+
+  app.get('/new', (c) => form(c, nothing));
+
+  app.post('/new', async (c) => {
+    const typed = typedIn(await c.req.parseBody({ all: true }));
+    const identifiers = typed.names.split(/[\s,]+/).filter((one) => one !== '');
+    const name = typed.name === '' ? nameFor(identifiers) : typed.name;
+    const { solver, issuer, deploy } = typed;
+    const chosen = present({ solver: solver || undefined, issuer: issuer || undefined });
+    const certificate = { identifiers, deploy, ...chosen };
+    const { choices, text } = { choices: declarations.choices(), text: readerOf(c, clock.now(), undefined).text };
+    const left = present({
+      solver: choices.solvers.length > 1 && !solver ? text.declare.choose : undefined,
+      issuer: choices.issuers.length > 1 && !issuer ? text.declare.choose : undefined,
+    });
+    if (Object.keys(left).length > 0) {
+      // What has no field is said of the one that was left.
+      const { '': _ofNone, ...others } = (await declarations.check(name, certificate)) ?? {};
+      return form(c, typed, { ...others, ...left });
+    }
+    try {
+      const asker = { who: c.var.who, from: c.var.from };
+      const done = await declarations.declare(asker, { name, certificate, ifRevision: null }, c.req.raw.signal);
+      if ('wrong' in done) return form(c, typed, done.wrong);
+    } catch (error) {
+      const isTaken = isFailure(error, 'config/declared-in-file') || isFailure(error, 'config/declaration-changed');
+      if (isFailure(error, 'access/')) return form(c, typed);
+      if (!isTaken) throw error;
+      return form(c, typed, { name: text.declare.taken });
+    }
+    return c.redirect(pathOf(name), 303);
+  });
+}
+
+/** A name that nobody has chosen is that of the first identifier. */
+const nameFor = ([first = '']: readonly string[]): string =>
+  first.toLowerCase().replace(/^\*\./, 'wildcard.').replaceAll(':', '-');
+
+function typedIn(form: Readonly<Record<string, unknown>>): Typed {
+  const textOf = (field: string) => (typeof form[field] === 'string' ? form[field] : '').slice(0, 30_000);
+  const deploy = [form['deploy'] ?? []].flat().filter((one) => typeof one === 'string');
+  return {
+    ...{ names: textOf('names'), name: textOf('name').trim(), deploy },
+    ...{ solver: textOf('solver'), issuer: textOf('issuer') },
+  };
+}
+
+const Form: FC<Made & { readonly choices: Choices; readonly typed: Typed; readonly wrong: WrongFields }> = ({
+  reader: { text, csrf },
+  choices,
+  typed,
+  wrong,
+}) => {
+  const words = text.declare;
+  /** What is wrong with a field, or with an entry of it. */
+  const problems = (field: string): readonly string[] =>
+    Object.entries(wrong).flatMap(([key, message]) => (key === field || key.startsWith(`${field}.`) ? [message] : []));
+  const known = ['identifiers', 'name', 'solver', 'issuer', 'deploy'];
+  const others = Object.entries(wrong).flatMap(([key, message]) =>
+    known.includes(key.split('.')[0] ?? '') ? [] : [message],
+  );
+  return (
+    <div class="narrow">
+      <h1>{words.title}</h1>
+      <p class="muted">{words.intro}</p>
+      <form method="post" action="/new" novalidate>
+        <input type="hidden" name="csrf" value={csrf} />
+        <Problems id="all" messages={others} />
+        <div class="field">
+          <label for="names">{words.names}</label>
+          <textarea id="names" name="names" rows={3} {...about('names', problems('identifiers'))}>
+            {typed.names}
+          </textarea>
+          <span class="field-hint">{words.namesHint}</span>
+          <Problems id="names" messages={problems('identifiers')} />
+        </div>
+        <div class="field">
+          <label for="name">{words.name}</label>
+          <input type="text" id="name" name="name" value={typed.name} {...about('name', problems('name'))} />
+          <span class="field-hint">{words.nameHint}</span>
+          <Problems id="name" messages={problems('name')} />
+        </div>
+        <Choice id="solver" label={words.proof} hint={words.proofHint} all={choices.solvers} chosen={typed.solver}>
+          <Problems id="solver" messages={problems('solver')} />
+        </Choice>
+        <fieldset>
+          <legend>{words.targets}</legend>
+          {choices.deployers.length === 0 ? <p class="field-hint">{words.noTargets}</p> : null}
+          {choices.deployers.map((one) => (
+            <label class="choice">
+              <input type="checkbox" name="deploy" value={one} checked={typed.deploy.includes(one)} />
+              <span>{one}</span>
+            </label>
+          ))}
+          <Problems id="deploy" messages={problems('deploy')} />
+        </fieldset>
+        <Choice id="issuer" label={words.issuer} hint={words.issuerHint} all={choices.issuers} chosen={typed.issuer}>
+          <Problems id="issuer" messages={problems('issuer')} />
+        </Choice>
+        <div class="buttons">
+          <button type="submit" class="main">
+            {words.button}
+          </button>
+          <a class="button plain" href="/certificates">
+            {text.actions.back}
+          </a>
+        </div>
+      </form>
+    </div>
+  );
+};
+
+/** Says to a screen reader that a field is wrong, and where it is said why. */
+const about = (id: string, messages: readonly string[]) =>
+  messages.length > 0 ? ({ 'aria-invalid': 'true', 'aria-describedby': `${id}-problem` } as const) : {};
+
+const Problems: FC<{ readonly id: string; readonly messages: readonly string[] }> = ({ id, messages }) =>
+  messages.length === 0 ? null : (
+    <div id={`${id}-problem`}>
+      {messages.map((message) => (
+        <span class="problem">
+          <Told>{message}</Told>
+        </span>
+      ))}
+    </div>
+  );
+
+const Choice: FC<{
+  readonly id: string;
+  readonly label: string;
+  readonly hint: string;
+  readonly all: readonly string[];
+  readonly chosen: string;
+  readonly children?: Child;
+}> = ({ id, label, hint, all, chosen, children }) => (
+  <div class="field">
+    <label for={id}>{label}</label>
+    <select id={id} name={id}>
+      {all.length === 1 ? null : <option value=""></option>}
+      {all.map((one) => (
+        <option value={one} selected={one === chosen}>
+          {one}
+        </option>
+      ))}
+    </select>
+    <span class="field-hint">{hint}</span>
+    {children}
+  </div>
+);
