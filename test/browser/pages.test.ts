@@ -58,8 +58,7 @@ describeWith(['chromium'], 'the pages in a browser', () => {
       await page.setViewportSize({ width: 1280, height: 900 });
       await page.goto(`${server.url}${path}`);
       expect(await page.locator('html').getAttribute('lang')).toBe(language === 'en' ? 'en' : 'zh-Hans');
-      for (const details of await page.locator('details').all())
-        await details.evaluate("(one) => one.setAttribute('open', '')");
+      await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
       expect(await findingsOf(page), path).toEqual([]);
       await page.setViewportSize({ width: 360, height: 740 });
       expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(360);
@@ -74,12 +73,13 @@ describeWith(['chromium'], 'the pages in a browser', () => {
     const search = page.getByLabel(en.list.search);
     await search.focus();
     // What is typed here is not looked up, because the change comes from a script.
-    await search.evaluate("(one) => { one.value = 'half a wo'; one.setSelectionRange(4, 6); }");
+    const field = "document.querySelector('input[type=search]')";
+    await page.evaluate(`${field}.value = 'half a wo'; ${field}.setSelectionRange(4, 6)`);
     for (const name of names)
       server.fleet.change(name, { notAfter: later(new Date(), 300.5), renewAt: later(new Date(), 200.5) });
     await page.getByRole('row', { name: 'app-009.example.com' }).getByText('in 300 days').waitFor();
-    const kept = await search.evaluate(
-      '(one) => [document.activeElement === one, one.value, one.selectionStart, one.selectionEnd]',
+    const kept = await page.evaluate(
+      `[document.activeElement === ${field}, ${field}.value, ${field}.selectionStart, ${field}.selectionEnd]`,
     );
     expect(kept).toEqual([true, 'half a wo', 4, 6]);
     expect(await pick.isChecked()).toBe(true);
@@ -88,7 +88,7 @@ describeWith(['chromium'], 'the pages in a browser', () => {
     await page.goto(`${server.url}/certificates/shop.example.com`);
     const details = page.locator('#run-a3 details');
     await details.locator('summary').click();
-    await page.locator('h1').evaluate('(one) => getSelection().selectAllChildren(one)');
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))");
     server.fleet.change('shop.example.com', { state: 'valid' });
     await page.getByText(en.stateSentence.valid).waitFor();
     expect(await page.evaluate('String(getSelection())')).toBe('shop.example.com');

@@ -17,7 +17,7 @@ export async function startContext(
   const complaints: string[] = [];
   context.on('console', (message) => {
     // An answer that is an error, or a server that is away, is so on purpose.
-    if (message.type() === 'error' && !/status of [45]\d\d|net::ERR_/.test(message.text()))
+    if (message.type() === 'error' && !/status of [45]\d\d|net::ERR_|Failed to fetch/.test(message.text()))
       complaints.push(message.text());
   });
   context.on('weberror', (error) => complaints.push(error.error().message));
