@@ -135,7 +135,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
   }
   async function refuseLastAdmin(name: string, signal: AbortSignal): Promise<void> {
     const admins = [...(await users.all(signal))].filter(([, { document }]) => document.role === 'admin');
-    if (admins.every(([other]) => other === name)) throw fail('access/last-admin', { name });
+    if (admins.length > 0 && admins.every(([other]) => other === name)) throw fail('access/last-admin', { name });
   }
   function checkUser({ name, password }: Pick<NewUser, 'name' | 'password'>): void {
     if (!isUserName(name)) throw fail('access/user-name', { name, rule: userNameRule });

@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { exampleName, exampleSocket } from '../../scripts/api-page.ts';
+import * as contract from '../../src/api/contract.ts';
+import { type ApiDaemon, apiPlaces, followEvents, type ServerEvent, startApiDaemon } from '../support/api-daemon.ts';
+import { type Home, startBench } from '../support/e2e.ts';
+import { until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () => {
+  let daemon: ApiDaemon;
+  let home: Home;
+  beforeAll(async () => {
+    const bench = await startBench();
+    home = await bench.home();
+    const places = await apiPlaces(home.folder);
+    await home.configure((configuration) => ({ ...configuration, pages: places.pages }));
+    daemon = await startApiDaemon(home, places);
+    for (const name of ['abc', 'wildcard']) await rested(name, 'valid');
+  });
+
+  const detailOf = async (name: string) => (await daemon.ask('GET', `/certificates/${name}`)).json;
+  const serialOf = async (name: string): Promise<string> => (await detailOf(name)).status.serial;
+
+  /** Waits until nothing works on a certificate, and it is in a state. */
+  const rested = (name: string, state: string) =>
+    until(
+      async () => {
+        const detail = await detailOf(name);
+        return detail.state === state && detail.run === undefined && detail;
+      },
+      { what: `${name} is ${state}`, deadlineMs: 90_000, everyMs: 100 },
+    );
+
+  it('answers as its description says', async () => {
+    for (const [path, shape] of [
+      ['/certificates', contract.list],
+      ['/certificates/abc', contract.detail],
+      ['/certificates/abc/history', contract.history],
+      ['/certificates/abc/path', contract.path],
+      ['/overview', contract.overview],
+      ['/nodes', contract.nodes],
+      ['/alarms', contract.alarms],
+      ['/limits', contract.limits],
+      ['/plan?until=100d', contract.plan],
+      ['/users', contract.users],
+      ['/tokens', contract.tokens],
+      ['/audit', contract.audit],
+    ] as const) {
+      const { status, json } = await daemon.ask('GET', path);
+      const { error } = shape.safeParse(json);
+      expect([path, status, error?.issues]).toEqual([path, 200, undefined]);
+    }
+    const { paths } = (await daemon.ask('GET', '/certificates/abc/path')).json;
+    expect(paths[0]).toMatchObject({ identifier: 'abc.example.test', challenge: 'http-01' });
+    const { certificates } = (await daemon.ask('GET', '/plan?until=100d')).json;
+    expect(certificates.map(({ certificate }: { certificate: string }) => certificate).toSorted()).toEqual([
+      'abc',
+      'wildcard',
+    ]);
+  });
+
+  it('says that a certificate has not changed', async () => {
+    const { headers } = await daemon.ask('GET', '/certificates/abc');
+    const again = (etag: string) => daemon.ask('GET', '/certificates/abc', { headers: { 'if-none-match': etag } });
+    expect(await again(headers.etag!)).toMatchObject({ status: 304, text: '', headers: { etag: headers.etag } });
+    expect((await again(`"x", W/${headers.etag}`)).status).toBe(304);
+    expect((await again('"x"')).status).toBe(200);
+  });
+
+  it('orders once for two clicks at the same time, and refuses what was seen before', async () => {
+    const before = await rested('abc', 'valid');
+    const { etag } = (await daemon.ask('GET', '/certificates/abc')).headers;
+    const click = () => daemon.ask('POST', '/certificates/abc/renew', { headers: { 'if-match': etag! } });
+    const clicks = await Promise.all([click(), click()]);
+    expect(clicks.map(({ status, json }) => [status, json.code]).toSorted()).toEqual([
+      [202, undefined],
+      [409, 'lineage/at-work'],
+    ]);
+    await until(async () => (await serialOf('abc')) !== before.status.serial, { what: 'abc is renewed' });
+    const runs = async () =>
+      (await detailOf('abc')).runs.filter(({ trigger }: { trigger: string }) => trigger === 'renew').length;
+    // It is written after the certificate.
+    await until(async () => (await runs()) > 0, { what: 'the history has it' });
+    await rested('abc', 'valid');
+    expect(await runs()).toBe(1);
+    const late = await until(
+      async () => {
+        const answer = await click();
+        return answer.status !== 409 && answer;
+      },
+      { what: 'nothing works on abc', everyMs: 100 },
+    );
+    expect([late.status, late.json.code]).toEqual([412, 'lineage/changed']);
+  });
+
+  it('delivers again, goes back, and revokes, and writes down who asked', async () => {
+    const token = await daemon.makeToken({ name: 'ops', role: 'operator' });
+    const act = async (action: string, body?: object) => {
+      const path = `/certificates/wildcard/${action}`;
+      const answer = await until(
+        async () => {
+          const answered = await daemon.ask('POST', path, { token, ...(body ? { body } : {}) });
+          return answered.status !== 409 && answered;
+        },
+        { what: 'nothing works on it', everyMs: 200 },
+      );
+      expect(answer).toMatchObject({ status: 202, json: { name: 'wildcard', action } });
+    };
+    const runs = async () => (await daemon.ask('GET', '/certificates/wildcard/history')).json.runs;
+    const first = await serialOf('wildcard');
+    const count = (await runs()).length;
+    await act('renew');
+    await until(async () => (await serialOf('wildcard')) !== first, { what: 'it is renewed' });
+    await rested('wildcard', 'valid');
+    await act('deploy');
+    await until(async () => (await runs()).length >= count + 2, { what: 'it is delivered again' });
+    await rested('wildcard', 'valid');
+    await act('rollback');
+    await until(async () => (await serialOf('wildcard')) === first, { what: 'it is back' });
+    await rested('wildcard', 'valid');
+    await act('revoke', { reason: 'superseded' });
+    await rested('wildcard', 'revoked');
+    const { entries } = (await daemon.ask('GET', '/audit?limit=20')).json;
+    const mine = entries
+      .filter(({ who, result }: Record<string, string>) => who === 'ops' && result === 'done')
+      .toReversed();
+    expect(
+      mine.map(({ what, object, via, detail, result }: Record<string, string>) => [what, object, via, detail, result]),
+    ).toEqual([
+      ['certificate.renew', 'wildcard', 'token', undefined, 'done'],
+      ['certificate.redeploy', 'wildcard', 'token', undefined, 'done'],
+      ['certificate.rollback', 'wildcard', 'token', undefined, 'done'],
+      ['certificate.revoke', 'wildcard', 'token', 'superseded', 'done'],
+    ]);
+  });
+
+  it('tells of changes at once, each token of its own certificates, and again to those who come back', async () => {
+    await rested('abc', 'valid');
+    const token = await daemon.makeToken({ name: 'wild', role: 'operator', scope: ['wild*'] });
+    const { json } = await daemon.ask('GET', '/certificates', { token });
+    expect(json.certificates.map(({ name }: { name: string }) => name)).toEqual(['wildcard']);
+    expect(json.total).toBeUndefined();
+    for (const path of ['/certificates/abc', '/certificates/abc/history', '/certificates/abc/path'])
+      expect((await daemon.ask('GET', path, { token })).json).toMatchObject({ status: 404, code: 'lineage/not-found' });
+    const act = await daemon.ask('POST', '/certificates/abc/renew', { token });
+    expect(act.json).toMatchObject({ status: 404, code: 'lineage/not-found' });
+
+    const [all, own] = [followEvents(daemon), followEvents(daemon, { token })];
+    onTestFinished(() => {
+      for (const { end } of [all, own]) end();
+    });
+    await Promise.all([all.opened, own.opened]);
+    const { sequence } = (await daemon.ask('GET', '/certificates')).json;
+    expect((await daemon.ask('POST', '/certificates/abc/deploy')).status).toBe(202);
+    const namesIn = (events: readonly ServerEvent[]) => events.flatMap(({ names }) => names);
+    await until(() => namesIn(all.events).includes('abc'), { what: 'an event' });
+    await rested('abc', 'valid');
+    expect(namesIn(own.events)).not.toContain('abc');
+
+    const back = followEvents(daemon, { lastEventId: sequence });
+    onTestFinished(() => back.end());
+    await until(() => back.events.length > 0, { what: 'what was missed' });
+    expect(back.events[0]).toMatchObject({ event: 'changed', names: expect.arrayContaining(['abc']) });
+  });
+
+  it('shows what a killed command left as interrupted, or going on, within the time of its lease', async () => {
+    await rested('abc', 'valid');
+    let kill = () => {};
+    const killed = new Promise<void>((resolve) => {
+      kill = resolve;
+    });
+    const ran = home.certfleet(['renew', 'abc', '--force'], { killWhen: killed });
+    const holder = await until(async () => (await detailOf('abc')).run?.holder as string | undefined, {
+      what: 'the API shows the run of the command',
+      everyMs: 20,
+    });
+    kill();
+    expect((await ran).status).toBe('SIGKILL');
+    const atMs = performance.now();
+    await until(
+      async () => {
+        const { run } = await detailOf('abc');
+        return run === undefined || run.isCutOff || run.holder !== holder;
+      },
+      { what: 'the run of the killed command is over' },
+    );
+    expect(performance.now() - atMs).toBeLessThan(30_000);
+    await rested('abc', 'valid');
+  });
+
+  it('does what the examples of its reference say', async () => {
+    const page = await readFile(new URL('../../docs/reference/api.md', import.meta.url), 'utf8');
+    const examples = [...page.matchAll(/^### ((?:GET|POST|DELETE) \S+)\n.*?^```sh\n(.*?)^```$/gms)];
+    expect(examples.length).toBe([...page.matchAll(/^### (GET|POST|DELETE) /gm)].length);
+    for (const [, title, text] of examples) {
+      const script = text!.replaceAll(exampleSocket, daemon.socket).replaceAll(exampleName, 'abc');
+      // The one before may still be at work.
+      const { code, output } = await until(
+        async () => {
+          const ran = await sh(script);
+          return (ran.code === 0 || !ran.output.includes('lineage/at-work')) && ran;
+        },
+        { what: `nothing works on abc: ${title}`, deadlineMs: 60_000, everyMs: 200 },
+      );
+      expect([title, code, code === 0 ? '' : output]).toEqual([title, 0, '']);
+    }
+    const isRevoked = async () =>
+      (await detailOf('abc')).runs.some(
+        ({ trigger, result }: Record<string, string>) => trigger === 'revoke' && result === 'done',
+      );
+    await until(isRevoked, { what: 'abc is revoked', everyMs: 100 });
+  });
+});
+
+const sh = (script: string): Promise<{ readonly code: number; readonly output: string }> =>
+  new Promise((resolve) => {
+    execFile('sh', ['-euc', script], (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), output: `${stdout}${stderr}` }),
+    );
+  });
