@@ -66,7 +66,7 @@ export function explanationOf(code: ErrorCode, language: Language): readonly str
   const own = words[language];
   return [
     code === 'usage/invalid' ? own.invalid : `“${message}”`,
-    ...(details ?? [hint.startsWith('{') ? own.depends : hint]),
+    ...(details ?? [errorTable[code].hint.startsWith('{') ? own.depends : hint]),
     [
       own.exitCode(exitCodeOfError(code)),
       own.blame[blame],

@@ -153,8 +153,6 @@ export const phrases: Readonly<Record<string, string>> = {
     '请检查这个负载均衡的设置、凭据和权限。',
   'Check the options of the deployer "{name}", its credentials and their permissions.':
     '请检查部署目标 "{name}" 的选项、凭据和权限。',
-  'Look at the record in the control panel of {service}, and try again.':
-    '请在 {service} 的控制台查看这条记录，然后再试。',
   'Check `keyName`, `secret` and `algorithm`, and what the server’s policy allows for this key.':
     '请检查 `keyName`、`secret` 和 `algorithm`，以及服务器的策略允许这把密钥做什么。',
   'Check `accessKeyId`, `secretAccessKey` and what they may do.':
