@@ -197,6 +197,8 @@ describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () =
     const examples = [...page.matchAll(/^### ((?:GET|POST|DELETE) \S+)\n.*?^```sh\n(.*?)^```$/gms)];
     expect(examples.length).toBe([...page.matchAll(/^### (GET|POST|DELETE) /gm)].length);
     for (const [, title, text] of examples) {
+      // The file declares abc, so the store cannot.
+      if (title!.endsWith('/declared/certificates/{name}')) continue;
       const script = text!.replaceAll(exampleSocket, daemon.socket).replaceAll(exampleName, 'abc');
       // The one before may still be at work.
       const { code, output } = await until(
