@@ -50,13 +50,15 @@ export function addNew(
     const certificate = { identifiers, deploy, ...chosen };
     const { choices, text } = { choices: declarations.choices(), text: readerOf(c, clock.now(), undefined).text };
     const left = present({
+      identifiers: identifiers.length === 0 ? text.declare.noNames : undefined,
       solver: choices.solvers.length > 1 && !solver ? text.declare.choose : undefined,
       issuer: choices.issuers.length > 1 && !issuer ? text.declare.choose : undefined,
     });
     if (Object.keys(left).length > 0) {
       // What has no field is said of the one that was left.
-      const { '': _ofNone, ...others } = (await declarations.check(name, certificate)) ?? {};
-      return form(c, typed, { ...others, ...left });
+      const { '': _ofNone, name: ofName, ...others } = (await declarations.check(name, certificate)) ?? {};
+      // A name that follows from nothing is not wrong.
+      return form(c, typed, { ...others, ...left, ...present({ name: name === '' ? undefined : ofName }) });
     }
     try {
       const asker = { who: c.var.who, from: c.var.from };

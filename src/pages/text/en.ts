@@ -81,6 +81,7 @@ export const en = {
     issuerHint: 'The CA. The overview shows what is left of its limits.',
     button: 'Declare it',
     choose: 'Choose one.',
+    noNames: 'Enter at least one name.',
     taken: 'There is a certificate of that name already. Choose another name.',
   },
   all: {

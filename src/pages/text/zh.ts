@@ -78,6 +78,7 @@ export const zh: Text = {
     issuerHint: '即 CA。概览页显示其剩余的限额。',
     button: '声明',
     choose: '请选择一项。',
+    noNames: '请至少输入一个域名。',
     taken: '已有同名的证书，请换一个名称。',
   },
   all: {

@@ -1,0 +1,84 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { en } from '../../src/pages/text/en.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { type Bench, startBench } from '../support/e2e.ts';
+import { findingsOf, startBrowser, startContext } from '../support/pages/browser.ts';
+import { freePort, until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+const words = en.declare;
+
+describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new certificate', () => {
+  let bench: Bench;
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    [bench, browser] = await Promise.all([startBench(), startBrowser()]);
+  });
+  afterAll(() => browser?.close());
+
+  /** Makes a user at a daemon that declares nothing, and opens the pages as that user. */
+  async function begin(options: {
+    readonly javaScriptEnabled?: boolean;
+    readonly viewport?: { width: number; height: number };
+  }) {
+    const port = await freePort();
+    const home = await bench.home((one) => ({ ...one, certificates: [], pages: { listen: [`127.0.0.1:${port}`] } }));
+    const daemon = startDaemon(home);
+    let said = '';
+    const link = await until(
+      () => {
+        said += daemon.said();
+        return /http:\/\/127\.0\.0\.1:\d+\/first\/[\w-]+/.exec(said)?.[0];
+      },
+      { what: 'the link of the first user' },
+    );
+    const context = await startContext(browser!, { language: 'en', ...options });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.goto(link);
+    await page.getByLabel('User').fill('mia');
+    await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
+    await page.getByLabel('Password again').fill('correct horse battery');
+    await page.getByRole('button', { name: 'Make the user' }).click();
+    await page.getByRole('link', { name: en.certificates, exact: true }).click();
+    await page.getByRole('link', { name: words.link }).click();
+    return { page, complaints: context.complaints };
+  }
+
+  it('declares one over DNS, without a script, and its page shows that it is issued', async () => {
+    const { page } = await begin({ javaScriptEnabled: false });
+    await page.getByLabel(words.names).fill('example.test\n*.example.test');
+    await page.getByLabel(words.proof).selectOption('web');
+    await page.getByLabel('edge').check();
+    await page.getByRole('button', { name: words.button }).click();
+    // HTTP-01 proves no wildcard; what was typed is still there.
+    expect(await page.locator('#names-problem').textContent()).toContain('*.example.test');
+    expect(await page.getByLabel(words.names).inputValue()).toContain('*.example.test');
+    expect(await page.getByLabel('edge').isChecked()).toBe(true);
+
+    await page.getByLabel(words.proof).selectOption('dns');
+    await page.getByRole('button', { name: words.button }).click();
+    await page.getByRole('heading', { name: 'example.test', exact: true }).waitFor();
+    await until(
+      async () => {
+        await page.reload();
+        return page.getByText(en.stateSentence.valid).isVisible();
+      },
+      { what: 'the certificate is valid' },
+    );
+    const served = await bench.fetch('www.example.test', bench.haproxy.httpsPort);
+    expect(served.status).toBeGreaterThan(0);
+  });
+
+  it('fits a phone, and has no serious finding of axe', async () => {
+    const { page, complaints } = await begin({ viewport: { width: 390, height: 800 } });
+    await page.getByRole('button', { name: words.button }).click();
+    await page.locator('#names-problem').getByText(words.noNames).waitFor();
+    expect(await findingsOf(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+  });
+});
