@@ -238,7 +238,15 @@ const Facts: FC<Made & { readonly view: CertificateView }> = ({ reader, view }) 
             <code class="wrap">{serial}</code>
           </Fact>
         ) : null}
-        <Fact name={t.declaredIn}>{t.declared[declaredIn]}</Fact>
+        <Fact name={t.declaredIn}>
+          {t.declared[declaredIn]}
+          {declaredIn === 'store' && reader.mayAct ? (
+            <>
+              {' '}
+              <a href={pathOf(view.row.name, 'undeclare')}>{reader.text.declare.remove}</a>
+            </>
+          ) : null}
+        </Fact>
         {records && records.length > 0 ? (
           <Fact name={t.records}>
             <ul class="plain-list">

@@ -37,8 +37,13 @@ async function open(role: 'viewer' | 'operator' = 'operator') {
     const answer = await app.request('/new', { method: 'POST', headers, body: new URLSearchParams(fields).toString() });
     return { status: answer.status, location: answer.headers.get('location'), text: await answer.text() };
   };
-  const get = async () => (await app.request('/new')).text();
-  return { declarations, audited, send, get };
+  const get = async (path = '/new') => (await app.request(path)).text();
+  const undeclare = async (name: string, ifRevision: string) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const body = new URLSearchParams({ ifRevision }).toString();
+    return (await app.request(`/certificates/${name}/undeclare`, { method: 'POST', headers, body })).status;
+  };
+  return { declarations, audited, send, get, undeclare };
 }
 
 /** What is said of each field, as a screen reader finds it. */
@@ -88,9 +93,22 @@ it.each(['en', 'zh'] as const)('answers bad input beside its field, and loses no
   expect(await declarations.list(signal)).toEqual([]);
 });
 
+it('removes a declaration that is still as it was seen', async () => {
+  const { declarations, send, get, undeclare } = await open();
+  await send({ names: 'a.example', solver: 'web', issuer: 'one' });
+  const { revision } = (await declarations.get('a.example', signal))!;
+  const page = await get('/certificates/a.example/undeclare');
+  expect(page).toContain(`name="ifRevision" value="${revision}"`);
+  expect(await undeclare('a.example', 'older')).toBe(409);
+  expect(await declarations.list(signal)).toHaveLength(1);
+  expect(await undeclare('a.example', revision)).toBe(303);
+  expect(await declarations.list(signal)).toEqual([]);
+});
+
 it('is for operators', async () => {
-  const { declarations, send, get } = await open('viewer');
+  const { declarations, send, get, undeclare } = await open('viewer');
   expect(await get()).toContain(en.noRight(en.roles.operator));
   expect((await send({ names: 'a.example', solver: 'web', issuer: 'one' })).status).toBe(403);
+  expect(await undeclare('a.example', '1')).toBe(403);
   expect(await declarations.list(signal)).toEqual([]);
 });

@@ -3,11 +3,12 @@ import type { Child, FC } from 'hono/jsx';
 import type { Env } from '../access/who.ts';
 import { may } from '../core/access/role.ts';
 import { isFailure } from '../core/errors/errors.ts';
+import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import type { Choices, FleetDeclarations, WrongFields } from '../fleet/declarations.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Made, pathOf, Told } from './parts.tsx';
-import { page, readerOf } from './respond.tsx';
+import { missing, page, readerOf } from './respond.tsx';
 
 /** What was typed and chosen, as it is shown again. */
 interface Typed {
@@ -73,6 +74,72 @@ export function addNew(
     return c.redirect(pathOf(name), 303);
   });
 }
+
+/** The page that asks before a declaration of the store is removed. */
+export function addUndeclare(
+  app: Hono<Env>,
+  { declarations, clock }: { readonly declarations: FleetDeclarations; readonly clock: Clock },
+): void {
+  app.get('/certificates/:name/undeclare', async (c) => {
+    const name = c.req.param('name');
+    const reader = readerOf(c, clock.now(), undefined);
+    const found = await declarations.get(name, c.req.raw.signal);
+    if (!found) return missing(c, clock.now(), name);
+    const title = reader.text.declare.removeTitle(name);
+    return page(c, reader, { title, at: 'certificates' }, <Undeclare reader={reader} {...found} />);
+  });
+
+  app.post('/certificates/:name/undeclare', async (c) => {
+    const name = c.req.param('name');
+    const { ifRevision } = await c.req.parseBody();
+    const request = { name, ...present({ ifRevision: typeof ifRevision === 'string' ? ifRevision : undefined }) };
+    try {
+      await declarations.remove({ who: c.var.who, from: c.var.from }, request, c.req.raw.signal);
+    } catch (error) {
+      if (!isFailure(error, 'access/') && !isFailure(error, 'config/')) throw error;
+      const reader = readerOf(c, clock.now(), undefined);
+      const { message, hint } = say(error, reader.language);
+      const body = (
+        <>
+          <h1>
+            <Told>{message}</Told>
+          </h1>
+          <p>
+            <Told>{hint}</Told>
+          </p>
+          <p>
+            <a href={pathOf(name)}>{name}</a>
+          </p>
+        </>
+      );
+      return page(c, reader, { title: message, status: isFailure(error, 'access/') ? 403 : 409 }, body);
+    }
+    return c.redirect(pathOf(name), 303);
+  });
+}
+
+const Undeclare: FC<Made & { readonly name: string; readonly revision: string }> = ({
+  reader: { text, csrf },
+  name,
+  revision,
+}) => (
+  <div class="ask">
+    <h1>{text.declare.removeTitle(name)}</h1>
+    <p>{text.declare.removeText}</p>
+    <form method="post" action={pathOf(name, 'undeclare')}>
+      <input type="hidden" name="csrf" value={csrf} />
+      <input type="hidden" name="ifRevision" value={revision} />
+      <div class="buttons">
+        <button type="submit" class="danger">
+          {text.declare.remove}
+        </button>
+        <a class="button plain" href={pathOf(name)}>
+          {text.actions.back}
+        </a>
+      </div>
+    </form>
+  </div>
+);
 
 /** A name that nobody has chosen is that of the first identifier. */
 const nameFor = ([first = '']: readonly string[]): string =>

@@ -12,7 +12,7 @@ import { assetNamed } from './assets.ts';
 import { Drawn } from './drawn.tsx';
 import { eventsOf } from './events.ts';
 import { List } from './list.tsx';
-import { addNew } from './new.tsx';
+import { addNew, addUndeclare } from './new.tsx';
 import { OverviewPage } from './overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
@@ -99,6 +99,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
 
   addActions(app, parts);
   addNew(app, parts);
+  addUndeclare(app, parts);
   addSettings(app, { ...parts.settings, clock });
 
   app.get('/certificates/:name', (c) => certificatePage(c, parts, { name: c.req.param('name') }));

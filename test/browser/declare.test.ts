@@ -71,6 +71,10 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new cert
     );
     const served = await bench.fetch('www.example.test', bench.haproxy.httpsPort);
     expect(served.status).toBeGreaterThan(0);
+
+    await page.getByRole('link', { name: words.remove }).click();
+    await page.getByRole('button', { name: words.remove }).click();
+    await page.getByText(en.stateSentence.undeclared).waitFor();
   });
 
   it('fits a phone, and has no serious finding of axe', async () => {
