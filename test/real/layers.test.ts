@@ -63,7 +63,7 @@ const foreign: Readonly<Record<string, readonly string[]>> = {
   'src/config/options/planted': ['../../lib/files.ts', '../../engine/engine.ts', '../../cli/context.ts', 'node:fs'],
   'src/migrate/planted': ['../lib/files.ts', '../engine/engine.ts', '../cli/context.ts', 'zod', 'node:fs'],
   'src/migrate/certbot/planted': ['../../lib/files.ts', '../../engine/engine.ts', '../../cli/context.ts', 'node:fs'],
-  'src/api/planted': ['../fleet.ts', '../config/file/load.ts', 'node:fs'],
+  'src/api/planted': ['../fleet/renew.ts', '../config/file/load.ts', 'node:fs'],
   'src/compose': ['./fleet.ts', './fleet/issue.ts', './cli/index.ts', 'zod', 'node:fs'],
   'src/whole-store': ['./lib/files.ts', './engine/engine.ts', './fleet.ts', 'zod', 'node:fs'],
   'src/fleet': ['./lib/files.ts', './config/file/load.ts', './acme/client.ts', 'zod', 'node:fs'],
