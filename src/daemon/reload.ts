@@ -38,6 +38,8 @@ export interface ConfigurationSource {
 }
 
 export interface Reload extends Source {
+  /** Follows the files until the signal aborts. Never fails. */
+  follow(signal: AbortSignal): Promise<void>;
   /** Returns what is wrong with the configuration, if that has lasted longer than it takes to write a file. */
   problem(): SourceProblem | undefined;
   /** Begins to watch a file with a secret, or with roots to trust. Called before it is read. */

@@ -52,6 +52,7 @@ export async function run(
   const reload = reloadOf(fleet, source, changes.wake);
   const edges = edgesOf(fleet, vitals, signal);
   sources.onChange(changes.wake);
+  changes.together(sources.store.lookAgain);
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
@@ -77,7 +78,6 @@ export async function run(
       (over) => changes.follow(over),
       (over) => peers.stay(over),
       (over) => reload.follow(over),
-      (over) => sources.store.follow(over),
       (over) => watch.look(over),
       (over) => serveHealth({ ...edges, listens: vitals.listens }, over, begun),
       (over) => serveHealth({ ...edges, settings: () => placeBeside(fleet) }, over),

@@ -57,8 +57,6 @@ async function open(first: Settings = fileOf()) {
     },
     signal,
   );
-  const stop = new AbortController();
-  const following = sources.store.follow(stop.signal);
   return {
     ...{ sources, declare, put, changed, events },
     remove: async (name: string) => {
@@ -67,17 +65,13 @@ async function open(first: Settings = fileOf()) {
       await memory.delete(key, { ifRevision: revision, signal });
     },
     /** Lets it look once. */
-    looks: () => clock.advance(5_000),
+    looks: () => sources.store.lookAgain(signal),
     goDown: (is: boolean) => (isDown = is),
     /** `a=a.example`, with `?` for what is refused. */
     now: () => [
       ...sources.settings().certificates.map(({ name, identifiers }) => `${name}=${identifiers[0]!.value}`),
       ...[...(sources.settings().inStore?.refused.keys() ?? [])].map((name) => `${name}?`),
     ],
-    async end() {
-      stop.abort();
-      await following;
-    },
   };
 }
 
@@ -102,7 +96,6 @@ it('adds what the store declares, and follows it; the file wins', async () => {
   expect(world.now()).toEqual(['a=file.example', 'f=other.example']);
   expect(world.events.at(-1)?.message).toContain('no longer declared in the store, so not renewed: b');
   expect(world.changed.at(-1)).toBe(world.sources.settings());
-  await world.end();
 });
 
 it('keeps what was declared while the store is away, and says so once', async () => {
@@ -116,7 +109,6 @@ it('keeps what was declared while the store is away, and says so once', async ()
   world.goDown(false);
   await world.looks();
   expect(world.now()).toEqual(['a=a.example', 'b=b.example']);
-  await world.end();
 });
 
 it('neither uses nor forgets what is wrong or damaged, and tells of it', async () => {
@@ -137,5 +129,4 @@ it('neither uses nor forgets what is wrong or damaged, and tells of it', async (
   await world.looks();
   expect(world.now()).toEqual(['a=a.example']);
   expect(world.sources.store.problem()).toBeUndefined();
-  await world.end();
 });

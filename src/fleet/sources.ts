@@ -9,9 +9,6 @@ import { createTrouble } from '../engine/steady/complain.ts';
 import type { Source, SourceProblem } from '../ports/source.ts';
 import type { Cursor, Entry } from '../ports/store.ts';
 
-/** How often a process looks for what others have declared, unless the store says otherwise. */
-const everyMs = 5_000;
-
 /** A declaration of the store, or why it cannot be read. */
 export interface StoredDeclaration {
   readonly declaration: Declaration | CertfleetError;
@@ -31,6 +28,8 @@ export interface Sources {
   readonly store: Source & {
     /** Takes over what others have declared in the store. Fails if that cannot be read: then nothing changes. */
     look(signal: AbortSignal): Promise<void>;
+    /** The same for a process that looks again and again: it never fails, and reports a failure once. */
+    lookAgain(signal: AbortSignal): Promise<void>;
   };
 }
 
@@ -53,6 +52,7 @@ export async function openSources(
   let settings = first;
   let cursor: Cursor;
   let since: string | undefined;
+  const trouble = createTrouble(engine);
   let call = () => {};
   let isOpen = false;
   let merging: Promise<void> = Promise.resolve();
@@ -146,17 +146,11 @@ export async function openSources(
       name: 'store',
       problem,
       look,
-      async follow(until) {
-        const trouble = createTrouble(engine);
-        while (!until.aborted) {
-          await clock.sleep(store.followMs ?? everyMs, until).catch(() => undefined);
-          if (until.aborted) return;
-          await look(until).then(trouble.succeeded, (error: unknown) => {
-            // What was declared before stays.
-            if (!until.aborted) trouble.failed(error);
-          });
-        }
-      },
+      lookAgain: (until) =>
+        look(until).then(trouble.succeeded, (error: unknown) => {
+          // What was declared before stays.
+          if (!until.aborted) trouble.failed(error);
+        }),
     },
   };
 }

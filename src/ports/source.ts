@@ -3,8 +3,6 @@ export interface Source {
   readonly name: 'file' | 'store';
   /** Returns why it cannot be used as it is. What it declared before stays in use. */
   problem(): SourceProblem | undefined;
-  /** Follows it until the signal aborts. Never fails. */
-  follow(signal: AbortSignal): Promise<void>;
 }
 
 export interface SourceProblem {

@@ -22,6 +22,8 @@ export interface Hearing {
 
 /** Follows a store, and the wall clock. All kinds are looked at together, which is one statement for a database. */
 export interface Follower extends Changes, Hearing {
+  /** Lets others look at the same times, so that their looks are part of that statement. They never fail. */
+  together(look: (signal: AbortSignal) => Promise<void>): void;
   /** Wakes the loop for a change of something else than the store. */
   wake(): void;
   /** Looks for changes until the signal aborts. It wakes the loop, which may sleep for hours, if the wall clock has jumped. */
@@ -40,6 +42,7 @@ export async function createFollower(
   const addNames: Told = (changed) => {
     for (const { key } of changed) names.add(key.name);
   };
+  const others: ((signal: AbortSignal) => Promise<void>)[] = [];
   const listeners = new Map<Kind, Told>([['lineage', addNames]]);
   const cursors = new Map<Kind, Cursor>();
   const changesOf = (until: AbortSignal) =>
@@ -55,7 +58,7 @@ export async function createFollower(
 
   async function look(until: AbortSignal): Promise<void> {
     try {
-      const found = await changesOf(until);
+      const [found] = await Promise.all([changesOf(until), ...others.map((other) => other(until))]);
       trouble.succeeded();
       vitals.store('read', undefined);
       for (const { kind, cursor, entries } of found) {
@@ -80,6 +83,7 @@ export async function createFollower(
       ring = run;
     },
     hear: (kind, told) => void listeners.set(kind, told),
+    together: (other) => void others.push(other),
     wake: () => ring(),
     async follow(until) {
       while (!until.aborted) {
