@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
+import { say } from '../../src/core/errors/wording.ts';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
@@ -160,7 +161,7 @@ it('names the certificate in hints', async () => {
   world.ca.failNext('newOrder', { status: 429, problem: acmeProblem('rateLimited', detail) });
   const paused = await issue(world.replica(1), job(simulatedSpec()), signal);
   expect(paused).toMatchObject({ error: { hint: expect.stringContaining('`certfleet issue abc`') } });
-  expect((await world.readLineage())?.failure?.hint).toContain('`certfleet issue abc`');
+  expect(say((await world.readLineage())!.failure!, 'en').hint).toContain('`certfleet issue abc`');
 });
 
 it.each(['configuration', 'command-line'] as const)(
