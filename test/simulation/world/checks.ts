@@ -19,8 +19,11 @@ const fetchableMs = 5 * 3_600_000;
 /** How many durable writes a renewal may need if nothing goes wrong. */
 const mostWrites = 11;
 
-/** By how much a question for a window may be late. Replicas wake within ten minutes, and do something first. */
-const mostLateMs = 11 * 60_000;
+/**
+ * By how much a question for a window may be late. Replicas wake within ten minutes, and do something first; what does
+ * not fit among the questions of one turn is asked after another sleep.
+ */
+const mostLateMs = 21 * 60_000;
 
 /** How long an order takes from its last look at the limits to the CA. */
 const onItsWayMs = 1_000;
