@@ -64,6 +64,8 @@ describe('the build', () => {
       }
     }
     expect(bundled.size).toBeGreaterThan(8);
+    // The pages send it as a text (`generated/page-assets.ts`).
+    bundled.add('htmx.org');
     // Its helper functions have no source of their own.
     if ((await readdir(join(dist, 'chunks'))).some((file) => file.startsWith('rolldown-runtime')))
       bundled.add('rolldown');
