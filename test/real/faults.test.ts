@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import { acmeProblem, pauseDetail } from '../support/acme-ca.ts';
 import { type AcmeKind, type AcmeProxy, type Spoil, startAcmeProxy } from '../support/acme-proxy.ts';
@@ -373,53 +373,51 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     expect((await home.issueOne()).result).toBe('issued');
   });
 
-  describe('the back-off', () => {
-    const refuse = async () => acmeProblem('unauthorized', 'the answer is wrong');
+  const refuse = async () => acmeProblem('unauthorized', 'the answer is wrong');
 
-    itDrawn('grows from a minute to a day, is stored, and only renew obeys it', async () => {
-      const { proxy, home } = await isolate(bench, 'challenge');
-      bench.ca.settings.validate = refuse;
-      try {
-        const waits = [1, 10, 100, 1440, 1440];
-        for (const [tried, minutes] of waits.entries()) {
-          expect(errorOf(await home.renewOne()).code).toBe('acme/invalid-authorization');
-          const failure = (await home.lineage()).failure as NonNullable<Lineage['failure']>;
-          expect(failure.count).toBe(tried + 1);
-          expect(Date.parse(failure.retryAt) - Date.parse(failure.at)).toBe(minutes * minuteMs);
-          expect(failure.holdUntil).toBeUndefined();
+  itDrawn('the back-off: grows from a minute to a day, is stored, and only renew obeys it', async () => {
+    const { proxy, home } = await isolate(bench, 'challenge');
+    bench.ca.settings.validate = refuse;
+    try {
+      const waits = [1, 10, 100, 1440, 1440];
+      for (const [tried, minutes] of waits.entries()) {
+        expect(errorOf(await home.renewOne()).code).toBe('acme/invalid-authorization');
+        const failure = (await home.lineage()).failure as NonNullable<Lineage['failure']>;
+        expect(failure.count).toBe(tried + 1);
+        expect(Date.parse(failure.retryAt) - Date.parse(failure.at)).toBe(minutes * minuteMs);
+        expect(failure.holdUntil).toBeUndefined();
 
-          proxy.forget();
-          bench.clock.shift((minutes - 0.5) * minuteMs);
-          const idle = await home.renewOne();
-          expect(idle).toMatchObject({ result: 'unchanged', next: failure.retryAt });
-          expect(idle.message).toContain('the answer is wrong');
-          expect(proxy.requests).toEqual([]);
-          bench.clock.shift(minuteMs);
-        }
-        // `issue` does not obey it.
-        await home.renewOne();
-        expect(errorOf(await home.issueOne()).code).toBe('acme/invalid-authorization');
-      } finally {
-        bench.ca.settings.validate = undefined;
+        proxy.forget();
+        bench.clock.shift((minutes - 0.5) * minuteMs);
+        const idle = await home.renewOne();
+        expect(idle).toMatchObject({ result: 'unchanged', next: failure.retryAt });
+        expect(idle.message).toContain('the answer is wrong');
+        expect(proxy.requests).toEqual([]);
+        bench.clock.shift(minuteMs);
       }
+      // `issue` does not obey it.
+      await home.renewOne();
+      expect(errorOf(await home.issueOne()).code).toBe('acme/invalid-authorization');
+    } finally {
+      bench.ca.settings.validate = undefined;
+    }
+    expect((await home.renewOne()).result).toBe('unchanged');
+    expect((await home.issueOne()).result).toBe('issued');
+    expect((await home.lineage()).failure).toBeUndefined();
+    expect(await bench.challengeFiles()).toEqual([]);
+  });
+
+  itDrawn('the back-off: ends with a changed spec', async () => {
+    const { home } = await isolate(bench, 'challenge');
+    bench.ca.settings.validate = refuse;
+    try {
+      expect((await home.renewOne()).result).toBe('failed');
       expect((await home.renewOne()).result).toBe('unchanged');
-      expect((await home.issueOne()).result).toBe('issued');
-      expect((await home.lineage()).failure).toBeUndefined();
-      expect(await bench.challengeFiles()).toEqual([]);
-    });
-
-    itDrawn('ends with a changed spec', async () => {
-      const { home } = await isolate(bench, 'challenge');
-      bench.ca.settings.validate = refuse;
-      try {
-        expect((await home.renewOne()).result).toBe('failed');
-        expect((await home.renewOne()).result).toBe('unchanged');
-      } finally {
-        bench.ca.settings.validate = undefined;
-      }
-      const [certificate] = home.settings.certificates;
-      home.settings = { ...home.settings, certificates: [{ ...certificate!, deploy: [] }] };
-      expect((await home.renewOne()).result).toBe('issued');
-    });
+    } finally {
+      bench.ca.settings.validate = undefined;
+    }
+    const [certificate] = home.settings.certificates;
+    home.settings = { ...home.settings, certificates: [{ ...certificate!, deploy: [] }] };
+    expect((await home.renewOne()).result).toBe('issued');
   });
 });

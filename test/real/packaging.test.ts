@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { manPage } from '../../scripts/man-page.ts';
 import { commands } from '../../src/cli/commands/commands.ts';
 import { builtProgram } from '../support/built.ts';
@@ -134,33 +134,30 @@ for (const shell of ['bash', 'zsh', 'fish'] as const)
     });
   });
 
-describe('the installed package', () => {
-  itDrawn('brings the manual page to where man looks for it', async () => {
-    const [source, prefix] = [await temporaryFolder('package'), await temporaryFolder('prefix')];
-    // Without dependencies, which would come from the registry.
-    const {
-      dependencies: _,
-      devDependencies: __,
-      scripts: ___,
-      ...manifest
-    } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as Record<string, unknown>;
-    await writeFile(join(source, 'package.json'), JSON.stringify(manifest));
-    await cp(dirname(builtProgram()), join(source, 'dist'), { recursive: true });
-    const flags = ['--offline', '--cache', join(source, '.npm')];
-    const npm = (...args: readonly string[]) => execute('npm', [...args, ...flags], { cwd: source });
-    // npm packs the folder and unpacks it, as from the registry.
-    await npm('install', '--global', '--install-links', '--prefix', prefix, source);
-    const pages = join(prefix, 'share/man');
-    const page = join(pages, 'man1/certfleet.1');
-    expect(await readFile(page, 'utf8')).toBe(manPage());
-    const man = findProgram('man', 'system');
-    if (man === undefined) return noteSkipped('not tested: `man certfleet` (missing: man)');
-    const { stdout } = await execute(man, ['-M', pages, '-w', 'certfleet']);
-    // It shows the file that the link leads to.
-    expect(stdout).toBe(`${await realpath(page)}\n`);
-  });
+itDrawn('the installed package brings the manual page to where man looks for it', async () => {
+  const [source, prefix] = [await temporaryFolder('package'), await temporaryFolder('prefix')];
+  // Without dependencies, which would come from the registry.
+  const {
+    dependencies: _,
+    devDependencies: __,
+    scripts: ___,
+    ...manifest
+  } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as Record<string, unknown>;
+  await writeFile(join(source, 'package.json'), JSON.stringify(manifest));
+  await cp(dirname(builtProgram()), join(source, 'dist'), { recursive: true });
+  const flags = ['--offline', '--cache', join(source, '.npm')];
+  const npm = (...args: readonly string[]) => execute('npm', [...args, ...flags], { cwd: source });
+  // npm packs the folder and unpacks it, as from the registry.
+  await npm('install', '--global', '--install-links', '--prefix', prefix, source);
+  const pages = join(prefix, 'share/man');
+  const page = join(pages, 'man1/certfleet.1');
+  expect(await readFile(page, 'utf8')).toBe(manPage());
+  const man = findProgram('man', 'system');
+  if (man === undefined) return noteSkipped('not tested: `man certfleet` (missing: man)');
+  const { stdout } = await execute(man, ['-M', pages, '-w', 'certfleet']);
+  // It shows the file that the link leads to.
+  expect(stdout).toBe(`${await realpath(page)}\n`);
 });
-
 describeWith(['groff'], 'the manual page', () => {
   it('is read without a warning, and has every command', async () => {
     const page = join(await temporaryFolder('man'), 'certfleet.1');
