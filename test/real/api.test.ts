@@ -124,7 +124,7 @@ describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () =
     await rested('wildcard', 'valid');
     await act('revoke', { reason: 'superseded' });
     await rested('wildcard', 'revoked');
-    const { entries } = (await daemon.ask('GET', '/audit?limit=20')).json;
+    const { entries } = (await daemon.ask('GET', '/audit?limit=500')).json;
     const mine = entries
       .filter(({ who, result }: Record<string, string>) => who === 'ops' && result === 'done')
       .toReversed();

@@ -42,7 +42,7 @@ async function attempt(args: readonly string[], env: Readonly<Record<string, str
   return { ...ran, store, config: at < 0 ? undefined : args[at + 1] };
 }
 
-/** One sentence, the fix, and where to read more; no stack; nothing stored but the failure of a declared certificate. */
+/** One sentence, the fix, and where to read more; no stack; nothing stored but the failure of a declared certificate, and its run. */
 async function expectRefused(
   ran: Tried,
   expected: { status: number; code: keyof typeof errorTable; sentence: RegExp; failing?: string },
@@ -64,7 +64,7 @@ async function expectRefused(
   // A deletion marker stays for a day, so that its revision never comes back.
   for (const [name, content] of await filesBelow(ran.store))
     if (!content.toString().startsWith('certfleet 1 deleted '))
-      expect(name).toMatch(expected.failing === undefined ? /\/meta\// : /\/(meta|lineage)\//);
+      expect(name).toMatch(expected.failing === undefined ? /\/meta\// : /\/(meta|lineage|history)\//);
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, at) => `n${at}.example.com`).join(',');
