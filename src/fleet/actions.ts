@@ -92,9 +92,9 @@ export async function act(
 
 /** Fails with `access/role`, or with `access/some-certificates` if a token’s scope does not allow it. */
 export function refuseRole(who: Who, action: Action): void {
-  if (may(who, action, { keyDownload: true, changeTargets: true })) return;
+  if (may(who, action)) return;
   const { name, role } = who;
-  if (may({ role }, action, { keyDownload: true, changeTargets: true })) refuseFleet(who);
+  if (may({ role }, action)) refuseFleet(who);
   throw fail('access/role', { least: leastRoleFor(action), name, role });
 }
 

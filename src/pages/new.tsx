@@ -29,7 +29,7 @@ export function addNew(
   function form(c: Context<Env>, typed: Typed, wrong?: WrongFields) {
     const reader = readerOf(c, clock.now(), undefined);
     const { title, noRight } = { title: reader.text.declare.title, noRight: reader.text.noRight };
-    const isAllowed = may(c.get('who'), 'declare', { keyDownload: false, changeTargets: false });
+    const isAllowed = may(c.get('who'), 'declare');
     if (!isAllowed) {
       const refused = noRight(reader.text.roles.operator);
       return page(c, reader, { title: refused, status: 403 }, <h1>{refused}</h1>);

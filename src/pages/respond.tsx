@@ -17,14 +17,11 @@ import { Foreign, pathOf, Told } from './parts.tsx';
 import { createReader, type Reader, themes } from './reader.ts';
 import { hereOf } from './wishes.ts';
 
-/** What the configuration allows is about pages that are not here. */
-export const nothingMore = { keyDownload: false, changeTargets: false };
-
 export function readerOf(c: Context<Env>, now: Date, sequence: number | undefined): Reader {
   const who = c.get('who');
   const theme = themes.find((one) => one === getCookie(c, 'theme')) ?? 'auto';
   const shown = who && { name: who.name, role: who.role, isSocket: who.via === 'socket' };
-  const mayAct = who !== undefined && may(who, 'renew', nothingMore);
+  const mayAct = who !== undefined && may(who, 'renew');
   const rest = { theme, mayAct, csrf: c.get('csrf') ?? '', here: hereOf(c) };
   return createReader(
     { language: c.get('language') ?? 'en', zone: getCookie(c, 'zone'), now },

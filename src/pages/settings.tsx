@@ -13,7 +13,7 @@ import type { Clock } from '../ports/clock.ts';
 import { Notice } from './layout.tsx';
 import { Told } from './parts.tsx';
 import type { Reader } from './reader.ts';
-import { missing, nothingMore, page, readerOf } from './respond.tsx';
+import { missing, page, readerOf } from './respond.tsx';
 import { AuditLog, Configuration, type Notifier, Notifiers } from './settings-look.tsx';
 import { type Done, doneKinds, SettingsPage, type SettingsSection, sections } from './settings-parts.tsx';
 import { expiries, NewToken, type TokenForm, Tokens } from './settings-tokens.tsx';
@@ -49,7 +49,7 @@ const noToken: TokenForm = { name: '', role: 'viewer', scope: '', expires: '90',
 export function addSettings(app: Hono<Env>, { access, clock, ...more }: SettingsParts): void {
   const { users, tokens, audit } = access;
   const reading = (c: Context<Env>): Reader => readerOf(c, clock.now(), undefined);
-  const seenBy = (c: Context<Env>) => sections.filter((one) => may(c.var.who, needed[one], nothingMore));
+  const seenBy = (c: Context<Env>) => sections.filter((one) => may(c.var.who, needed[one]));
 
   /** Answers with a part of the settings. */
   function show(c: Context<Env>, at: SettingsSection, body: Child, status: ContentfulStatusCode = 200) {
@@ -70,7 +70,7 @@ export function addSettings(app: Hono<Env>, { access, clock, ...more }: Settings
 
   for (const [section, action] of Object.entries(needed)) {
     app.use(`/settings/${section}/*`, async (c, next) => {
-      if (may(c.var.who, action, nothingMore)) return next();
+      if (may(c.var.who, action)) return next();
       const title = reading(c).text.settings.noRight;
       return page(c, reading(c), { title, at: 'settings', status: 403 }, <h1>{title}</h1>);
     });
@@ -241,7 +241,7 @@ export function addSettings(app: Hono<Env>, { access, clock, ...more }: Settings
   });
 
   const showNotifiers = (c: Context<Env>, refused?: Parameters<typeof Notifiers>[0]['refused']) => {
-    const mayTest = may(c.var.who, 'connect', nothingMore);
+    const mayTest = may(c.var.who, 'connect');
     const body = <Notifiers reader={reading(c)} notifiers={more.notifiers()} mayTest={mayTest} refused={refused} />;
     return show(c, 'alarms', body, refused ? 502 : 200);
   };
@@ -251,7 +251,7 @@ export function addSettings(app: Hono<Env>, { access, clock, ...more }: Settings
   app.post('/settings/alarms/:name/test', async (c) => {
     const name = c.req.param('name');
     const { signal } = c.req.raw;
-    if (!may(c.var.who, 'connect', nothingMore)) {
+    if (!may(c.var.who, 'connect')) {
       const { text } = reading(c);
       const title = text.noRight(text.roles.operator);
       return page(c, reading(c), { title, at: 'settings', status: 403 }, <h1>{title}</h1>);

@@ -71,7 +71,7 @@ async function serve(
   const port = await freePort();
   let settings: PagesSettings | undefined = {
     ...{ listen: [`127.0.0.1:${port}`], hosts: ['fleet.test'], behindProxy: false },
-    ...{ keyDownload: false, changeTargets: false, ...given },
+    ...given,
   };
   const [clock, used] = [fakeClock(), store ?? (await copyOf(prepared.store))];
   const access = createAccess({ store: used, clock, random: systemRandom });

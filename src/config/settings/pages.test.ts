@@ -12,7 +12,7 @@ const check = (pages: string) =>
   checkConfiguration({ file: 'c.yaml', text: `${certificates}pages: ${pages}\n`, files, env: {} });
 
 it.each([
-  ['{ listen: "127.0.0.1:8443" }', { listen: ['127.0.0.1:8443'], hosts: [], behindProxy: false, keyDownload: false }],
+  ['{ listen: "127.0.0.1:8443" }', { listen: ['127.0.0.1:8443'], hosts: [], behindProxy: false }],
   ['{ listen: ["[::1]:8443", "unix:/run/p.sock"] }', { listen: ['[::1]:8443', 'unix:/run/p.sock'] }],
   ['{ listen: "0.0.0.0:8443", certificate: fleet }', { hosts: ['fleet.example.com'], certificate: 'fleet' }],
   ['{ listen: "8443", certificate: other, hosts: [A.Example.com.] }', { hosts: ['a.example.com'] }],
@@ -41,8 +41,8 @@ it.each([
     'must be the name of a certificate, as `certfleet status` shows it',
   ],
   [
-    '{ listen: "127.0.0.1:8443", keyDownloads: true }',
-    'unknown key "keyDownloads" in pages; did you mean "keyDownload"?',
+    '{ listen: "127.0.0.1:8443", behindProxies: true }',
+    'unknown key "behindProxies" in pages; did you mean "behindProxy"?',
   ],
   ['{}', '"listen" is missing in pages'],
 ])('refuses %s', async (text, expected) => {

@@ -246,14 +246,6 @@ const pages = z.strictObject({
     description:
       'The proxy must pass on `Host` and add the address of the client to `X-Forwarded-For`. Nobody else may reach the address.',
   }),
-  keyDownload: z
-    .boolean()
-    .default(false)
-    .meta({ title: 'Let administrators download private keys; each time is audited' }),
-  changeTargets: z
-    .boolean()
-    .default(false)
-    .meta({ title: 'Let administrators change where a deployer sends certificates; each time is audited' }),
 });
 
 const heartbeatUrl = () =>

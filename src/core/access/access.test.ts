@@ -9,26 +9,21 @@ import { isExpired } from './token.ts';
 import { isUserName, passwordProblem } from './user.ts';
 
 describe('may', () => {
-  const all = { keyDownload: true, changeTargets: true };
-  const none = { keyDownload: false, changeTargets: false };
   it.each([
-    ['look', 'yes yes yes', 'yes yes yes', true],
-    ['renew', 'no yes yes', 'no yes yes', true],
-    ['rollback', 'no yes yes', 'no yes yes', true],
-    ['revoke', 'no yes yes', 'no yes yes', true],
-    ['declare', 'no yes yes', 'no yes yes', false],
-    ['connect', 'no yes yes', 'no yes yes', false],
-    ['change-targets', 'no no yes', 'no no no', false],
-    ['users', 'no no yes', 'no no yes', false],
-    ['tokens', 'no no yes', 'no no yes', false],
-    ['audit', 'no no yes', 'no no yes', false],
-    ['download-key', 'no no yes', 'no no no', true],
-  ] as const)('%s: viewer, operator, admin: %s; as usually configured: %s', (action, allowed, usual, inScope) => {
-    const answer = (given: typeof all) => roles.map((role) => (may({ role }, action, given) ? 'yes' : 'no')).join(' ');
-    expect([answer(all), answer(none)]).toEqual([allowed, usual]);
-    expect(may({ role: 'admin', scope: ['www'] }, action, all)).toBe(inScope);
+    ['look', 'yes yes yes', true],
+    ['renew', 'no yes yes', true],
+    ['rollback', 'no yes yes', true],
+    ['revoke', 'no yes yes', true],
+    ['declare', 'no yes yes', false],
+    ['connect', 'no yes yes', false],
+    ['users', 'no no yes', false],
+    ['tokens', 'no no yes', false],
+    ['audit', 'no no yes', false],
+  ] as const)('%s: viewer, operator, admin: %s', (action, allowed, inScope) => {
+    expect(roles.map((role) => (may({ role }, action) ? 'yes' : 'no')).join(' ')).toBe(allowed);
+    expect(may({ role: 'admin', scope: ['www'] }, action)).toBe(inScope);
   });
-  it('has a row for each action', () => expect(actions).toHaveLength(11));
+  it('has a row for each action', () => expect(actions).toHaveLength(9));
 
   it('limits a token to its scope', () => {
     const names = ['www', 'shop-a', 'shop', 'wwww'];
@@ -142,7 +137,7 @@ it('finds hosts in headers, and those that are answered', () => {
 });
 
 it('says where the first user is made', () => {
-  const rest = { behindProxy: false, keyDownload: false, changeTargets: false };
+  const rest = { behindProxy: false };
   const url = (listen: string, more: object = {}) => firstUrlOf({ listen: [listen], hosts: [], ...rest, ...more }, 's');
   expect([
     url('127.0.0.1:8443'),

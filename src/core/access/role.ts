@@ -17,7 +17,7 @@ export interface Who {
 /** The least role for each kind of action. */
 const leastRole = {
   look: 'viewer',
-  /** Renew, deliver again, retry, pause, resume. */
+  /** Renew, deliver again, try again. */
   renew: 'operator',
   rollback: 'operator',
   revoke: 'operator',
@@ -25,12 +25,9 @@ const leastRole = {
   declare: 'operator',
   /** Enter and try credentials. */
   connect: 'operator',
-  /** Change where a deployer sends certificates. */
-  'change-targets': 'admin',
   users: 'admin',
   tokens: 'admin',
   audit: 'admin',
-  'download-key': 'admin',
 } as const satisfies Readonly<Record<string, Role>>;
 
 export type Action = keyof typeof leastRole;
@@ -39,19 +36,11 @@ export const actions = Object.keys(leastRole) as readonly Action[];
 /** Returns the role that an action needs at least. */
 export const leastRoleFor = (action: Action): Role => leastRole[action];
 
-/** What the configuration allows at all. */
-export interface Allowed {
-  readonly keyDownload: boolean;
-  readonly changeTargets: boolean;
-}
-
 /** Actions on one certificate, which a token with a scope may have. */
-const ofCertificate: ReadonlySet<Action> = new Set(['look', 'renew', 'rollback', 'revoke', 'download-key']);
+const ofCertificate: ReadonlySet<Action> = new Set(['look', 'renew', 'rollback', 'revoke']);
 
 /** Reports whether someone may do this, regardless of the certificate. */
-export function may(who: Pick<Who, 'role' | 'scope'>, action: Action, allowed: Allowed): boolean {
-  if (action === 'download-key' && !allowed.keyDownload) return false;
-  if (action === 'change-targets' && !allowed.changeTargets) return false;
+export function may(who: Pick<Who, 'role' | 'scope'>, action: Action): boolean {
   if (who.scope && !ofCertificate.has(action)) return false;
   return roles.indexOf(who.role) >= roles.indexOf(leastRole[action]);
 }

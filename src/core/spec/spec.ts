@@ -162,8 +162,6 @@ export interface PagesSettings {
   readonly certificate?: string;
   /** A proxy in front serves HTTPS, and tells the address of the client. */
   readonly behindProxy: boolean;
-  readonly keyDownload: boolean;
-  readonly changeTargets: boolean;
 }
 
 export interface PreflightSettings {
