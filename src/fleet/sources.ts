@@ -98,17 +98,28 @@ export async function openSources(
       tell('warn', `no longer declared in the store, so not renewed: ${shortList(gone)}; what is stored of it stays`);
   }
 
+  const revisions = (): string => JSON.stringify([...stored].map(([name, { revision }]) => [name, revision]).sort());
+
+  /** Reads all declarations. Resolves with whether they are others than before. */
+  async function readAll(signal: AbortSignal): Promise<boolean> {
+    const all: Entry[] = [];
+    for await (const page of store.scan('declared', signal)) all.push(...page);
+    const before = revisions();
+    stored.clear();
+    for (const entry of all) learn(entry);
+    return revisions() !== before;
+  }
+
   async function lookNow(signal: AbortSignal): Promise<void> {
     const found = await store.changes('declared', cursor, signal);
-    if (cursor === undefined)
-      for await (const page of store.scan('declared', signal)) for (const entry of page) learn(entry);
+    // A cursor begins with what changes from now on.
+    const isNews = cursor === undefined && (await readAll(signal));
     for (const entry of found.entries) {
       if ('gone' in entry) stored.delete(certificateDeclaredBy(entry.key.name) ?? '');
       else learn(entry);
     }
-    const isFirst = cursor === undefined;
     ({ cursor } = found);
-    if (isFirst || found.entries.length > 0) await merge();
+    if (isNews || found.entries.length > 0) await merge();
   }
 
   /** One look after another, because each goes on from the last. */
@@ -130,7 +141,8 @@ export async function openSources(
     };
   }
 
-  await look(signal);
+  // Most commands end without another look, so they need no cursor.
+  if (await readAll(signal)) await merge();
   isOpen = true;
   return {
     settings: () => settings,
