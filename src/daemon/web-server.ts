@@ -3,7 +3,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Access } from '../access/access.ts';
 import { hostsOf } from '../core/access/host.ts';
 import { urlOf } from '../core/access/pages-url.ts';
-import { reasonOf } from '../core/errors/errors.ts';
+import { reasonOf, stackOf } from '../core/errors/errors.ts';
 import type { PagesSettings, Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import {
@@ -152,5 +152,3 @@ export async function serveWeb(options: WebServerOptions, signal: AbortSignal): 
   }
   await Promise.all([...open.values()].map(({ server }) => server.close()));
 }
-
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

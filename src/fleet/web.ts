@@ -1,6 +1,7 @@
 import type { Access } from '../access/access.ts';
 import { firstUrlOf } from '../core/access/pages-url.ts';
 import { createRecent, type Recent } from '../core/async/recent.ts';
+import { stackOf } from '../core/errors/errors.ts';
 import type { Ahead } from '../core/plan/ahead.ts';
 import type { Mounted } from '../daemon/web-server.ts';
 import { type Engine, type EngineProcess, inPass, report } from '../engine/engine.ts';
@@ -22,7 +23,7 @@ const everyMs = 5_000;
  */
 export async function serveWhenDeclared(
   fleet: Pick<RunningFleet, 'composed' | 'world' | 'settings'>,
-  mount: (access: Access) => Promise<Mounted>,
+  mount: (access: Access) => Promise<Mounted & { readonly settle: () => Promise<void> }>,
   signal: AbortSignal,
 ): Promise<void> {
   const { world, settings } = fleet;
@@ -63,6 +64,8 @@ export async function serveWhenDeclared(
 
   await offerFirst();
   await Promise.all([access.follow(signal), serveWeb({ world, access, mounted, settings, identity, say }, signal)]);
+  // What was begun from pages and API is journalled before the process ends.
+  await mounted.settle();
 }
 
 /** What pages and API show and change. */
@@ -72,7 +75,7 @@ export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes'> {
 
 /** Returns a function that makes the pages and the API. Nothing else needs them, so they are loaded then. */
 export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
-  return async (access: Access): Promise<Mounted> => {
+  return async (access: Access) => {
     const { composed, settings, sources } = fleet;
     const { audit } = access;
     const engine = composed.process;
@@ -108,6 +111,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     return {
       pages: createPages({ ...shownTo, audit, declarations, settings: ofSettings }),
       api: createApi({ ...shownTo, access, declarations, plan, failed, life }),
+      settle: actions.settle,
     };
   };
 }
@@ -128,5 +132,3 @@ function createPlans(
     return last.plan.get(planMs, signal);
   };
 }
-
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -110,6 +110,10 @@ export function isFailure(error: unknown, ...codes: readonly (ErrorCode | `${str
   );
 }
 
+/** Returns where a fault of the program was thrown, for the log. */
+export const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
 /** Returns any thrown value in words, for the `{reason}` of a message. Never a stack trace. */
 export function reasonOf(error: unknown): string {
   if (error instanceof CertfleetError) return error.message;
