@@ -1,15 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isInScope, type Who } from '../core/access/role.ts';
+import { orQuiet } from '../core/async/or-quiet.ts';
+import { endedBy, eventText, quietMs, retryLine, stillHere, streamOf } from '../core/text/event-stream.ts';
 import { type Api, type ApiParts, needs, usual } from './parts.ts';
 
-/** Proxies close connections on which nothing comes, usually after a minute. */
-const quietMs = 25_000;
 /** Then the reader comes back, and is asked again who it is. */
 const longestMs = 300_000;
-
-const encoder = new TextEncoder();
-const event = (name: string, id: string, data: object): string =>
-  `event: ${name}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** What changes, as it happens. */
 export function addEvents(app: Api, parts: ApiParts): void {
@@ -31,25 +27,11 @@ export function addEvents(app: Api, parts: ApiParts): void {
     }),
     (c) => {
       const since = c.req.header('last-event-id') ?? c.req.valid('query').since;
-      const over = new AbortController();
-      const { signal } = c.req.raw;
-      if (signal.aborted) over.abort();
-      signal.addEventListener('abort', () => over.abort(), { once: true });
+      const over = endedBy(c.req.raw.signal);
       const stream = streamOf(textsOf(parts, { who: c.get('who'), since }, over.signal), over);
       return c.body(stream, 200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }) as never;
     },
   );
-}
-
-function streamOf(texts: AsyncGenerator<string>, over: AbortController): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    async pull(controller) {
-      const { value, done } = await texts.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(value));
-    },
-    cancel: () => over.abort(),
-  });
 }
 
 async function* textsOf(
@@ -58,30 +40,18 @@ async function* textsOf(
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
   const endMs = clock.monotonicMs() + longestMs;
-  yield 'retry: 3000\n\n';
+  yield retryLine;
   const { sequence } = view;
   const changes = view.follow(since === undefined ? sequence : numberIn(since, life), signal);
   if (!changes) {
-    yield event('reload', `${life}.${sequence}`, {});
+    yield eventText('reload', '{}', `${life}.${sequence}`);
     return;
   }
-  const all = changes[Symbol.asyncIterator]();
-  let next = all.next();
-  while (!signal.aborted && clock.monotonicMs() < endMs) {
-    const quiet = new AbortController();
-    const sleep = clock.sleep(quietMs, AbortSignal.any([signal, quiet.signal])).catch(() => undefined);
-    const found = await Promise.race([next, sleep]);
-    quiet.abort();
-    if (signal.aborted) return;
-    if (!found) {
-      yield ': still here\n\n';
-      continue;
-    }
-    if (found.done) return;
-    const { id, names } = found.value;
-    const seen = names.filter((name) => isInScope(who, name));
-    if (seen.length > 0) yield event('changed', `${life}.${id}`, { names: seen });
-    next = all.next();
+  for await (const changed of orQuiet(changes, quietMs, clock, signal)) {
+    const names = changed?.names.filter((name) => isInScope(who, name)) ?? [];
+    if (!changed) yield stillHere;
+    else if (names.length > 0) yield eventText('changed', JSON.stringify({ names }), `${life}.${changed.id}`);
+    if (clock.monotonicMs() >= endMs) return;
   }
 }
 

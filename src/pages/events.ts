@@ -1,15 +1,11 @@
+import { orQuiet } from '../core/async/or-quiet.ts';
+import { endedBy, eventText, quietMs, retryLine, stillHere, streamOf } from '../core/text/event-stream.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { build } from './assets.ts';
 
 /** A fleet that changes all the time is told about once in this time. */
 const pauseMs = 1000;
-/** Proxies close connections on which nothing comes, usually after a minute. */
-const quietMs = 25_000;
-
-const encoder = new TextEncoder();
-const event = (name: string, data: string, id?: number): string =>
-  `event: ${name}\n${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`;
 
 /**
  * Says which certificates change after a number of an earlier change, as server-sent events, until the signal aborts.
@@ -17,27 +13,12 @@ const event = (name: string, data: string, id?: number): string =>
  * styles the pages have.
  */
 export function eventsOf(
-  { view, clock }: { readonly view: FleetView; readonly clock: Clock },
+  parts: { readonly view: FleetView; readonly clock: Clock },
   since: number | undefined,
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
-  const end = new AbortController();
-  signal.addEventListener('abort', () => end.abort(), { once: true });
-  if (signal.aborted) end.abort();
-  const texts = textsOf({ view, clock }, since, end.signal);
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { value, done } = await texts.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      } catch (error) {
-        if (!end.signal.aborted) throw error;
-        controller.close();
-      }
-    },
-    cancel: () => end.abort(),
-  });
+  const over = endedBy(signal);
+  return streamOf(textsOf(parts, since, over.signal), over);
 }
 
 async function* textsOf(
@@ -46,38 +27,22 @@ async function* textsOf(
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
   let known = since ?? view.sequence;
-  // The browser tries again after as long.
-  yield `retry: 3000\n${event('build', build)}`;
+  yield `${retryLine}${eventText('build', build)}`;
   while (!signal.aborted) {
     const changes = known <= view.sequence ? view.follow(known, signal) : undefined;
     if (!changes) {
       known = view.sequence;
-      yield event('gap', '', known);
+      yield eventText('gap', '', String(known));
       continue;
     }
-    const all = changes[Symbol.asyncIterator]();
-    try {
-      let next = all.next();
-      for (;;) {
-        const quiet = new AbortController();
-        const settled = await Promise.race([
-          next,
-          clock.sleep(quietMs, AbortSignal.any([signal, quiet.signal])).catch(() => undefined),
-        ]);
-        quiet.abort();
-        if (signal.aborted) return;
-        if (!settled) {
-          yield ': still here\n\n';
-          continue;
-        }
-        if (settled.done) break;
-        known = settled.value.id;
-        yield event('changed', JSON.stringify(settled.value.names), known);
-        await clock.sleep(pauseMs, signal);
-        next = all.next();
+    for await (const changed of orQuiet(changes, quietMs, clock, signal)) {
+      if (!changed) {
+        yield stillHere;
+        continue;
       }
-    } finally {
-      await all.return?.();
+      known = changed.id;
+      yield eventText('changed', JSON.stringify(changed.names), String(known));
+      await clock.sleep(pauseMs, signal);
     }
   }
 }
