@@ -12,7 +12,7 @@ import { type EngineProcess, inPass } from '../engine/engine.ts';
 import { readHistory } from '../engine/history/stored-history.ts';
 import { endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
 import { lineageOf } from '../engine/run/stored-lineage.ts';
-import type { CertificateRow, Changed, ListPage, ListQuery, Rows } from '../engine/steady/rows.ts';
+import type { CertificateRow, Changed, Glance, ListPage, ListQuery, Rows } from '../engine/steady/rows.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
 import type { LimitsStatus } from './limits.ts';
 import type { OpenFleet } from './opened.ts';
@@ -134,24 +134,28 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
       renewals: 0,
       expiries: 0,
     }));
-    const needy: CertificateRow[] = [];
-    const running: CertificateRow[] = [];
+    const needy: Glance[] = [];
+    const running: string[] = [];
     const issuers = new Set<string>();
-    for (const row of rows.all()) {
-      byState[row.state]++;
-      issuers.add(row.issuer);
-      if (troubled.has(row.state)) needy.push(row);
-      if (row.state === 'working' && running.length < mostShown) running.push(row);
-      if (row.state === 'undeclared' || row.state === 'test') continue;
-      const renewal = dayOf(row.renewAt, today);
-      const expiry = dayOf(row.notAfter, today);
-      if (renewal !== undefined && days[renewal]) days[renewal].renewals++;
-      if (expiry !== undefined && days[expiry]) days[expiry].expiries++;
+    // What is due or has expired counts today. There is no day with the number NaN.
+    const dayOf = (ms: number) => days[Math.max(0, Math.floor(ms / dayMs) - today)];
+    for (const one of rows.glances()) {
+      const { name, state, issuer, renewMs, notAfterMs } = one;
+      byState[state]++;
+      issuers.add(issuer);
+      if (troubled.has(state)) needy.push(one);
+      if (state === 'working' && running.length < mostShown) running.push(name);
+      if (state === 'undeclared' || state === 'test') continue;
+      const [renewal, expiry] = [dayOf(renewMs), dayOf(notAfterMs)];
+      if (renewal) renewal.renewals++;
+      if (expiry) expiry.expiries++;
     }
-    needy.sort((a, b) => ((a.notAfter ?? '') < (b.notAfter ?? '') ? -1 : 1));
+    const endOf = ({ notAfterMs }: Glance) => (Number.isNaN(notAfterMs) ? 0 : notAfterMs);
+    needy.sort((a, b) => endOf(a) - endOf(b));
+    const rowsOf = (names: readonly string[]) => names.flatMap((name) => rows.get(name) ?? []);
     return {
-      ...{ byState, running, days, total: rows.total, sequence: rows.sequence, node: engine.node },
-      troubled: needy.slice(0, mostShown),
+      ...{ byState, running: rowsOf(running), days, total: rows.total, sequence: rows.sequence, node: engine.node },
+      troubled: rowsOf(needy.slice(0, mostShown).map(({ name }) => name)),
       nodes: nodes().map((replica) =>
         describeNode(replica, replica.document.lacks, { now, isDead: (who) => processes.look(who) === 'dead' }),
       ),
@@ -230,9 +234,4 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
       };
     },
   };
-}
-
-/** Returns the number of days from today to a time; 0 if it has passed. */
-function dayOf(text: string | undefined, today: number): number | undefined {
-  return text === undefined ? undefined : Math.max(0, Math.floor(Date.parse(text) / dayMs) - today);
 }
