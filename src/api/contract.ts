@@ -1,16 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import { roles } from '../core/access/role.ts';
+import { lineageStates } from '../core/plan/status.ts';
 
 /** What requests and answers of the API look like. */
 
 const time = z.string().openapi({ format: 'date-time', example: '2026-12-24T18:00:00.000Z' });
 
-export const states = [
-  ...(['valid', 'due', 'expired', 'missing', 'failing', 'working', 'interrupted', 'pending'] as const),
-  ...(['revoked', 'undeclared', 'test', 'corrupt'] as const),
-] as const;
-
-export const state = z.enum(states).openapi('State', {
+export const state = z.enum(lineageStates).openapi('State', {
   description:
     'valid, due (past its renewal time), expired, missing (none issued yet), failing, working, interrupted (the next run continues), pending (not yet on every target), revoked, undeclared (never renewed), test (of --staging), corrupt (a document is damaged)',
 });

@@ -5,7 +5,7 @@ import { type Lineage, unfinishedWork } from '../core/lineage/lineage.ts';
 import { processText } from '../core/lineage/process-identity.ts';
 import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
 import type { Replica } from '../core/node/replica.ts';
-import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
+import { describeLineage, type LineageStatus, lineageStates } from '../core/plan/status.ts';
 import { present } from '../core/text/present.ts';
 import { type OpenAlarms, readAlarms } from '../engine/alarms/open.ts';
 import { type EngineProcess, inPass } from '../engine/engine.ts';
@@ -103,10 +103,6 @@ const troubled: ReadonlySet<LineageStatus['state']> = new Set([
   'revoked',
   'pending',
 ] as const);
-const states = [
-  ...(['valid', 'due', 'expired', 'missing', 'failing', 'working', 'interrupted', 'pending'] as const),
-  ...(['revoked', 'undeclared', 'test', 'corrupt'] as const),
-];
 const mostShown = 50;
 const shownDays = 91;
 const dayMs = 86_400_000;
@@ -127,7 +123,10 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
   const { clock, store, processes } = engine;
   function look(): Overview {
     const now = clock.now();
-    const byState = Object.fromEntries(states.map((state) => [state, 0])) as Record<LineageStatus['state'], number>;
+    const byState = Object.fromEntries(lineageStates.map((state) => [state, 0])) as Record<
+      LineageStatus['state'],
+      number
+    >;
     const today = Math.floor(now.getTime() / dayMs);
     const days = Array.from({ length: shownDays }, (_, day) => ({
       date: new Date((today + day) * dayMs).toISOString().slice(0, 10),

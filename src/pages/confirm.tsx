@@ -1,4 +1,5 @@
 import type { FC } from 'hono/jsx';
+import { Buttons } from './field.tsx';
 import { type Made, pathOf } from './parts.tsx';
 
 export const reasons = ['unspecified', 'superseded', 'keyCompromise', 'cessationOfOperation'] as const;
@@ -26,14 +27,7 @@ export const ConfirmOne: FC<
           ))}
         </fieldset>
       ) : null}
-      <div class="buttons">
-        <button type="submit" class={action === 'revoke' ? 'danger' : 'main'}>
-          {text.actions[action]}
-        </button>
-        <a class="button plain" href={pathOf(name)}>
-          {text.actions.back}
-        </a>
-      </div>
+      <Buttons text={text} label={text.actions[action]} back={pathOf(name)} isDangerous={action === 'revoke'} />
     </form>
   </div>
 );
@@ -59,14 +53,7 @@ export const ConfirmMany: FC<Made & { readonly action: 'renew' | 'redeploy'; rea
           </li>
         ))}
       </ul>
-      <div class="buttons">
-        <button type="submit" class="main">
-          {text.actions[action]}
-        </button>
-        <a class="button plain" href="/certificates">
-          {text.actions.back}
-        </a>
-      </div>
+      <Buttons text={text} label={text.actions[action]} back="/certificates" />
     </form>
   </div>
 );

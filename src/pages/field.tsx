@@ -1,4 +1,6 @@
 import type { Child, FC } from 'hono/jsx';
+import { type Role, roles } from '../core/access/role.ts';
+import type { Text } from './text/text.ts';
 
 interface FieldOptions {
   readonly name: string;
@@ -65,6 +67,47 @@ export const Options: FC<{
         {label}
       </option>
     ))}
+  </>
+);
+
+/** Sends a form, or leads back. */
+export const Buttons: FC<{
+  readonly text: Text;
+  readonly label: string;
+  readonly back: string;
+  readonly isDangerous?: boolean;
+}> = ({ text, label, back, isDangerous = false }) => (
+  <div class="buttons">
+    <button type="submit" class={isDangerous ? 'danger' : 'main'}>
+      {label}
+    </button>
+    <a class="button plain" href={back}>
+      {text.actions.back}
+    </a>
+  </div>
+);
+
+/** The name and the role of someone or something new. */
+export const NameAndRole: FC<{
+  readonly text: Text;
+  readonly form: { readonly name: string; readonly role: Role; readonly problems: { readonly name?: string } };
+}> = ({ text: { settings: words }, form }) => (
+  <>
+    <Field
+      name="name"
+      label={words.name}
+      type="text"
+      autocomplete="off"
+      value={form.name}
+      hint={words.nameHint}
+      problem={form.problems.name}
+    />
+    <Choice
+      name="role"
+      label={words.role}
+      value={form.role}
+      options={roles.map((role) => [role, words.roleHints[role]])}
+    />
   </>
 );
 

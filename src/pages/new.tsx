@@ -7,6 +7,7 @@ import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import type { Choices, FleetDeclarations, WrongFields } from '../fleet/declarations.ts';
 import type { Clock } from '../ports/clock.ts';
+import { Buttons } from './field.tsx';
 import { type Made, pathOf, Told } from './parts.tsx';
 import { missing, page, readerOf } from './respond.tsx';
 
@@ -129,14 +130,7 @@ const Undeclare: FC<Made & { readonly name: string; readonly revision: string }>
     <form method="post" action={pathOf(name, 'undeclare')}>
       <input type="hidden" name="csrf" value={csrf} />
       <input type="hidden" name="ifRevision" value={revision} />
-      <div class="buttons">
-        <button type="submit" class="danger">
-          {text.declare.remove}
-        </button>
-        <a class="button plain" href={pathOf(name)}>
-          {text.actions.back}
-        </a>
-      </div>
+      <Buttons text={text} label={text.declare.remove} back={pathOf(name)} isDangerous />
     </form>
   </div>
 );
@@ -206,14 +200,7 @@ const Form: FC<Made & { readonly choices: Choices; readonly typed: Typed; readon
         <Choice id="issuer" label={words.issuer} hint={words.issuerHint} all={choices.issuers} chosen={typed.issuer}>
           <Problems id="issuer" messages={problems('issuer')} />
         </Choice>
-        <div class="buttons">
-          <button type="submit" class="main">
-            {words.button}
-          </button>
-          <a class="button plain" href="/certificates">
-            {text.actions.back}
-          </a>
-        </div>
+        <Buttons text={text} label={words.button} back="/certificates" />
       </form>
     </div>
   );

@@ -1,8 +1,8 @@
 import type { FC } from 'hono/jsx';
 import type { Token } from '../access/access.ts';
-import { type Role, roles } from '../core/access/role.ts';
+import type { Role } from '../core/access/role.ts';
 import { isExpired } from '../core/access/token.ts';
-import { Choice, Field } from './field.tsx';
+import { Choice, Field, NameAndRole } from './field.tsx';
 import { Badge, Empty, Foreign, type Made, Panel, When } from './parts.tsx';
 
 /** For how many days a token may be valid. */
@@ -55,21 +55,7 @@ export const Tokens: FC<Made & { readonly tokens: readonly Token[]; readonly for
       <Panel id="add-token" title={words.addToken}>
         <form method="post" action="/settings/tokens" class="narrow" novalidate>
           <input type="hidden" name="csrf" value={csrf} />
-          <Field
-            name="name"
-            label={words.name}
-            type="text"
-            autocomplete="off"
-            value={form.name}
-            hint={words.nameHint}
-            problem={form.problems.name}
-          />
-          <Choice
-            name="role"
-            label={words.role}
-            value={form.role}
-            options={roles.map((role) => [role, words.roleHints[role]])}
-          />
+          <NameAndRole text={text} form={form} />
           <Field
             name="scope"
             label={words.scope}

@@ -1,7 +1,7 @@
 import type { FC } from 'hono/jsx';
 import type { User } from '../access/access.ts';
 import { type Role, roles } from '../core/access/role.ts';
-import { Choice, Field, Options } from './field.tsx';
+import { Buttons, Field, NameAndRole, Options } from './field.tsx';
 import { Empty, Foreign, type Made, Panel, When } from './parts.tsx';
 import type { Reader } from './reader.ts';
 
@@ -54,21 +54,7 @@ export const Users: FC<
       <Panel id="add-user" title={words.addUser}>
         <form method="post" action="/settings/users" class="narrow" novalidate>
           <input type="hidden" name="csrf" value={csrf} />
-          <Field
-            name="name"
-            label={words.name}
-            type="text"
-            autocomplete="off"
-            value={form.name}
-            hint={words.nameHint}
-            problem={form.problems.name}
-          />
-          <Choice
-            name="role"
-            label={words.role}
-            value={form.role}
-            options={roles.map((role) => [role, words.roleHints[role]])}
-          />
+          <NameAndRole text={text} form={form} />
           <NewPassword reader={reader} problems={form.problems} />
           <button type="submit" class="main">
             {words.addUser}
@@ -169,14 +155,7 @@ export const PasswordForm: FC<Made & { readonly name: string; readonly problems:
         {/* Tells a password manager whose it is. */}
         <input type="text" name="username" value={name} autocomplete="username" hidden />
         <NewPassword reader={reader} problems={problems} />
-        <div class="buttons">
-          <button type="submit" class="main">
-            {text.settings.setPassword}
-          </button>
-          <a class="button plain" href="/settings/users">
-            {text.actions.back}
-          </a>
-        </div>
+        <Buttons text={text} label={text.settings.setPassword} back="/settings/users" />
       </form>
     </div>
   );
@@ -195,14 +174,7 @@ export const ConfirmRemoval: FC<Made & { readonly kind: 'users' | 'tokens'; read
       <p>{kind === 'users' ? words.removeUserText : words.removeTokenText}</p>
       <form method="post">
         <input type="hidden" name="csrf" value={csrf} />
-        <div class="buttons">
-          <button type="submit" class="danger">
-            {words.remove}
-          </button>
-          <a class="button plain" href={`/settings/${kind}`}>
-            {text.actions.back}
-          </a>
-        </div>
+        <Buttons text={text} label={words.remove} back={`/settings/${kind}`} isDangerous />
       </form>
     </div>
   );

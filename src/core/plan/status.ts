@@ -30,6 +30,12 @@ import { isRetried, nextTry, whyDue } from './due.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { leftOf } from './outcome.ts';
 
+/** The states of a certificate; `LineageStatus.state` says what each means. */
+export const lineageStates = [
+  ...(['valid', 'due', 'expired', 'missing', 'failing', 'working', 'interrupted', 'pending'] as const),
+  ...(['revoked', 'undeclared', 'test', 'corrupt'] as const),
+] as const;
+
 /** Everything that `status` and `show` report about one certificate. */
 export interface LineageStatus {
   readonly name: string;
@@ -44,19 +50,7 @@ export interface LineageStatus {
    * never renewed), `test` (issued with --staging, never renewed), `corrupt` (one of its documents is damaged or
    * missing).
    */
-  readonly state:
-    | 'valid'
-    | 'due'
-    | 'expired'
-    | 'missing'
-    | 'failing'
-    | 'working'
-    | 'interrupted'
-    | 'pending'
-    | 'revoked'
-    | 'undeclared'
-    | 'test'
-    | 'corrupt';
+  readonly state: (typeof lineageStates)[number];
   readonly notBefore?: string;
   readonly notAfter?: string;
   readonly serial?: string;

@@ -1,6 +1,6 @@
 import type { RunEntry } from '../../../src/core/history/run-entry.ts';
 import type { NodeStatus } from '../../../src/core/node/node-status.ts';
-import type { LineageStatus } from '../../../src/core/plan/status.ts';
+import { type LineageStatus, lineageStates } from '../../../src/core/plan/status.ts';
 import type { OpenAlarms } from '../../../src/engine/alarms/open.ts';
 import type { ActionRequest, FleetActions } from '../../../src/fleet/actions.ts';
 import type { LimitsStatus } from '../../../src/fleet/limits.ts';
@@ -18,20 +18,7 @@ import type { Drawn } from '../../../src/fleet.ts';
 // A fleet for the pages, without a daemon: each state once, and as many valid certificates as are wanted.
 
 export type State = LineageStatus['state'];
-export const states: readonly State[] = [
-  'valid',
-  'due',
-  'expired',
-  'missing',
-  'failing',
-  'working',
-  'interrupted',
-  'pending',
-  'revoked',
-  'undeclared',
-  'test',
-  'corrupt',
-];
+export const states: readonly State[] = lineageStates;
 
 const dayMs = 86_400_000;
 export const later = (now: Date, days: number): string => new Date(now.getTime() + days * dayMs).toISOString();
