@@ -1,9 +1,10 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { en } from '../../src/pages/text/en.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { type Bench, onlyCertificate, startBench } from '../support/e2e.ts';
-import { findingsOf, startBrowser, startContext } from '../support/pages/browser.ts';
+import { findingsOf, startBrowser } from '../support/pages/browser.ts';
+import { openFirst } from '../support/pages/first-user.ts';
 import { freePort, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -24,23 +25,9 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the pages of a daemon'
       pages: { listen: [`127.0.0.1:${port}`] },
     }));
     const daemon = startDaemon(home);
-    let said = '';
-    const link = await until(
-      () => {
-        said += daemon.said();
-        return /http:\/\/127\.0\.0\.1:\d+\/first\/[\w-]+/.exec(said)?.[0];
-      },
-      { what: 'the link of the first user' },
-    );
-    const context = await startContext(browser!, { language: 'en' });
-    onTestFinished(() => context.close());
-    const page = await context.newPage();
-    await page.goto(link);
-    await page.getByLabel('User').fill('mia');
-    await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
-    await page.getByLabel('Password again').fill('correct horse battery');
+    const { page, complaints, makeUser } = await openFirst(browser!, daemon);
     expect(await findingsOf(page)).toEqual([]);
-    await page.getByRole('button', { name: 'Make the user' }).click();
+    await makeUser();
 
     await page.getByRole('heading', { name: en.all.well(1) }).waitFor();
     await page.getByRole('link', { name: en.certificates, exact: true }).click();
@@ -66,6 +53,6 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the pages of a daemon'
     await page.getByRole('button', { name: en.actions.revoke }).click();
     await page.getByText(en.stateSentence.revoked).waitFor();
     expect(await findingsOf(page)).toEqual([]);
-    expect(context.complaints).toEqual([]);
+    expect(complaints).toEqual([]);
   });
 });
