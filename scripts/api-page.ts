@@ -162,7 +162,7 @@ const introduction = `<!-- Made by \`npm run gen\`. Do not edit. -->
 
 \`certfleet run\` answers below \`/api/v1\` wherever \`pages.listen\` says. [openapi.json](openapi.json) describes the same for programs (OpenAPI 3.1); a running certfleet serves it at \`/api/v1/openapi.json\`.
 
-Over the Unix socket of \`pages.listen\`, as in the examples below, whoever may open it is an administrator. \`certfleet api\` does the same without curl:
+Over the Unix socket of \`pages.listen\`, as in the examples below, every request is an administrator’s. \`certfleet api\` does the same without curl:
 
 \`\`\`
 certfleet api GET /certificates

@@ -336,7 +336,7 @@ const errorIntroductions = {
   en: `# Errors
 
 Each error has a code, whose meaning never changes. \`{words}\` in braces are filled in by the message. \`certfleet explain CODE\`
-prints an entry. With \`--lang zh\`, or as LC_ALL, LC_MESSAGES or LANG say, errors are told in Chinese; what a CA, a cloud or
+prints an entry. With \`--lang zh\`, or if LC_ALL, LC_MESSAGES or LANG says so, errors are in Chinese; what a CA, a cloud or
 another program says stays as it is. [简体中文](errors.zh-CN.md)`,
   zh: `# 错误
 

@@ -47,7 +47,7 @@ export interface Composed {
   secretProblems(settings: Settings): Promise<readonly Problem[]>;
   /** Returns the settings that are declared now as people may see them, without secrets. */
   shown(): Promise<ShownSettings>;
-  /** Checks certificates that are declared elsewhere than in the file (`compose/declarations.ts`). */
+  /** Checks certificates that are declared outside the file (`compose/declarations.ts`). */
   checkDeclarations(
     entries: ReadonlyMap<string, Fields>,
     settings: Settings,

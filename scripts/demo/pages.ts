@@ -33,7 +33,7 @@ export async function showPages({ folder, pagesPort, pagesSocket }: PagesPlace):
   return { stop: () => daemon.stop(10_000) };
 }
 
-/** Whoever may open the socket needs no login. */
+/** A socket needs no login. */
 const pageAt = (socketPath: string, path: string): Promise<string> =>
   new Promise((answer, reject) => {
     request({ socketPath, path, headers: { host: 'localhost', 'accept-language': 'en' }, agent: false }, (response) => {

@@ -28,7 +28,7 @@ export interface ApiParts {
   readonly draw: (name: string, signal: AbortSignal) => Promise<Drawn>;
   /** Says what will be ordered until then. */
   readonly plan: (untilMs: number, signal: AbortSignal) => Promise<Ahead>;
-  /** Is told of an error that is a fault of the program. */
+  /** Called with an error that is a fault of the program. */
   readonly failed: (error: unknown) => void;
 }
 

@@ -104,7 +104,7 @@ export interface Session {
   readonly quiet: boolean;
   /** Whether to show each step and each request. */
   readonly verbose: boolean;
-  /** The language in which failures are told. All other output is English. */
+  /** The language of failures. All other output is English. */
   readonly language: Language;
   readonly reporter: Reporter;
   /** Aborted by SIGINT and SIGTERM. */

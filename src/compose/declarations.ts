@@ -10,7 +10,7 @@ import type { ComposeContext } from './context.ts';
 /** What is wrong with a declaration, by the field: `identifiers.0`, or an empty text for the whole. */
 export type WrongFields = Readonly<Record<string, string>>;
 
-/** Certificates that are declared elsewhere than in the file, checked. */
+/** Certificates that are declared outside the file, checked. */
 export interface DeclaredCertificates {
   readonly certificates: readonly CertificateSpec[];
   /** What is wrong with the others, by their names. */

@@ -62,7 +62,7 @@ const rightOf: Readonly<Record<FleetAction, Action>> = {
 };
 
 /**
- * Begins an action for whoever may ask for it, and writes down who has, and what came of that. Fails like
+ * Begins an action for those who may ask for it, and writes down who has, and what came of that. Fails like
  * {@link FleetActions.begin}, and with `access/role`.
  */
 export async function act(

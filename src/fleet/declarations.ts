@@ -50,7 +50,7 @@ export interface FleetDeclarations {
   /** Returns what is wrong with a certificate; undefined if nothing is. Writes nothing. */
   check(name: string, certificate: Fields): Promise<WrongFields | undefined>;
   /**
-   * Declares a certificate for whoever may, in place of an earlier declaration of that name, and writes down who has. Each
+   * Declares a certificate for those who may, in place of an earlier declaration of that name, and writes down who has. Each
    * process takes it over within seconds. Fails with `access/…`, `config/declared-in-file`, `config/declaration-changed`.
    */
   declare(
@@ -153,7 +153,7 @@ export function createDeclarations({ engine, sources, checkDeclarations, audit }
     });
   }
 
-  /** Lets whoever may do something, writes down what came of it, and takes over what has changed. */
+  /** Lets those who may do something, writes down what came of it, and takes over what has changed. */
   async function recorded<T extends object | undefined>(
     { who, from }: Asker,
     { what, name }: { readonly what: string; readonly name: string },
@@ -171,7 +171,7 @@ export function createDeclarations({ engine, sources, checkDeclarations, audit }
       throw error;
     }
     await record(done && 'wrong' in done ? 'refused' : 'done');
-    // This process need not wait until it looks again; a failure there is told by that look.
+    // This process need not wait until it looks again; a failure there is reported by that look.
     await sources.store.look(signal).catch(() => undefined);
     return done;
   }

@@ -36,7 +36,7 @@ export interface FleetView {
   alarms(signal: AbortSignal): Promise<OpenAlarms>;
   /**
    * Yields what has changed after a number of an earlier change, as it happens, until the signal aborts. Undefined if it
-   * does not know all of that any longer: whoever asks must read everything again.
+   * does not know all of that any longer: the reader must read everything again.
    */
   follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
   /** The number of the last change. */

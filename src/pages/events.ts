@@ -4,7 +4,7 @@ import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { build } from './assets.ts';
 
-/** A fleet that changes all the time is told about once in this time. */
+/** A fleet that changes all the time sends one event in this time. */
 const pauseMs = 1000;
 
 /**

@@ -86,7 +86,7 @@ export const icon = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M4 7V5a4 4 0 0 1 8 0v2" fill="none" stroke="#0b5cad" stroke-width="2"/><rect x="2.5" y="7" width="11" height="7.5" rx="1.5" fill="#0b5cad"/></svg>',
 )}`;
 
-/** Of the switch, in all its languages: whoever needs it may not read the page's. */
+/** Of the switch, in all its languages: a person who needs it may not read the page's. */
 export const languagesLabel = 'Language · 语言';
 
 /** Language, colours, and who is logged in. */

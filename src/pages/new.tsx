@@ -135,7 +135,7 @@ const Undeclare: FC<Made & { readonly name: string; readonly revision: string }>
   </div>
 );
 
-/** A name that nobody has chosen is that of the first identifier. */
+/** Without a chosen name, it is that of the first identifier. */
 const nameFor = ([first = '']: readonly string[]): string =>
   first.toLowerCase().replace(/^\*\./, 'wildcard.').replaceAll(':', '-');
 

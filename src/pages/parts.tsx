@@ -10,7 +10,7 @@ export interface Made {
   readonly reader: Reader;
 }
 
-/** Which look a state has. Each look has a shape of its own, too, because not everybody sees colours. */
+/** Which look a state has. Each look has a shape of its own, too, because not everyone sees colours. */
 const looks = {
   valid: 'good',
   due: 'soon',

@@ -9,7 +9,7 @@ import { Badge, Empty, Foreign, type Made, Panel, When } from './parts.tsx';
 export const expiries = ['30', '90', '365', 'never'] as const;
 export type Expiry = (typeof expiries)[number];
 
-/** What somebody typed to add a token, and what is wrong with it. */
+/** What a person typed to add a token, and what is wrong with it. */
 export interface TokenForm {
   readonly name: string;
   readonly role: Role;

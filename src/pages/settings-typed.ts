@@ -7,14 +7,14 @@ import type { Language } from '../core/errors/wording.ts';
 import { problemText } from './login.tsx';
 import type { UserForm } from './settings-users.tsx';
 
-/** What somebody typed into a form of the settings, and who it was. */
+/** What a person typed into a form of the settings, and who it was. */
 
 export const byOf = (c: Context<Env>): By => ({ name: c.var.who.name, via: c.var.who.via, from: c.var.from });
 
 export const nameProblem = (name: string, language: Language): string | undefined =>
   isUserName(name) ? undefined : problemText(language, 'bad-name');
 
-/** Whoever sends a form of their own gets the least. */
+/** A form that is not ours gets the least. */
 export const roleIn = (typed: string): Role => (isRole(typed) ? typed : 'viewer');
 
 export async function fieldsOf(c: Context<Env>): Promise<(name: string) => string> {

@@ -5,7 +5,7 @@ import { Buttons, Field, NameAndRole, Options } from './field.tsx';
 import { Empty, Foreign, type Made, Panel, When } from './parts.tsx';
 import type { Reader } from './reader.ts';
 
-/** What somebody typed to add a user, and what is wrong with it. Passwords must be typed again. */
+/** What a person typed to add a user, and what is wrong with it. Passwords must be typed again. */
 export interface UserForm {
   readonly name: string;
   readonly role: Role;

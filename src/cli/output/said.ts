@@ -3,7 +3,7 @@ import { reasonIn } from '../../core/history/run-wording.ts';
 import { present } from '../../core/text/present.ts';
 import type { LineageStatus } from '../../fleet.ts';
 
-/** Returns a status whose failures are told in a language. */
+/** Returns a status with its failures in a language. */
 export function saidIn(language: Language, status: LineageStatus): LineageStatus {
   if (language === 'en') return status;
   const { failure, accountMissing, deployments, lackingAt } = status;

@@ -5,7 +5,7 @@ import { keys, type Places, type Problem } from '../problems.ts';
 import { checkStateless } from './certificates.ts';
 import { type Surroundings, settingsIn } from './settings.ts';
 
-/** Certificates that are declared elsewhere than in the file, checked. */
+/** Certificates that are declared outside the file, checked. */
 export interface CheckedDeclarations {
   readonly certificates: readonly CertificateSpec[];
   /** What is wrong with the others, by their names. Paths begin in the certificate. */

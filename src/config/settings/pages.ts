@@ -43,7 +43,7 @@ export function pagesOf(
   if (behindProxy && listen.every((address) => !parseListenAddress(address)))
     wrong(
       ['listen'],
-      'the proxy needs an address, such as 127.0.0.1:8443: whoever connects to a socket is an administrator without a login',
+      'the proxy needs an address, such as 127.0.0.1:8443: a connection to a socket is an administrator’s, without a login',
     );
   if (behindProxy && all.length === 0)
     wrong(['hosts'], 'name the hosts under which the proxy is opened, like hosts: [certfleet.example.com]');

@@ -220,7 +220,7 @@ const pages = z.strictObject({
     .meta({
       title: 'Where they are: addresses with ports, and Unix sockets',
       description:
-        'Elsewhere than on loopback, an address needs `certificate` or `behindProxy`. A socket belongs to the user of `certfleet run`; whoever may open it is an administrator without a login.',
+        'An address that is not on loopback needs `certificate` or `behindProxy`. A socket belongs to the user of `certfleet run`, and opening it makes one an administrator without a login.',
       examples: ['127.0.0.1:8443', ['127.0.0.1:8443', 'unix:/run/certfleet/pages.sock']],
     }),
   hosts: z
@@ -244,7 +244,7 @@ const pages = z.strictObject({
   behindProxy: z.boolean().default(false).meta({
     title: 'A proxy in front serves HTTPS, so that they need no certificate here',
     description:
-      'The proxy must pass on `Host` and add the address of the client to `X-Forwarded-For`. Nobody else may reach the address.',
+      'The proxy must pass on `Host` and add the address of the client to `X-Forwarded-For`. Only the proxy may reach the address.',
   }),
 });
 

@@ -6,7 +6,7 @@ export const isRole = (text: unknown): text is Role => (roles as readonly unknow
 
 /** Who asks. */
 export interface Who {
-  /** The name of a user or of an API token; `socket` for whoever may open the Unix socket. */
+  /** The name of a user or of an API token; `socket` for the Unix socket. */
   readonly name: string;
   readonly role: Role;
   readonly via: 'login' | 'token' | 'socket';

@@ -1,4 +1,4 @@
-/** Slows down whoever guesses passwords. Times are those of a monotonic clock. */
+/** Slows down guesses of passwords. Times are those of a monotonic clock. */
 export interface Throttle {
   /** Returns how long someone must wait before the next try counts at all; 0 if it does now. */
   waitMs(attempt: Attempt, nowMs: number): number;

@@ -43,7 +43,7 @@ export function partsOf({ code, params = {}, cause }: CertfleetError, depth: num
   };
 }
 
-/** Returns what programs are told of an error besides its message. */
+/** Returns what programs get of an error besides its message. */
 export const dataOf = (error: CertfleetError) => partsOf(error) as JsonObject & { readonly code: ErrorCode };
 
 /** Only the message of a cause is told. */

@@ -3,7 +3,7 @@ import { type ErrorCode, errorTable } from './error-table.ts';
 import { CertfleetError, type ShownParams } from './errors.ts';
 import { fill, placeholdersIn } from './template.ts';
 
-/** The languages in which errors are told. */
+/** The languages of errors. */
 export const languages = ['en', 'zh'] as const;
 export type Language = (typeof languages)[number];
 

@@ -25,7 +25,7 @@ const longestPauseMs = 60 * minuteMs;
 /** The maximum length of what is stored of a target's failure; a certificate may have many targets. */
 const longestOfTarget = 1_000;
 
-/** Returns why a target lacks a version, as it is stored. What to do depends on when it is told. */
+/** Returns why a target lacks a version, as it is stored. What to do depends on when it is shown. */
 export function storedReason(error: CertfleetError): Omit<StoredError, 'hint'> {
   const { hint: _later, ...reason } = storedError(error, longestOfTarget);
   return reason;

@@ -20,7 +20,7 @@ export interface Mounted {
 export interface WebParts {
   readonly access: Access;
   readonly mounted: Mounted;
-  /** Is told of an error that is a fault of the program. */
+  /** Called with an error that is a fault of the program. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -129,7 +129,7 @@ function gate(access: Access): MiddlewareHandler<WebEnv> {
   };
 }
 
-/** Answers that a login is needed, as whoever asks understands it. */
+/** Answers that a login is needed, in the form that suits the request. */
 function unknown(c: Context<WebEnv>): Response {
   const path = c.req.path;
   if (path === apiPath || path.startsWith(`${apiPath}/`) || c.req.header('authorization') !== undefined) {
@@ -146,7 +146,7 @@ function unknown(c: Context<WebEnv>): Response {
 
 const isSafe = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 
-/** A foreign page must not act with the login of whoever opens it, or log anyone in. */
+/** A foreign page must not act with the login of a person who opens it, or log anyone in. */
 const refuseForeign: MiddlewareHandler<WebEnv> = async (c, next) => {
   const who: Env['Variables']['who'] | undefined = c.get('who');
   if (isSafe(c.req.method) || who?.via === 'token') return next();

@@ -83,7 +83,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const { job } = visit;
   const { directory } = job.wanted.issuer.settings;
   const seen = await lookAt(engine, visit.sight, signal);
-  // Whoever has lost the lease has something to undo later.
+  // A process that has lost the lease has something to undo later.
   if (isBusy(seen)) return job.leavesToOthers && !visit.lost ? ofOthers(visit) : seen;
   if ('finished' in seen) {
     await undoLost(engine, visit, signal);

@@ -1,4 +1,4 @@
-/** Items in the order of a number and then of their names. Changes are sorted in when somebody reads. */
+/** Items in the order of a number and then of their names. Changes are sorted in at the next read. */
 export interface Ordered<T> {
   /** Takes note that an item is there in place of another one; undefined if there is or was none. */
   replace(before: T | undefined, after: T | undefined): void;

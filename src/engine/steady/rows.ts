@@ -36,7 +36,7 @@ export interface ListQuery {
   readonly search?: string | undefined;
   readonly state?: LineageStatus['state'] | undefined;
   readonly issuer?: string | undefined;
-  /** Whether whoever asks may see a certificate; all, if left out. */
+  /** Whether the reader may see a certificate; all, if left out. */
   readonly isVisible?: (name: string) => boolean;
   readonly sort: 'name' | 'expiry' | 'renewal';
   readonly isDescending?: boolean | undefined;
@@ -71,7 +71,7 @@ export interface Changed {
 
 /** What a process that keeps running knows of all certificates, for those who look at lists. */
 export interface Rows {
-  /** Begins to keep rows, of what the store has and of what it is told from then on. Before, it keeps nothing. */
+  /** Begins to keep rows, of what the store has and of what it hears from then on. Before, it keeps nothing. */
   begin(signal: AbortSignal): Promise<void>;
   /** Takes note of a document that was read, and of the settings with which it is renewed, if it is. */
   saw(lineage: Lineage, revision: string, wanted: StoredSpec | undefined): void;
@@ -348,7 +348,7 @@ const isSame = (one: Kept, other: Kept): boolean =>
 const timeOf = (text: string | undefined): number => (text === undefined ? Number.NaN : Date.parse(text));
 const textOf = (ms: number): string | undefined => (Number.isNaN(ms) ? undefined : new Date(ms).toISOString());
 
-/** The place of a row in an order, as the next page is told it. */
+/** The place of a row in an order, for the next page. */
 const cursorOf = (place: readonly [number, string]): string => Buffer.from(JSON.stringify(place)).toString('base64url');
 
 function placeIn(cursor: string): readonly [number, string] {
@@ -356,7 +356,7 @@ function placeIn(cursor: string): readonly [number, string] {
     const [value, name] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[];
     if (typeof value === 'number' && typeof name === 'string') return [value, name];
   } catch {
-    // It is told below.
+    // It is refused below.
   }
   throw fail('usage/invalid-value', { typed: cursor, form: '`next` of the page before' });
 }

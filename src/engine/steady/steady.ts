@@ -241,7 +241,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const isFirst = nextWholeMs === Number.NEGATIVE_INFINITY;
     nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
     const absent = [...world.declared().names()].filter((name) => !seen.has(name) && !busy.has(name));
-    // The others become due a little later, if nobody has begun them by then.
+    // The others become due a little later, if no other node has begun them by then.
     const names = new Set(absent.filter((name) => !seen.isOthers(name)));
     for (const name of names) waiting.add(name);
     looksAtAll = isFirst;

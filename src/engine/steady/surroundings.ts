@@ -30,7 +30,7 @@ export interface Surroundings {
   readonly done: (outcome: Outcome) => void;
   /** Takes note of a certificate that is new, or may have changed. */
   readonly note: (name: string, watched: Watched) => void;
-  /** Told of all certificates, if somebody looks at lists. */
+  /** Hears of all certificates, if lists are shown. */
   readonly rows?: Pick<Rows, 'saw' | 'lost'> | undefined;
 }
 

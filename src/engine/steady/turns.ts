@@ -18,7 +18,7 @@ export interface Turns {
 }
 
 const eachMs = 15_000;
-/** However many nodes there are, nobody waits longer. */
+/** However many nodes there are, none waits longer. */
 const mostMs = 60_000;
 
 /** @param rank how many nodes come before this one for a certificate */

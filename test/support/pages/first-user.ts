@@ -4,7 +4,7 @@ import type { startDaemon } from '../daemon.ts';
 import { until } from '../service.ts';
 import { startContext } from './browser.ts';
 
-/** Opens the link of the first user that a daemon prints, and fills in the form. Whoever calls sends it. */
+/** Opens the link of the first user that a daemon prints, and fills in the form, but does not send it. */
 export async function openFirst(
   browser: Browser,
   daemon: ReturnType<typeof startDaemon>,

@@ -11,7 +11,7 @@ const timeoutMs = 180_000;
 const apiPath = '/api/v1';
 const methods = ['GET', 'POST', 'DELETE'];
 
-/** `certfleet api METHOD PATH`: asks the `certfleet run` of this machine, as whoever may open its socket. */
+/** `certfleet api METHOD PATH`: asks the `certfleet run` of this machine over its socket. */
 export const api: Run = async (session) => {
   const { method, path } = wishOf(session);
   const socket = await socketOf(session);
