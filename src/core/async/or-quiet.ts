@@ -12,13 +12,18 @@ export async function* orQuiet<T>(
 ): AsyncGenerator<T | undefined, void> {
   const source = all[Symbol.asyncIterator]();
   let next = source.next();
-  while (!signal.aborted) {
-    const enough = new AbortController();
-    const sleep = clock.sleep(quietMs, AbortSignal.any([signal, enough.signal])).catch(() => undefined);
-    const found = await Promise.race([next, sleep]);
-    enough.abort();
-    if (signal.aborted || found?.done) return;
-    yield found?.value;
-    if (found) next = source.next();
+  try {
+    while (!signal.aborted) {
+      const enough = new AbortController();
+      const sleep = clock.sleep(quietMs, AbortSignal.any([signal, enough.signal])).catch(() => undefined);
+      const found = await Promise.race([next, sleep]);
+      enough.abort();
+      if (signal.aborted || found?.done) return;
+      yield found?.value;
+      if (found) next = source.next();
+    }
+  } finally {
+    // One that waits answers only once it has ended.
+    void source.return?.().catch(() => undefined);
   }
 }
