@@ -28,6 +28,8 @@ export function createDrifts(
     readonly outside: Outside;
     /** Whether something may have hindered the work on a certificate since a time. */
     readonly isHindered: (name: string, fromMs: number) => boolean;
+    /** Whether a process that looked at a target may have ended before it wrote what it saw, since a time. */
+    readonly hasLostLook: (fromMs: number) => boolean;
     readonly violate: (what: string) => void;
   },
 ): Drifts {
@@ -51,7 +53,8 @@ export function createDrifts(
         const lineage = world.lineageOf(name);
         const isThere = outside.used.get(place) === previous.id && lineage?.current?.id !== previous.id;
         if (!lineage || !isThere || !wanted.has(name) || isStopped(lineage)) return;
-        if (world.isHindered(name, nowMs() - budgetMs)) world.later(checkMs, check);
+        const fromMs = nowMs() - budgetMs;
+        if (world.isHindered(name, fromMs) || world.hasLostLook(fromMs)) world.later(checkMs, check);
         else world.violate(`${place} still has ${previous.id}, which somebody has put back`);
       };
       world.later(budgetMs, check);

@@ -26,6 +26,8 @@ export interface Punctuality {
   away(replica: string): void;
   /** Reports whether something may have hindered the work on a certificate since a time. */
   isHindered(name: string, fromMs: number): boolean;
+  /** Reports whether a replica was killed or stopped since a time: a look that it had begun is lost until the next one. */
+  hasLostLook(fromMs: number): boolean;
 }
 
 /** What a check that goes on for as long as a world needs of it. */
@@ -114,6 +116,7 @@ export function createPunctuality(
     struck() {
       struckMs = nowMs();
     },
+    hasLostLook: (fromMs) => [...awayMs.values()].some((ms) => ms >= fromMs),
     away: (replica) => void awayMs.set(replica, nowMs()),
   };
 }

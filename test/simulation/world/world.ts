@@ -129,6 +129,7 @@ export async function runWorld(
     later: (ms, run) => void timeline.later(ms, run),
     lineageOf: (name) => checks.lineages.get(name)?.lineage,
     isHindered: (name, fromMs) => punctuality.isHindered(name, fromMs),
+    hasLostLook: (fromMs) => punctuality.hasLostLook(fromMs),
     ...{ wanted, outside, violate },
   });
   const promises = createPromises({
