@@ -1,16 +1,24 @@
 import type { Child, FC } from 'hono/jsx';
 import { type Role, roles } from '../core/access/role.ts';
+import { Told } from './parts.tsx';
 import type { Text } from './text/text.ts';
 
-interface FieldOptions {
+/** What every control of a form has. */
+interface ControlOptions {
   readonly name: string;
   readonly label: string;
+  /** What to type or choose. */
+  readonly hint?: string | undefined;
+  /** What is wrong with what was typed: one message, or several. */
+  readonly problem?: Problem;
+}
+
+type Problem = string | readonly string[] | undefined;
+
+interface FieldOptions extends ControlOptions {
   readonly type: 'text' | 'password';
   readonly autocomplete: string;
   readonly value?: string | undefined;
-  /** What to type. */
-  readonly hint?: string | undefined;
-  readonly problem?: string | undefined;
   readonly autofocus?: boolean;
   readonly required?: boolean;
   readonly maxlength?: number;
@@ -18,48 +26,69 @@ interface FieldOptions {
 
 /** A field with what is wrong with it beside it. */
 export const Field: FC<FieldOptions> = ({ name, label, hint, problem, required = true, ...input }) => (
-  <p class="field">
-    <label for={name}>{label}</label>
-    <input
-      id={name}
-      name={name}
-      {...input}
-      autocapitalize="none"
-      spellcheck={false}
-      required={required}
-      aria-invalid={problem ? 'true' : undefined}
-      aria-describedby={describedBy(name, hint, problem)}
-    />
-    <Beside name={name} hint={hint} problem={problem} />
-  </p>
+  <Labelled {...{ name, label, hint, problem }}>
+    <input {...about(name, hint, problem)} {...input} autocapitalize="none" spellcheck={false} required={required} />
+  </Labelled>
 );
 
-/** A field with a choice. */
-export const Choice: FC<{
-  readonly name: string;
-  readonly label: string;
-  readonly value: string;
-  readonly options: readonly (readonly [value: string, label: string])[];
-  readonly hint?: string | undefined;
-  readonly problem?: string | undefined;
-}> = ({ name, label, value, options, hint, problem }) => (
-  <p class="field">
-    <label for={name}>{label}</label>
-    <select
-      id={name}
-      name={name}
-      aria-invalid={problem ? 'true' : undefined}
-      aria-describedby={describedBy(name, hint, problem)}
+/** A field of several lines. */
+export const Area: FC<ControlOptions & { readonly value: string; readonly rows: number }> = ({
+  value,
+  rows,
+  ...control
+}) => (
+  <Labelled {...control}>
+    <textarea
+      {...about(control.name, control.hint, control.problem)}
+      rows={rows}
+      autocapitalize="none"
+      spellcheck={false}
     >
+      {value}
+    </textarea>
+  </Labelled>
+);
+
+type Option = readonly [value: string, label: string];
+
+/** A field with a choice. */
+export const Choice: FC<ControlOptions & { readonly value: string; readonly options: readonly Option[] }> = ({
+  value,
+  options,
+  ...control
+}) => (
+  <Labelled {...control}>
+    <select {...about(control.name, control.hint, control.problem)}>
       <Options value={value} options={options} />
     </select>
+  </Labelled>
+);
+
+/** Boxes of which any number may be checked. */
+export const Boxes: FC<
+  ControlOptions & { readonly values: readonly string[]; readonly options: readonly Option[] }
+> = ({ name, label, hint, problem, values, options }) => (
+  <fieldset aria-describedby={describedBy(name, hint, problem)}>
+    <legend>{label}</legend>
+    {options.map(([value, said]) => (
+      <label class="choice">
+        <input
+          type="checkbox"
+          name={name}
+          value={value}
+          checked={values.includes(value)}
+          aria-invalid={isWrong(problem) ? 'true' : undefined}
+        />
+        <span>{said}</span>
+      </label>
+    ))}
     <Beside name={name} hint={hint} problem={problem} />
-  </p>
+  </fieldset>
 );
 
 export const Options: FC<{
   readonly value: string;
-  readonly options: readonly (readonly [value: string, label: string])[];
+  readonly options: readonly Option[];
 }> = ({ value, options }) => (
   <>
     {options.map(([one, label]) => (
@@ -111,10 +140,48 @@ export const NameAndRole: FC<{
   </>
 );
 
-const describedBy = (name: string, hint: string | undefined, problem: string | undefined): string | undefined =>
-  [hint && `${name}-hint`, problem && `${name}-problem`].filter(Boolean).join(' ') || undefined;
+/** What is wrong with no field, or with one that the form does not have. */
+export const OtherProblems: FC<{ readonly problem: Problem }> = ({ problem }) => (
+  <Beside name="all" problem={problem} />
+);
 
-const Beside: FC<{ readonly name: string; readonly hint?: string | undefined; readonly problem?: Child }> = ({
+/** Sorts what is wrong, also with an entry of a list as `names.2`, by the fields of a form; the rest is under ''. */
+export function problemsOf(
+  wrong: Readonly<Record<string, string>>,
+  fields: readonly string[],
+): Readonly<Record<string, readonly string[]>> {
+  const fieldOf = (path: string) => fields.find((field) => path === field || path.startsWith(`${field}.`)) ?? '';
+  return Object.fromEntries(
+    ['', ...fields].map((field) => [
+      field,
+      Object.entries(wrong).flatMap(([path, message]) => (fieldOf(path) === field ? [message] : [])),
+    ]),
+  );
+}
+
+const messagesOf = (problem: Problem): readonly string[] => [problem ?? []].flat().filter((one) => one !== '');
+const isWrong = (problem: Problem): boolean => messagesOf(problem).length > 0;
+
+const describedBy = (name: string, hint: string | undefined, problem: Problem): string | undefined =>
+  [hint && `${name}-hint`, isWrong(problem) && `${name}-problem`].filter(Boolean).join(' ') || undefined;
+
+/** Says to a screen reader what a control is, whether it is wrong, and where it is said why. */
+const about = (name: string, hint: string | undefined, problem: Problem) => ({
+  id: name,
+  name,
+  'aria-invalid': isWrong(problem) ? ('true' as const) : undefined,
+  'aria-describedby': describedBy(name, hint, problem),
+});
+
+const Labelled: FC<ControlOptions & { readonly children?: Child }> = ({ name, label, hint, problem, children }) => (
+  <div class="field">
+    <label for={name}>{label}</label>
+    {children}
+    <Beside name={name} hint={hint} problem={problem} />
+  </div>
+);
+
+const Beside: FC<{ readonly name: string; readonly hint?: string | undefined; readonly problem: Problem }> = ({
   name,
   hint,
   problem,
@@ -125,10 +192,14 @@ const Beside: FC<{ readonly name: string; readonly hint?: string | undefined; re
         {hint}
       </span>
     ) : null}
-    {problem ? (
-      <span id={`${name}-problem`} class="problem" role="alert">
-        {problem}
-      </span>
+    {isWrong(problem) ? (
+      <div id={`${name}-problem`} role="alert">
+        {messagesOf(problem).map((message) => (
+          <span class="problem">
+            <Told>{message}</Told>
+          </span>
+        ))}
+      </div>
     ) : null}
   </>
 );

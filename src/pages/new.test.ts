@@ -49,7 +49,7 @@ async function open(role: 'viewer' | 'operator' = 'operator') {
 /** What is said of each field, as a screen reader finds it. */
 const problemsIn = (page: string) =>
   Object.fromEntries(
-    [...page.matchAll(/id="(\w+)-problem">(.*?)<\/div>/gs)].map(([, field, html = '']) => [
+    [...page.matchAll(/id="(\w+)-problem" role="alert">(.*?)<\/div>/gs)].map(([, field, html = '']) => [
       field,
       html.replaceAll(/<[^>]+>/g, ''),
     ]),

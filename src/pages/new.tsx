@@ -1,5 +1,5 @@
 import type { Context, Hono } from 'hono';
-import type { Child, FC } from 'hono/jsx';
+import type { FC } from 'hono/jsx';
 import type { Env } from '../access/who.ts';
 import { may } from '../core/access/role.ts';
 import { isFailure } from '../core/errors/errors.ts';
@@ -7,7 +7,7 @@ import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import type { Choices, FleetDeclarations, WrongFields } from '../fleet/declarations.ts';
 import type { Clock } from '../ports/clock.ts';
-import { Buttons } from './field.tsx';
+import { Area, Boxes, Buttons, Choice, Field, OtherProblems, problemsOf } from './field.tsx';
 import { type Made, pathOf, Told } from './parts.tsx';
 import { missing, page, readerOf } from './respond.tsx';
 
@@ -148,6 +148,8 @@ function typedIn(form: Readonly<Record<string, unknown>>): Typed {
   };
 }
 
+const fields = ['identifiers', 'name', 'solver', 'issuer', 'deploy'] as const;
+
 const Form: FC<Made & { readonly choices: Choices; readonly typed: Typed; readonly wrong: WrongFields }> = ({
   reader: { text, csrf },
   choices,
@@ -155,91 +157,64 @@ const Form: FC<Made & { readonly choices: Choices; readonly typed: Typed; readon
   wrong,
 }) => {
   const words = text.declare;
-  /** What is wrong with a field, or with an entry of it. */
-  const problems = (field: string): readonly string[] =>
-    Object.entries(wrong).flatMap(([key, message]) => (key === field || key.startsWith(`${field}.`) ? [message] : []));
-  const known = ['identifiers', 'name', 'solver', 'issuer', 'deploy'];
-  const others = Object.entries(wrong).flatMap(([key, message]) =>
-    known.includes(key.split('.')[0] ?? '') ? [] : [message],
-  );
+  const problems = problemsOf(wrong, fields);
   return (
     <div class="narrow">
       <h1>{words.title}</h1>
       <p class="muted">{words.intro}</p>
       <form method="post" action="/new" novalidate>
         <input type="hidden" name="csrf" value={csrf} />
-        <Problems id="all" messages={others} />
-        <div class="field">
-          <label for="names">{words.names}</label>
-          <textarea id="names" name="names" rows={3} {...about('names', problems('identifiers'))}>
-            {typed.names}
-          </textarea>
-          <span class="field-hint">{words.namesHint}</span>
-          <Problems id="names" messages={problems('identifiers')} />
-        </div>
-        <div class="field">
-          <label for="name">{words.name}</label>
-          <input type="text" id="name" name="name" value={typed.name} {...about('name', problems('name'))} />
-          <span class="field-hint">{words.nameHint}</span>
-          <Problems id="name" messages={problems('name')} />
-        </div>
-        <Choice id="solver" label={words.proof} hint={words.proofHint} all={choices.solvers} chosen={typed.solver}>
-          <Problems id="solver" messages={problems('solver')} />
-        </Choice>
-        <fieldset>
-          <legend>{words.targets}</legend>
-          {choices.deployers.length === 0 ? <p class="field-hint">{words.noTargets}</p> : null}
-          {choices.deployers.map((one) => (
-            <label class="choice">
-              <input type="checkbox" name="deploy" value={one} checked={typed.deploy.includes(one)} />
-              <span>{one}</span>
-            </label>
-          ))}
-          <Problems id="deploy" messages={problems('deploy')} />
-        </fieldset>
-        <Choice id="issuer" label={words.issuer} hint={words.issuerHint} all={choices.issuers} chosen={typed.issuer}>
-          <Problems id="issuer" messages={problems('issuer')} />
-        </Choice>
+        <OtherProblems problem={problems['']} />
+        <Area
+          name="names"
+          label={words.names}
+          hint={words.namesHint}
+          problem={problems['identifiers']}
+          value={typed.names}
+          rows={3}
+        />
+        <Field
+          name="name"
+          label={words.name}
+          type="text"
+          autocomplete="off"
+          hint={words.nameHint}
+          problem={problems['name']}
+          value={typed.name}
+          required={false}
+        />
+        <Choice
+          name="solver"
+          label={words.proof}
+          hint={words.proofHint}
+          problem={problems['solver']}
+          value={typed.solver}
+          options={oneOf(choices.solvers)}
+        />
+        <Boxes
+          name="deploy"
+          label={words.targets}
+          hint={choices.deployers.length === 0 ? words.noTargets : undefined}
+          problem={problems['deploy']}
+          values={typed.deploy}
+          options={choices.deployers.map((one) => [one, one])}
+        />
+        <Choice
+          name="issuer"
+          label={words.issuer}
+          hint={words.issuerHint}
+          problem={problems['issuer']}
+          value={typed.issuer}
+          options={oneOf(choices.issuers)}
+        />
         <Buttons text={text} label={words.button} back="/certificates" />
       </form>
     </div>
   );
 };
 
-/** Says to a screen reader that a field is wrong, and where it is said why. */
-const about = (id: string, messages: readonly string[]) =>
-  messages.length > 0 ? ({ 'aria-invalid': 'true', 'aria-describedby': `${id}-problem` } as const) : {};
-
-const Problems: FC<{ readonly id: string; readonly messages: readonly string[] }> = ({ id, messages }) =>
-  messages.length === 0 ? null : (
-    <div id={`${id}-problem`}>
-      {messages.map((message) => (
-        <span class="problem">
-          <Told>{message}</Told>
-        </span>
-      ))}
-    </div>
-  );
-
-const Choice: FC<{
-  readonly id: string;
-  readonly label: string;
-  readonly hint: string;
-  readonly all: readonly string[];
-  readonly chosen: string;
-  readonly children?: Child;
-}> = ({ id, label, hint, all, chosen, children }) => (
-  <div class="field">
-    <label for={id}>{label}</label>
-    <select id={id} name={id}>
-      {all.length === 1 ? null : <option value=""></option>}
-      {all.map((one) => (
-        <option value={one} selected={one === chosen}>
-          {one}
-        </option>
-      ))}
-    </select>
-    <span class="field-hint">{hint}</span>
-    {children}
-  </div>
-);
+/** The only one is chosen. */
+const oneOf = (all: readonly string[]) => [
+  ...(all.length === 1 ? [] : [['', ''] as const]),
+  ...all.map((one) => [one, one] as const),
+];
