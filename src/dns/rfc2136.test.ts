@@ -30,7 +30,9 @@ type Exchange = World['dns']['exchange'];
 
 function connect(
   exchange: Exchange,
-  more: { readonly server?: string; readonly transport?: 'udp'; readonly port?: number } = {},
+  more: Partial<
+    Pick<Parameters<typeof rfc2136.connect>[0]['options'], 'server' | 'transport' | 'port' | 'secret'>
+  > = {},
   addresses = ['192.0.2.53'],
 ) {
   const world = {
@@ -266,6 +268,18 @@ describe('the server', () => {
 });
 
 describe('the options', () => {
+  it('take the whole key, as tsig-keygen prints it', async () => {
+    const sent: { server: unknown; message: Uint8Array }[] = [];
+    const printed = `key "acme" {\n\talgorithm hmac-sha256;\n\tsecret "${secret}";\n};\n`;
+    for (const text of [secret, printed, printed.replaceAll('\n', '')])
+      await connect(record(sent), { secret: new Secret(text) })
+        .write(zone, adding(), signal)
+        .catch(() => {});
+    expect(sent).toHaveLength(3);
+    expect(sent[1]).toEqual(sent[0]);
+    expect(sent[2]).toEqual(sent[0]);
+  });
+
   it('require server, key name and secret only', () => {
     const { server, keyName } = options;
     const parsed = rfc2136.options.parse({ server, keyName, secret: options.secret });
@@ -273,7 +287,7 @@ describe('the options', () => {
     expect(rfc2136.options.safeParse({ server, keyName }).success).toBe(false);
   });
 
-  it.each(['', 'key "acme" { secret "AAAA"; };', 'not base64!'])('refuse the secret %j without showing it', (text) => {
+  it.each(['', 'key "acme" { secret ""; };', 'not base64!'])('refuse the secret %j without showing it', (text) => {
     const connecting = () =>
       rfc2136.connect({ name: 'dns', world: {} as World, options: { ...options, secret: new Secret(text) } });
     expect(connecting).toThrow(

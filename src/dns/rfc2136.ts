@@ -2,7 +2,7 @@ import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../cl
 import { noteWrite } from '../core/async/writes.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { neverArrived } from '../core/errors/unsent.ts';
-import { credentialsFile, defineDnsProvider, portNumber, secret, z } from '../define.ts';
+import { credentialsFile, defineDnsProvider, portNumber, Secret, secret as secretOption, z } from '../define.ts';
 import { classes, encodeMessage, encodeRecord, encodeText, types } from '../lib/dns/wire.ts';
 import type { SetChange } from '../ports/dns-provider.ts';
 
@@ -18,6 +18,9 @@ const longestDatagram = 1_232;
 
 /** The limit for records in one message, which may have 65,535 bytes. */
 const mostBytes = 60_000;
+
+/** A person may paste the whole key as `tsig-keygen` prints it, also in one line. */
+const secretIn = (text: string): string => /^\s*key\b.*\bsecret\s+"([^"]*)"/s.exec(text)?.[1] ?? text;
 
 /**
  * Dynamic update (RFC 2136), signed with TSIG (RFC 8945): BIND, Knot, PowerDNS, Windows and many appliances.
@@ -58,9 +61,9 @@ export default defineDnsProvider({
         examples: ['acme'],
         aliases: ['dns_rfc2136_name', 'RFC2136_TSIG_KEY'],
       }),
-    secret: secret('The TSIG secret, base64', { aliases: ['dns_rfc2136_secret', 'RFC2136_TSIG_SECRET'] }).describe(
-      'Only the text between the quotes of `secret` in the output of `tsig-keygen`.',
-    ),
+    secret: secretOption('The TSIG secret, base64', {
+      aliases: ['dns_rfc2136_secret', 'RFC2136_TSIG_SECRET'],
+    }).describe('The text between the quotes of `secret` in what `tsig-keygen` prints, or all that it prints.'),
     algorithm: z
       .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
       .default('hmac-sha256')
@@ -72,8 +75,8 @@ export default defineDnsProvider({
       .default('tcp')
       .meta({ title: 'TCP, or UDP with TCP for messages that are too long' }),
   }),
-  notes: `In BIND, make a key with \`tsig-keygen acme\`; only the text between the quotes of its \`secret\` is the secret here
-([how to take it out](../guides/wildcard-over-dns.md#the-key-and-what-it-may-change)). Allow the key to change only
+  notes: `In BIND, make a key with \`tsig-keygen acme\`. The secret here is the text between the quotes of its \`secret\`, or all
+that it prints ([how to take it out](../guides/wildcard-over-dns.md#the-key-and-what-it-may-change)). Allow the key to change only
 challenge records:
 
 \`\`\`
@@ -91,8 +94,9 @@ The clocks of both machines must agree within five minutes. Answers are verified
   // The server itself adds and removes single values, many in one message.
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
   connect({ name, options, world }) {
+    const secret = secretIn(options.secret.reveal());
     // Without this check, the server would just report a wrong signature.
-    if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(options.secret.reveal()))
+    if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(secret))
       throw fail(
         'config/invalid',
         {
@@ -103,7 +107,7 @@ The clocks of both machines must agree within five minutes. Answers are verified
           hint: 'Correct the secret where you set it: `--dns-option secret=…`, the variable CERTFLEET_RFC2136_SECRET or RFC2136_TSIG_SECRET, the file of `credentials`, or certfleet.yaml.',
         },
       );
-    const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
+    const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: new Secret(secret) };
     const { host, port = options.port ?? 53 } = splitServer(options.server) ?? { host: options.server };
 
     /** @param records what to change; if empty, the server responds as it would to a change */
