@@ -1,7 +1,12 @@
 import { createConnections } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
 import { keepCredentials, keptCredentials } from './compose/credentials.ts';
-import type { DeclaredCertificates, WrongFields } from './compose/declarations.ts';
+import type {
+  DeclaredCertificates,
+  DeclaredConnection,
+  DeclaredConnections,
+  WrongFields,
+} from './compose/declarations.ts';
 import { digestOf } from './compose/digest.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { passingVolume } from './compose/passing-volume.ts';
@@ -18,6 +23,7 @@ import { adapterEntry } from './config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import type { Secret } from './core/errors/secret.ts';
 import { nodeNameOf } from './core/names/node-name.ts';
+import type { ConnectionSection, ConnectionType, KnownType } from './core/spec/connection.ts';
 import type { ShownSettings } from './core/spec/shown-settings.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { OwnedSolver } from './core/spec/spec-parts.ts';
@@ -30,7 +36,7 @@ import type { Store } from './ports/store.ts';
 import { openEncrypted } from './stores/encrypted.ts';
 import { pki } from './x509/pki.ts';
 
-export { type ComposeContext, pki, type WrongFields };
+export { type ComposeContext, type DeclaredConnection, pki, type WrongFields };
 
 /** The running objects that `fleet.ts` uses. */
 export interface Composed {
@@ -53,6 +59,15 @@ export interface Composed {
     settings: Settings,
     now?: Date,
   ): Promise<DeclaredCertificates>;
+  /** Adds connections that are declared outside the file to its settings, without those that are wrong. */
+  checkConnections(entries: readonly DeclaredConnection[], file: Settings): Promise<DeclaredConnections>;
+  /** Returns the types of connections that may be declared outside the file, by title. */
+  connectionTypes(section: ConnectionSection): Promise<readonly ConnectionType[]>;
+  /** Returns one of all types of connections; undefined if there is none like that, or if it is the operator’s own. */
+  connectionType(
+    section: ConnectionSection,
+    chosen: Pick<ConnectionType, 'type' | 'provider'>,
+  ): Promise<KnownType | undefined>;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -141,8 +156,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     },
     configuration() {
       // Nodes follow the store by themselves, some a few seconds later.
-      const { node: _own, inStore, certificates, ...rest } = settings;
-      const common = { ...rest, certificates: certificates.filter(({ name }) => inStore?.names.has(name) !== true) };
+      const { node: _own, inStore: _later, ...common } = withoutStored(settings);
       return digestOf(common).slice(0, 12);
     },
     onFile(call) {
@@ -156,6 +170,12 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     shown: async () => (await import('./config/adapters/shown-settings.ts')).shownSettings(settings, registry),
     checkDeclarations: async (entries, of, now) =>
       (await import('./compose/declarations.ts')).declaredCertificates(entries, of, context, now),
+    checkConnections: async (entries, file) =>
+      (await import('./compose/declarations.ts')).declaredConnections(entries, file),
+    connectionTypes: async (section) =>
+      (await import('./config/settings/connection-types.ts')).offeredTypes(section, settings, registry),
+    connectionType: async (section, chosen) =>
+      (await import('./config/settings/connection-types.ts')).knownType(section, chosen, registry),
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
@@ -171,6 +191,25 @@ export async function compose(first: Settings, context: ComposeContext): Promise
       await connections.close(signal);
       await endSession();
     },
+  };
+}
+
+/** Returns what the file declares. */
+function withoutStored({ inStore, ...settings }: Settings): Settings {
+  if (!inStore) return settings;
+  const { names, connections } = inStore;
+  const of = <T>(section: ConnectionSection, all: Readonly<Record<string, T>>): Readonly<Record<string, T>> => {
+    const isStored = (name: string) => connections.used.some((one) => one.section === section && one.name === name);
+    return Object.fromEntries(Object.entries(all).filter(([name]) => !isStored(name)));
+  };
+  return {
+    ...settings,
+    issuers: of('issuers', settings.issuers),
+    balancers: of('balancers', settings.balancers),
+    solvers: of('solvers', settings.solvers),
+    deployers: of('deployers', settings.deployers),
+    alarms: of('alarms', settings.alarms),
+    certificates: settings.certificates.filter(({ name }) => !names.has(name)),
   };
 }
 

@@ -63,7 +63,7 @@ export const profile = (named: Named = {}) =>
     .string()
     .min(1)
     .optional()
-    .meta({ title: 'Which profile of the file with credentials', ...named });
+    .meta({ title: 'Which profile of the file with credentials', local: true, ...named });
 
 /** The option `endpoint`: where the API is, if not at the vendor's address. */
 export const endpoint = (title = 'The API’s address, if it is not the vendor’s own') =>
@@ -71,7 +71,7 @@ export const endpoint = (title = 'The API’s address, if it is not the vendor�
     .string()
     .refine(isApiEndpoint, { error: ({ input }) => endpointProblem(input) })
     .optional()
-    .meta({ title, examples: ['https://api.example.com'] });
+    .meta({ title, examples: ['https://api.example.com'], endpoint: true });
 
 /** As {@link endpoint}, for an API whose calls all have the path `/`. */
 export const originEndpoint = (title?: string) =>
@@ -110,9 +110,11 @@ export const plainHeaders = () =>
 /** A secret option: an address with a token in it, so that anyone who knows it can send messages. */
 export const secretUrl = (title: string, named: Named = {}) =>
   // A check of the configuration does not read the secret.
-  secret(title, named).refine((url) => url.reveal() === '' || isWebUrl(url.reveal()), {
-    error: 'expected an https:// or http:// URL without USER:PASSWORD@ and without a fragment',
-  });
+  secret(title, named)
+    .refine((url) => url.reveal() === '' || isWebUrl(url.reveal()), {
+      error: 'expected an https:// or http:// URL without USER:PASSWORD@ and without a fragment',
+    })
+    .meta({ endpoint: true });
 
 function isWebUrl(text: string): boolean {
   if (!URL.canParse(text) || /[#\s]/.test(text)) return false;
@@ -121,7 +123,7 @@ function isWebUrl(text: string): boolean {
 }
 
 /** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */
-export const wholePath = () => z.string().startsWith('/', { error: 'expected an absolute path' });
+export const wholePath = () => z.string().startsWith('/', { error: 'expected an absolute path' }).meta({ local: true });
 
 /** The number of a TCP or UDP port. */
 export const portNumber = () => z.number().int().min(1).max(65_535);
@@ -141,6 +143,7 @@ export const passEnvironment = () =>
     .meta({
       title: 'Names of more variables of certfleet’s own environment to pass on',
       examples: [['DOCKER_HOST', 'KUBECONFIG']],
+      local: true,
     });
 
 /** The name or the number of a user or group. YAML reads a number as one. */
@@ -211,6 +214,7 @@ export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
       examples: ['sts-vpc.cn-hangzhou.aliyuncs.com'],
       aliases: ['ALIBABA_CLOUD_STS_ENDPOINT'],
       ofThisProcess: true,
+      local: true,
     }),
 });
 
@@ -316,15 +320,15 @@ export const awsKeys = () => ({
   }).optional(),
   credentials: credentialsFile([], { aliases: ['AWS_SHARED_CREDENTIALS_FILE'] }),
   profile: profile({ aliases: ['AWS_PROFILE'] }),
-  sourceProfile: text('The profile of the file whose keys assume the role `roleArn`', ['base']),
-  credentialSource: z
-    .enum(['Environment', 'Ec2InstanceMetadata', 'EcsContainer'])
-    .optional()
-    .meta({ title: 'What else assumes the role `roleArn`: the given keys, the EC2 instance or the container' }),
-  externalId: text('What the trust policy of this role asks for, if it does'),
+  sourceProfile: text('The profile of the file whose keys assume the role `roleArn`', ['base']).meta({ local: true }),
+  credentialSource: z.enum(['Environment', 'Ec2InstanceMetadata', 'EcsContainer']).optional().meta({
+    title: 'What else assumes the role `roleArn`: the given keys, the EC2 instance or the container',
+    local: true,
+  }),
+  externalId: text('What the trust policy of this role asks for, if it does').meta({ local: true }),
   credentialProcess: text('A program that prints the keys as JSON, and its arguments; no shell runs it', [
     '/usr/local/bin/aws_signing_helper credential-process --certificate /etc/ssl/node.pem',
-  ]),
+  ]).meta({ local: true }),
   ...ofThisProcess({
     roleArn: [
       'The role of a web identity (IRSA), or to assume with `sourceProfile` or `credentialSource`',
@@ -338,7 +342,9 @@ export const awsKeys = () => ({
   }),
   containerToken: secret('The token for a container’s credentials', {
     aliases: ['AWS_CONTAINER_AUTHORIZATION_TOKEN'],
-  }).optional(),
+  })
+    .meta({ local: true })
+    .optional(),
 });
 
 const text = (title: string, examples: readonly string[] = []) =>
@@ -353,7 +359,7 @@ const ofThisProcess = <Name extends string>(options: Readonly<Record<Name, reado
   Object.fromEntries(
     Object.entries<readonly [string, string]>(options).map(([name, [title, alias]]) => [
       name,
-      text(title).meta({ title, aliases: [alias], ofThisProcess: true }),
+      text(title).meta({ title, aliases: [alias], ofThisProcess: true, local: true }),
     ]),
   ) as Readonly<Record<Name, z.ZodOptional<z.ZodString>>>;
 
@@ -443,6 +449,8 @@ interface AdapterDefinition<Shape extends z.ZodObject> {
   readonly options: Shape;
   /** A paragraph for the reference, in Markdown: required permissions, pitfalls. */
   readonly notes?: string;
+  /** Pages and API do not offer it. They never offer what is nothing without its `local` options. */
+  readonly onlyInFile?: true;
 }
 
 export interface DnsProviderDefinition<

@@ -392,7 +392,8 @@ async function openBoth(first: Settings, context: ComposeContext) {
   const { signal } = new AbortController();
   try {
     const { openSources } = await import('./fleet/sources.ts');
-    const sourcing = { engine: composed.process, check: composed.checkDeclarations, changed: composed.declare };
+    const { checkDeclarations: check, checkConnections, declare: changed } = composed;
+    const sourcing = { engine: composed.process, check, checkConnections, changed };
     return { composed, sources: await openSources(first, sourcing, signal) };
   } catch (error) {
     await composed.close();

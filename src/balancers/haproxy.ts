@@ -39,6 +39,7 @@ export default defineBalancer({
       .meta({
         title: 'Admin sockets of all HAProxy processes that get requests for these names: paths, or host:port',
         examples: [['/run/haproxy/admin.sock']],
+        local: true,
       }),
     map: wholePath()
       .refine(isAdminWord, {

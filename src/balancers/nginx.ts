@@ -19,7 +19,7 @@ import { markIn } from '../core/request-path/own-mark.ts';
 import { defineBalancer, passEnvironment, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 
-const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
+const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title, local: true });
 
 /** Stands for "no limit", which nginx does not have for locations. */
 const unlimited = 1_000_000;

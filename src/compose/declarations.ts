@@ -1,6 +1,8 @@
 import { unusableText } from '../config/file/unusable-text.ts';
 import type { Problem } from '../config/problems.ts';
+import { checkConnections } from '../config/settings/connections.ts';
 import { checkDeclarations } from '../config/settings/declarations.ts';
+import type { NamedConnection } from '../core/spec/connection.ts';
 import type { CertificateSpec, Settings } from '../core/spec/spec.ts';
 import type { Fields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
@@ -48,4 +50,34 @@ function byField(problems: readonly Problem[]): WrongFields {
     if (!fields.has(field)) fields.set(field, message);
   }
   return Object.fromEntries(fields);
+}
+
+/** An entry of another section that is declared outside the file. */
+export interface DeclaredConnection extends NamedConnection {
+  /** What it says, with its type. */
+  readonly settings: Fields;
+}
+
+/** The settings of a file with connections that are declared outside it, checked. */
+export interface DeclaredConnections {
+  readonly settings: Settings;
+  readonly used: readonly NamedConnection[];
+  readonly refused: readonly (NamedConnection & { readonly wrong: WrongFields })[];
+}
+
+/** Adds connections to the settings of a file. A wrong one does not keep the others from being used. */
+export async function declaredConnections(
+  entries: readonly DeclaredConnection[],
+  file: Settings,
+): Promise<DeclaredConnections> {
+  if (entries.length === 0) return { settings: file, used: [], refused: [] };
+  const unusable = entries.map((one) => [one, unusableText(one.settings)] as const);
+  const usable = unusable.filter(([, problems]) => problems.length === 0).map(([one]) => one);
+  const checked = await checkConnections(usable, file, registry);
+  const refused = [...unusable.filter(([, problems]) => problems.length > 0), ...checked.refused];
+  return {
+    settings: checked.settings,
+    used: usable.filter((one) => !checked.refused.has(one)).map(({ section, name }) => ({ section, name })),
+    refused: refused.map(([{ section, name }, problems]) => ({ section, name, wrong: byField(problems) })),
+  };
 }

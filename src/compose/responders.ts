@@ -2,6 +2,7 @@ import { adapterEntry } from '../config/registry/registry.ts';
 import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { parseHostPort } from '../core/names/host-port.ts';
 import { hasAlso } from '../core/names/listen-address.ts';
+import { optionsOf } from '../core/spec/as-written.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { AdapterSettings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
@@ -31,10 +32,10 @@ export function createResponders(parts: ResponderParts): Responders {
   const alpnResponder: Responders['alpnResponder'] = (listen, create) =>
     sharedAlpnResponder(listen, () => create({ listen }, { ...parts, pki }));
 
-  async function listenerOf({ type, ...settings }: AdapterSettings) {
-    const definition = await adapterEntry(registry, 'solver', type)?.load();
+  async function listenerOf(settings: AdapterSettings) {
+    const definition = await adapterEntry(registry, 'solver', settings.type)?.load();
     if (!definition?.listensFor) return undefined;
-    const options = definition.options.parse(settings) as Parameters<Responders['responder']>[0];
+    const options = definition.options.parse(optionsOf(settings)) as Parameters<Responders['responder']>[0];
     return { ...options, of: definition.listensFor };
   }
 

@@ -33,7 +33,10 @@ export default defineDeployer({
     certificateQuota: z.number().int().min(1).optional().meta({
       title: 'How many additional certificates the listener may have, if your account’s quota was raised',
     }),
-    casEndpoint: originEndpoint('Endpoint of the Certificate Management Service, if not the site’s'),
+    // It gets the balancer’s keys.
+    casEndpoint: originEndpoint('Endpoint of the Certificate Management Service, if not the site’s').meta({
+      local: true,
+    }),
   }),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), adds it to the HTTPS or QUIC listener, waits
 until ALB has done so, and then takes the older version of the same certificate off the listener. Other certificates of

@@ -33,7 +33,8 @@ export default defineDeployer({
       description:
         'In place, the ARN stays, and with it everything else that refers to the certificate. A new type of key always needs a swap.',
     }),
-    endpoint: endpoint('Endpoint of ACM, if not the region’s'),
+    // It gets the balancer’s keys.
+    endpoint: endpoint('Endpoint of ACM, if not the region’s').meta({ local: true }),
   }),
   notes: `certfleet imports the certificate into ACM and adds it to the HTTPS listener. A renewal is imported in the place of the
 old certificate, so that its ARN stays. In a swap, the old certificate stays in ACM until the next renewal, and is

@@ -18,8 +18,8 @@ export default defineDeployer({
   options: z.strictObject({
     run: z
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
-      .meta({ title: 'Shell command, or program and arguments', examples: ['systemctl reload postfix'] }),
-    env: z.record(z.string(), z.string()).default({}).meta({ title: 'More environment variables for it' }),
+      .meta({ title: 'Shell command, or program and arguments', examples: ['systemctl reload postfix'], local: true }),
+    env: z.record(z.string(), z.string()).default({}).meta({ title: 'More environment variables for it', local: true }),
     passEnvironment: passEnvironment(),
     // Long enough to copy files to a slow machine and restart a service; a hook that hangs must not block the pass.
     timeout: duration('How long it may take').prefault('2m'),

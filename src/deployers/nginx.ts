@@ -5,7 +5,7 @@ import { fail } from '../core/errors/errors.ts';
 import { defineDeployer, passEnvironment, wholePath, z } from '../define.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 
-const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
+const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title, local: true });
 
 export default defineDeployer({
   id: 'nginx',

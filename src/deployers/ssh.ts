@@ -76,6 +76,7 @@ export default defineDeployer({
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
       .optional()
       .meta({
+        local: true,
         title: 'Shell command, or program and arguments, to run on each node once the files are there',
         examples: ['nginx -t && nginx -s reload'],
       }),

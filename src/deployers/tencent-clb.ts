@@ -33,7 +33,10 @@ export default defineDeployer({
         title: 'The domains of the listener that get the certificate, if not all that it covers',
         examples: [['www.example.com']],
       }),
-    sslEndpoint: originEndpoint('Endpoint of SSL Certificate Service, if not that of the balancer’s site'),
+    // It gets the balancer’s keys.
+    sslEndpoint: originEndpoint('Endpoint of SSL Certificate Service, if not that of the balancer’s site').meta({
+      local: true,
+    }),
   }),
   notes: `Uploads the certificate to SSL Certificate Service once, and binds it to the listener. On a listener with SNI, each
 domain that the certificate covers gets it, as a place of its own; other domains keep theirs. On a listener without SNI, it

@@ -24,7 +24,7 @@ const webUrl = (title: string, example: string) =>
     .refine((text) => URL.canParse(text) && isWebUrl(new URL(text)) && !/[#\s]/.test(text), {
       error: 'expected an https:// or http:// URL without USER:PASSWORD@ and without a fragment',
     })
-    .meta({ title, examples: [example] });
+    .meta({ title, examples: [example], endpoint: true });
 const isWebUrl = ({ protocol, username, password }: URL): boolean =>
   ['https:', 'http:'].includes(protocol) && username + password === '';
 

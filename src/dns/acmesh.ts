@@ -38,7 +38,7 @@ export default defineDnsProvider({
     script: z
       .string()
       .regex(/^dns_\w+$/, { error: 'expected the name of a script without `.sh`, like dns_dp' })
-      .meta({ title: 'The script, as acme.sh takes it after `--dns`', examples: ['dns_dp'] }),
+      .meta({ title: 'The script, as acme.sh takes it after `--dns`', examples: ['dns_dp'], local: true }),
     environment: secret('The variables of the script, one `KEY=VALUE` a line')
       .optional()
       .describe('Quotes and `export` may be there, and acme.sh’s own `account.conf` is understood.'),

@@ -63,6 +63,7 @@ export default defineDnsProvider({
         title: 'File with the token of a workload identity (AKS)',
         aliases: ['AZURE_FEDERATED_TOKEN_FILE'],
         ofThisProcess: true,
+        local: true,
       }),
     identityEndpoint: z
       .string()
@@ -72,15 +73,16 @@ export default defineDnsProvider({
         title: 'Where a managed identity gets tokens (App Service, Container Apps, Azure Arc)',
         aliases: ['IDENTITY_ENDPOINT'],
         ofThisProcess: true,
+        local: true,
       }),
     identityHeader: secret('What proves that a request for one comes from the app', { aliases: ['IDENTITY_HEADER'] })
-      .meta({ ofThisProcess: true })
+      .meta({ ofThisProcess: true, local: true })
       .optional(),
     credentials: credentialsFile(['dns_azure_', 'dns_azure_sp_']),
     environment: z
       .enum(Object.keys(azureClouds) as [keyof typeof azureClouds])
       .default('public')
-      .meta({ title: 'Which of Azure’s clouds', aliases: ['AZURE_ENVIRONMENT'] }),
+      .meta({ title: 'Which of Azure’s clouds', aliases: ['AZURE_ENVIRONMENT'], endpoint: true }),
     authority: endpoint('Where access tokens come from, if not from the cloud’s own place').meta({
       aliases: ['AZURE_AUTHORITY_HOST'],
     }),

@@ -12,6 +12,7 @@ export default defineDnsProvider({
   homepage: 'https://www.dnspod.cn',
   since: '0.1.0',
   tested: 'nothing, as the service is closed',
+  onlyInFile: true,
   options: z
     .strictObject({
       apiKey: secret('API key', { aliases: ['CLOUDXNS_API_KEY'] }).optional(),

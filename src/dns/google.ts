@@ -30,6 +30,7 @@ export default defineDnsProvider({
     audience: z.string().min(1).optional().meta({
       title: 'Provider of a workload identity pool, in a file of the type `external_account`',
       description: 'It stands in the file; the rest of the file is read too.',
+      local: true,
     }),
     clientEmail: z
       .string()

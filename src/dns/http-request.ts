@@ -24,6 +24,7 @@ export default defineDnsProvider({
         title: 'The server’s URL; `/present` and `/cleanup` are added to it',
         examples: ['https://dns.example.com/acme'],
         aliases: ['HTTPREQ_ENDPOINT'],
+        endpoint: true,
       }),
     mode: z
       .enum(['default', 'RAW'])

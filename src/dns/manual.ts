@@ -22,6 +22,7 @@ With \`challenge: dns-persist-01\`, where the CA offers it, the record stays, an
 with exit code 5, and \`certfleet status\` shows it. To renew without a person, let a CNAME record send
 \`_acme-challenge\` to a zone that has an API ([how](../guides/wildcard-over-dns.md)).`,
   isPerson: true,
+  onlyInFile: true,
   traits: {
     writes: 'value',
     // The person may enter any TTL. certfleet suggests 60 s.

@@ -58,6 +58,7 @@ export default defineDnsProvider({
         title: 'Where the account is: one of OVH’s names, or the API’s address with its path',
         examples: ['ovh-ca', 'https://eu.api.ovh.com/1.0'],
         aliases: ['OVH_ENDPOINT', 'OVH_END_POINT'],
+        endpoint: true,
       }),
   }),
   notes: `Create the three keys at <https://eu.api.ovh.com/createToken/> (other endpoints have their own page) with unlimited

@@ -44,6 +44,7 @@ export default defineDnsProvider({
       })
       .meta({
         title: 'The primary server that accepts updates, as host or host:port',
+        endpoint: true,
         examples: ['ns1.example.com:53'],
         aliases: ['dns_rfc2136_server', 'RFC2136_NAMESERVER', 'NSUPDATE_SERVER'],
       }),
@@ -51,6 +52,7 @@ export default defineDnsProvider({
       .optional()
       .meta({
         title: 'Its port, if `server` has none; 53 by default',
+        endpoint: true,
         aliases: ['dns_rfc2136_port', 'NSUPDATE_SERVER_PORT'],
       }),
     keyName: z

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { declaredConnections } from '../compose/declarations.ts';
 import { defaultSettings } from '../config/settings/defaults.ts';
 import { fail } from '../core/errors/errors.ts';
 import { declarationName, encodeDeclaration } from '../core/lineage/declaration.ts';
@@ -15,6 +16,7 @@ const { signal } = new AbortController();
 const specOf = (name: string, value: string): CertificateSpec => ({
   ...{ name, identifiers: [{ type: 'dns', value }], issuer: 'ca', solver: 'web', deploy: [], endpoints: [] },
 });
+const certificateNamed = (name: string) => declarationName({ section: 'certificates', name });
 const fileOf = (...certificates: readonly CertificateSpec[]): Settings => ({ ...defaultSettings({}), certificates });
 
 /** A store to which others write, and what a process makes of it. A declaration for `wrong.example` is refused. */
@@ -34,8 +36,8 @@ async function open(first: Settings = fileOf()) {
   };
   const declare = (name: string, value: string) =>
     put(
-      declarationName(name),
-      encodeDeclaration({ schema: 1, certificate: { identifiers: [value] }, by: 'mia', at: '2026-11-30T00:00:00Z' })!,
+      certificateNamed(name),
+      encodeDeclaration({ schema: 1, settings: { identifiers: [value] }, by: 'mia', at: '2026-11-30T00:00:00Z' })!,
     );
   await declare('a', 'a.example');
   const changed: Settings[] = [];
@@ -43,6 +45,7 @@ async function open(first: Settings = fileOf()) {
     first,
     {
       engine: { store, clock, reporter: { report: (event) => void events.push(event) } },
+      checkConnections: declaredConnections,
       changed: (settings) => void changed.push(settings),
       async check(entries) {
         const all = [...entries].map(([name, { identifiers }]) => [name, (identifiers as string[])[0]!] as const);
@@ -60,7 +63,7 @@ async function open(first: Settings = fileOf()) {
   return {
     ...{ sources, declare, put, changed, events },
     remove: async (name: string) => {
-      const key = { kind: 'declared', name: declarationName(name) } as const;
+      const key = { kind: 'declared', name: certificateNamed(name) } as const;
       const { revision } = (await memory.get(key, signal))!;
       await memory.delete(key, { ifRevision: revision, signal });
     },
@@ -115,9 +118,9 @@ it('neither uses nor forgets what is wrong or damaged, and tells of it', async (
   const world = await open();
   expect(world.sources.store.problem()).toBeUndefined();
   await world.declare('a', 'wrong.example');
-  await world.put(declarationName('b'), encodeDocument({ schema: 1, certificate: 'x', by: 'mia', at: 'now' }));
+  await world.put(certificateNamed('b'), encodeDocument({ schema: 1, settings: 'x', by: 'mia', at: 'now' }));
   // What a later version declares is none of its business.
-  await world.put('solver~dns', encodeDocument({ schema: 1 }));
+  await world.put('sources~dns', encodeDocument({ schema: 1 }));
   await world.looks();
   expect(world.now()).toEqual(['b?', 'a?']);
   expect(world.sources.store.problem()?.message).toMatch(

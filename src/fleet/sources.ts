@@ -1,6 +1,13 @@
-import type { Composed } from '../compose.ts';
+import type { Composed, DeclaredConnection, WrongFields } from '../compose.ts';
 import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
-import { certificateDeclaredBy, type Declaration, decodeDeclaration } from '../core/lineage/declaration.ts';
+import {
+  type Declaration,
+  type Declared,
+  type DeclaredSection,
+  declaredBy,
+  decodeDeclaration,
+} from '../core/lineage/declaration.ts';
+import type { NamedConnection } from '../core/spec/connection.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Fields } from '../core/text/json.ts';
 import { shortList } from '../core/text/short-list.ts';
@@ -10,7 +17,7 @@ import type { Source, SourceProblem } from '../ports/source.ts';
 import type { Cursor, Entry } from '../ports/store.ts';
 
 /** A declaration of the store, or why it cannot be read. */
-export interface StoredDeclaration {
+export interface StoredDeclaration extends Declared {
   readonly declaration: Declaration | CertfleetError;
   readonly revision: string;
 }
@@ -23,8 +30,8 @@ export interface Sources {
   onChange(call: () => void): void;
   /** Takes other settings of the file. */
   useFile(file: Settings): Promise<void>;
-  /** The declarations of the store, by the names of their certificates. */
-  stored(): ReadonlyMap<string, StoredDeclaration>;
+  /** The declarations of the store. */
+  stored(section: DeclaredSection): readonly StoredDeclaration[];
   readonly store: Source & {
     /** Takes over what others have declared in the store. Fails if that cannot be read: then nothing changes. */
     look(signal: AbortSignal): Promise<void>;
@@ -36,6 +43,7 @@ export interface Sources {
 interface Sourcing {
   readonly engine: Pick<EngineProcess, 'store' | 'clock' | 'reporter'>;
   readonly check: Composed['checkDeclarations'];
+  readonly checkConnections: Composed['checkConnections'];
   /** Called with other settings, which apply from now on. */
   readonly changed: (settings: Settings) => void;
 }
@@ -43,7 +51,7 @@ interface Sourcing {
 /** Reads what the store declares. Fails if that cannot be read. */
 export async function openSources(
   first: Settings,
-  { engine, check, changed }: Sourcing,
+  { engine, check, checkConnections, changed }: Sourcing,
   signal: AbortSignal,
 ): Promise<Sources> {
   const { store, clock } = engine;
@@ -59,26 +67,26 @@ export async function openSources(
   let looking: Promise<void> = Promise.resolve();
 
   function learn({ key, bytes, revision, corrupt }: Entry): void {
-    const name = certificateDeclaredBy(key.name);
-    if (name === undefined) return;
+    const declared = declaredBy(key.name);
+    if (!declared) return;
     try {
       if (corrupt) throw corrupt;
-      stored.set(name, { declaration: decodeDeclaration(bytes, key.name, store.location), revision });
+      const declaration = decodeDeclaration(bytes, key.name, store.location);
+      stored.set(key.name, { ...declared, declaration, revision });
     } catch (error) {
       if (!isFailure(error, 'store/corrupt')) throw error;
-      stored.set(name, { declaration: error, revision });
+      stored.set(key.name, { ...declared, declaration: error, revision });
     }
   }
 
   /** Works out what applies, one call after another. */
   function merge(): Promise<void> {
     const done = merging.then(async () => {
-      const next = await withDeclarations(file, stored, check);
+      const next = await withDeclarations(file, [...stored.values()], { check, checkConnections });
       if (next === settings) return;
       const before = settings;
       settings = next;
-      const refused = next.inStore?.refused.size ?? 0;
-      since = refused > 0 ? (since ?? clock.now().toISOString()) : undefined;
+      since = refusedIn(next).length > 0 ? (since ?? clock.now().toISOString()) : undefined;
       changed(next);
       call();
       if (isOpen) tellChanges(before, next);
@@ -115,7 +123,7 @@ export async function openSources(
     // A cursor begins with what changes from now on.
     const isNews = cursor === undefined && (await readAll(signal));
     for (const entry of found.entries) {
-      if ('gone' in entry) stored.delete(certificateDeclaredBy(entry.key.name) ?? '');
+      if ('gone' in entry) stored.delete(entry.key.name);
       else learn(entry);
     }
     ({ cursor } = found);
@@ -130,14 +138,14 @@ export async function openSources(
   }
 
   function problem(): SourceProblem | undefined {
-    const refused = settings.inStore?.refused;
-    const [first] = refused ?? [];
-    if (!refused || !first || since === undefined) return undefined;
-    const more = refused.size > 1 ? `, and so are ${refused.size - 1} more` : '';
+    const refused = refusedIn(settings);
+    const [first] = refused;
+    if (!first || since === undefined) return undefined;
+    const more = refused.length > 1 ? `, and so are ${refused.length - 1} more` : '';
     return {
       since,
       message: `the declaration of ${first[0]} in the store is refused${more}: ${first[1]}`,
-      hint: 'Correct the declaration, or what it names in the configuration file. Until then, the certificate is renewed with its settings of before.',
+      hint: 'Correct the declaration, or what it names in the configuration file. Until then, certificates are renewed with their settings of before.',
     };
   }
 
@@ -153,7 +161,7 @@ export async function openSources(
       file = next;
       return merge();
     },
-    stored: () => stored,
+    stored: (section) => [...stored.values()].filter((one) => one.section === section),
     store: {
       name: 'store',
       problem,
@@ -167,23 +175,56 @@ export async function openSources(
   };
 }
 
+/** Returns what is refused, with the reasons: connections first, because certificates refer to them. */
+const refusedIn = ({ inStore }: Settings): readonly (readonly [what: string, why: string])[] => [
+  ...(inStore?.connections.refused ?? []).map(({ section, name, why }) => [`${section}.${name}`, why] as const),
+  ...(inStore?.refused ?? []),
+];
+
+/** Reports whether the file declares an entry of this name, too. */
+export const isInFile = ({ inStore, ...settings }: Settings, { section, name }: Declared): boolean => {
+  if (section === 'certificates')
+    return inStore?.names.has(name) !== true && settings.certificates.some((one) => one.name === name);
+  const isUsed = inStore?.connections.used.some((one) => one.section === section && one.name === name);
+  return isUsed !== true && Object.hasOwn(settings[section], name);
+};
+
 /** Returns the settings of the file with what the store declares. */
 async function withDeclarations(
   file: Settings,
-  stored: ReadonlyMap<string, StoredDeclaration>,
-  check: Sourcing['check'],
+  stored: readonly StoredDeclaration[],
+  { check, checkConnections }: Pick<Sourcing, 'check' | 'checkConnections'>,
 ): Promise<Settings> {
-  const inFile = new Set(file.certificates.map(({ name }) => name));
-  const others = [...stored].filter(([name]) => !inFile.has(name));
+  const others = stored.filter((one) => !isInFile(file, one));
   if (others.length === 0) return file;
-  const entries = new Map<string, Fields>();
+  const [connections, entries] = [[] as DeclaredConnection[], new Map<string, Fields>()];
+  const damaged: (NamedConnection & { readonly why: string })[] = [];
   const refused = new Map<string, string>();
-  for (const [name, { declaration }] of others) {
-    if ('certificate' in declaration) entries.set(name, declaration.certificate);
-    else refused.set(name, asFailure(declaration).message);
+  for (const { section, name, declaration } of others) {
+    const why = 'settings' in declaration ? undefined : asFailure(declaration).message;
+    const fields = 'settings' in declaration ? declaration.settings : {};
+    if (section === 'certificates') {
+      if (why === undefined) entries.set(name, fields);
+      else refused.set(name, why);
+    } else if (why === undefined) connections.push({ section, name, settings: fields });
+    else damaged.push({ section, name, why });
   }
-  const found = await check(entries, file);
-  for (const [name, fields] of found.refused) refused.set(name, Object.values(fields).join('; '));
-  const names = new Set(found.certificates.map(({ name }) => name));
-  return { ...file, certificates: [...file.certificates, ...found.certificates], inStore: { names, refused } };
+  // Certificates refer to connections.
+  const connected = await checkConnections(connections, file);
+  const found = await check(entries, connected.settings);
+  for (const [name, fields] of found.refused) refused.set(name, sentenceOf(fields));
+  return {
+    ...connected.settings,
+    certificates: [...file.certificates, ...found.certificates],
+    inStore: {
+      names: new Set(found.certificates.map(({ name }) => name)),
+      refused,
+      connections: {
+        used: connected.used,
+        refused: [...damaged, ...connected.refused.map(({ wrong, ...one }) => ({ ...one, why: sentenceOf(wrong) }))],
+      },
+    },
+  };
 }
+
+const sentenceOf = (wrong: WrongFields): string => Object.values(wrong).join('; ');

@@ -32,14 +32,18 @@ export default defineNotifier({
       host: z
         .string()
         .regex(/^[^\s/:@]+$|^[0-9a-f:]+$/i, { error: 'expected a host name or an address, without a port' })
-        .meta({ title: 'The SMTP server', examples: ['smtp.example.com'] }),
+        .meta({ title: 'The SMTP server', examples: ['smtp.example.com'], endpoint: true }),
       port: portNumber()
         .optional()
-        .meta({ title: 'Its port, if not 587 (`starttls`), 465 (`tls`) or 25 (`none`)', examples: [587] }),
-      security: z
-        .enum(['starttls', 'tls', 'none'])
-        .optional()
-        .meta({ title: 'How the connection is encrypted; by default `tls` on port 465, else `starttls`' }),
+        .meta({
+          title: 'Its port, if not 587 (`starttls`), 465 (`tls`) or 25 (`none`)',
+          examples: [587],
+          endpoint: true,
+        }),
+      security: z.enum(['starttls', 'tls', 'none']).optional().meta({
+        title: 'How the connection is encrypted; by default `tls` on port 465, else `starttls`',
+        endpoint: true,
+      }),
       username: z
         .string()
         .min(1)

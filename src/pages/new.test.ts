@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createFleet } from '../../test/support/pages/fleet.ts';
 import { pagesOf } from '../../test/support/pages/server.ts';
-import { declaredCertificates } from '../compose/declarations.ts';
+import { declaredCertificates, declaredConnections } from '../compose/declarations.ts';
 import { settingsIn } from '../config/settings/settings.ts';
 import { createDeclarations } from '../fleet/declarations.ts';
 import { openSources } from '../fleet/sources.ts';
@@ -27,7 +27,11 @@ async function open(role: 'viewer' | 'operator' = 'operator') {
   const check: Parameters<typeof openSources>[1]['check'] = (entries, of, now) =>
     declaredCertificates(entries, of, { env: {} }, now);
   const engine = { store, clock, reporter: { report() {} } };
-  const sources = await openSources(settings!, { engine, check, changed() {} }, signal);
+  const sources = await openSources(
+    settings!,
+    { engine, check, checkConnections: declaredConnections, changed() {} },
+    signal,
+  );
   const audited: string[] = [];
   const audit = { record: async (_by: object, act: { what: string }) => void audited.push(act.what) };
   const declarations = createDeclarations({ engine, sources, audit, checkDeclarations: check });

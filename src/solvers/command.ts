@@ -49,10 +49,13 @@ export default defineSolver({
     'then exit with 0. `maxConcurrent` applies to each certfleet process.',
   ].join('\n'),
   options: z.object({
-    present: hook('Makes the challenge answerable'),
-    cleanup: hook('Removes it again').optional(),
+    present: hook('Makes the challenge answerable').meta({ local: true }),
+    cleanup: hook('Removes it again').meta({ local: true }).optional(),
     challenge: z.enum(['http-01', 'dns-01']).default('dns-01').meta({ title: 'The challenge that the hooks answer' }),
-    env: z.record(z.string(), z.string()).optional().meta({ title: 'More environment variables for the hooks' }),
+    env: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ title: 'More environment variables for the hooks', local: true }),
     passEnvironment: passEnvironment(),
     timeout: duration('How long a hook may run').prefault('5m'),
     maxConcurrent: z.int().min(1).default(1).meta({ title: 'How many hooks may run at once' }),

@@ -50,7 +50,7 @@ export default defineSolver({
   options: z.object({
     folders: z
       .union([folder, z.array(folder).min(1)])
-      .meta({ title: 'Folder or folders that the web server serves', examples: ['/var/www/html'] }),
+      .meta({ title: 'Folder or folders that the web server serves', examples: ['/var/www/html'], local: true }),
     layout: z
       .enum(['webroot', 'answers'])
       .default('webroot')

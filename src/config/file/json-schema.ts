@@ -134,6 +134,8 @@ function orReference({ title, description, examples, default: fallback, ...rest 
 const takesAnyText = ({ type, pattern, enum: values, const: only, maxLength, format }: Schema): boolean =>
   type === 'string' && [pattern, values, only, maxLength, format].every((limit) => limit === undefined);
 
+const ownKeywords = ['secret', 'aliases', 'needs', 'credentials', 'ofThisProcess', 'local', 'endpoint'];
+
 function convert(schema: z.ZodType): Schema {
   const { $schema: _draft, ...converted } = z.toJSONSchema(schema, {
     io: 'input',
@@ -144,7 +146,7 @@ function convert(schema: z.ZodType): Schema {
       // Removes certfleet's own keywords, which editors do not know.
       const own = jsonSchema as Schema;
       const isSecret = own['secret'] === true;
-      for (const keyword of ['secret', 'aliases', 'needs', 'credentials', 'ofThisProcess']) delete own[keyword];
+      for (const keyword of ownKeywords) delete own[keyword];
       if (!isSecret) return;
       jsonSchema.type = 'string';
       jsonSchema.description = 'file:/path (mode 0600), env:NAME, or the value itself';

@@ -1,3 +1,4 @@
+import { isAsWritten } from '../../core/spec/as-written.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
 import { type OptionField, optionFields } from '../registry/option-fields.ts';
 import { environmentName } from '../registry/registry.ts';
@@ -38,7 +39,9 @@ export interface GivenOptions {
  * Secrets of other clients are used only if no secret is given otherwise: a leftover AWS_SESSION_TOKEN does not belong
  * to the keys in the settings.
  */
-export function givenOptions(definition: WithOptions, places: Places): GivenOptions {
+export function givenOptions(definition: WithOptions, given: Places): GivenOptions {
+  const isLiteral = isAsWritten(given.settings);
+  const places = isLiteral ? { ...given, env: {} } : given;
   const fields = optionFields(definition.options);
   const inSettings = ({ name }: OptionField): Given | undefined =>
     places.settings[name] === undefined ? undefined : { value: places.settings[name], from: 'settings' };
@@ -57,7 +60,7 @@ export function givenOptions(definition: WithOptions, places: Places): GivenOpti
     }
     return undefined;
   };
-  const named = fields.find((field) => field.credentials !== undefined);
+  const named = isLiteral ? undefined : fields.find((field) => field.credentials !== undefined);
   const namedBy = named && (inSettings(named) ?? inVariable(named) ?? inAlias(named));
   return {
     fields,

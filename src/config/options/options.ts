@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { isAsWritten, isReserved } from '../../core/spec/as-written.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
 import { CredentialsProblem, parseCredentials } from '../../core/text/credentials-text.ts';
 import { keys, type Part, type Problem, problemsOf, unknownKey, withoutEchoes } from '../problems.ts';
@@ -42,7 +43,7 @@ export async function resolveOptions<Shape extends z.ZodObject>(
   const options = givenOptions(definition, { settings, env, envPrefix });
   const { fields } = options;
   const known = fields.map((field) => field.name);
-  const unknown = Object.keys(settings).find((key) => key !== 'type' && !known.includes(key));
+  const unknown = Object.keys(settings).find((key) => !isReserved(key) && !known.includes(key));
   const file = await openCredentials(options, { ...context, what });
   const found = options.find(file?.values);
   const input: Record<string, unknown> = {};
@@ -58,7 +59,7 @@ export async function resolveOptions<Shape extends z.ZodObject>(
       missing.push(`the ${field.secret ? 'credential' : 'option'} "${field.name}" (${where})${why}`);
       continue;
     }
-    const place = { ...context, what, option: field.name, secret: field.secret };
+    const place = { ...context, what, option: field.name, secret: field.secret, isLiteral: isAsWritten(settings) };
     if (field.secret && given.from === 'alias' && given.variable !== undefined)
       context.onSecretVariable?.(given.variable);
     const value = given.from === 'file' ? given.value : await openValue(given.value, place);
@@ -155,8 +156,9 @@ export function checkOptions(
   const options = givenOptions(definition, { settings, env });
   const { fields } = options;
   const known = fields.map((field) => field.name);
+  const isLiteral = isAsWritten(settings);
   const problems: Problem[] = Object.keys(settings)
-    .filter((key) => key !== 'type' && !known.includes(key))
+    .filter((key) => !isReserved(key) && !known.includes(key))
     .map((key) => unknownKey(key, known, part));
   const found = options.find();
   const input: Record<string, unknown> = {};
@@ -165,13 +167,14 @@ export function checkOptions(
   for (const field of fields) {
     const path = [...base, field.name];
     const given = found.get(field.name)?.value;
-    const reference = typeof given === 'string' && /^(file|env):/.test(given) ? given : undefined;
+    const reference = typeof given === 'string' && !isLiteral && /^(file|env):/.test(given) ? given : undefined;
     if (reference?.startsWith('file:') && !reference.startsWith('file:/'))
       problems.push({ path, message: `${places.at(path)}: expected an absolute path: file:/path` });
     if (field.secret) {
       if (given !== undefined && typeof given !== 'string')
         problems.push({ path, message: `${places.at(path)} must be text: put it in quotes, or use file:/path` });
-      if (given !== undefined || field.required) input[field.name] = new Secret('');
+      if (isLiteral && typeof given === 'string') input[field.name] = new Secret(given);
+      else if (given !== undefined || (field.required && !isLiteral)) input[field.name] = new Secret('');
     } else if (given === undefined) {
       if (options.credentials !== undefined) unread.add(field.name);
     } else {

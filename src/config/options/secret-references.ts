@@ -21,6 +21,8 @@ export interface ResolveContext {
 
 /** An option whose value may be a reference. */
 interface Place extends ResolveContext {
+  /** The value is none. */
+  readonly isLiteral?: boolean;
   readonly what: string;
   readonly option: string;
   readonly secret: boolean;
@@ -36,7 +38,7 @@ export async function openValue(given: unknown, place: Place): Promise<unknown> 
     });
   }
   // A variable may refer to a file: CERTFLEET_RFC2136_SECRET=file:/run/secrets/tsig.
-  if (given.startsWith('env:')) {
+  if (given.startsWith('env:') && !place.isLiteral) {
     const variable = given.slice(4);
     if (place.secret) place.onSecretVariable?.(variable);
     const value = nonEmpty(place.env[variable]);
@@ -47,7 +49,7 @@ export async function openValue(given: unknown, place: Place): Promise<unknown> 
   // The credentials of the lineage lack this literal secret.
   if (place.secret && given.startsWith('kept:'))
     throw fail('config/credential-missing', { what: place.what, credential: `the stored value of "${place.option}"` });
-  if (given.startsWith('file:')) return readText(given.slice(5), place);
+  if (given.startsWith('file:') && !place.isLiteral) return readText(given.slice(5), place);
   if (place.secret && given.trim() === '')
     throw fail('config/credential-missing', { what: place.what, credential: `a value for "${place.option}"` });
   return given;

@@ -17,6 +17,10 @@ export interface OptionField extends OptionInfo {
   readonly credentials: readonly string[] | undefined;
   /** Whether the platform gives each process a new value, so that the option is not stored with a certificate. */
   readonly ofThisProcess: boolean;
+  /** Whether only the configuration file may set it: it runs a program, or names a file or what else is on the machine. */
+  readonly local: boolean;
+  /** Whether it says where secrets are sent. */
+  readonly endpoint: boolean;
 }
 
 type Definition = {
@@ -24,8 +28,15 @@ type Definition = {
   readonly innerType?: z.ZodType;
   readonly in?: z.ZodType;
   readonly defaultValue?: unknown;
+  /** Of a union. */
+  readonly options?: readonly z.ZodType[];
+  /** Of a list. */
+  readonly element?: z.ZodType;
+  /** Of an enum. */
+  readonly entries?: Readonly<Record<string, unknown>>;
 };
-const definitionOf = (schema: z.ZodType): Definition => (schema as unknown as { _zod: { def: Definition } })._zod.def;
+export const definitionOf = (schema: z.ZodType): Definition =>
+  (schema as unknown as { _zod: { def: Definition } })._zod.def;
 
 /** Yields the schemas inside an optional, default or transformed schema, outermost first. */
 function* layers(schema: z.ZodType): Generator<z.ZodType> {
@@ -62,6 +73,8 @@ export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
       aliases: texts(meta['aliases']),
       needs: texts(meta['needs']),
       ofThisProcess: meta['ofThisProcess'] === true,
+      local: meta['local'] === true,
+      endpoint: meta['endpoint'] === true,
       credentials: Array.isArray(meta['credentials']) ? texts(meta['credentials']) : undefined,
     };
   });
@@ -81,9 +94,7 @@ export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): read
   const inner = innermost(schema);
   const definition = definitionOf(inner) as Definition & {
     readonly shape?: Record<string, z.ZodType>;
-    readonly element?: z.ZodType;
     readonly valueType?: z.ZodType;
-    readonly options?: readonly z.ZodType[];
   };
   const [first, ...rest] = path;
   // Of several alternatives, only a group has keys.

@@ -46,13 +46,14 @@ const limits = z.strictObject({
   pausingFailures: limit('Failed validations of one name by one account without a success', '1152/1152d'),
 } satisfies Readonly<Record<LimitId, z.ZodType>>);
 
-const issuer = z.strictObject({
+export const issuer = z.strictObject({
   directory: z
     .string()
     .min(1)
     .meta({
       title: `The CA’s ACME directory: an https:// URL, or one of ${Object.keys(knownIssuers).join(', ')}`,
       examples: ['letsencrypt', 'https://ca.example.internal/acme/directory'],
+      endpoint: true,
     }),
   email: emails.default([]).meta({ title: 'E-mail addresses for the CA; optional', examples: ['ops@example.com'] }),
   agreeToTerms: z.boolean().default(false).meta({ title: 'You have read the CA’s terms of service and agree to them' }),
@@ -64,10 +65,10 @@ const issuer = z.strictObject({
         'If the CA signs certificates with its root and sends no intermediate, the file must contain that root, too.',
       examples: ['/etc/ssl/private-ca.pem'],
     }),
-  onlyThisCa: z
-    .boolean()
-    .optional()
-    .meta({ title: 'Trust only the root certificates in `caFile` for the CA’s HTTPS server, not the public ones' }),
+  onlyThisCa: z.boolean().optional().meta({
+    title: 'Trust only the root certificates in `caFile` for the CA’s HTTPS server, not the public ones',
+    local: true,
+  }),
   test: z
     .boolean()
     .optional()
@@ -76,7 +77,7 @@ const issuer = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .meta({ title: 'Directory for --staging and --dry-run; built in for letsencrypt and google' }),
+    .meta({ title: 'Directory for --staging and --dry-run; built in for letsencrypt and google', endpoint: true }),
   newAccount: z
     .boolean()
     .optional()

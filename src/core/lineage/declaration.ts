@@ -1,24 +1,35 @@
 import { fail } from '../errors/errors.ts';
+import { type ConnectionSection, connectionSections } from '../spec/connection.ts';
 import { type Fields, isFields } from '../text/json.ts';
 import { decodeDocument, encodeDocument } from './lineage.ts';
 
-/** `declared/certificate~<name>`: a certificate that someone has declared on a page or through the API. */
+/** The sections of certfleet.yaml whose entries the store may declare, too. */
+export type DeclaredSection = ConnectionSection | 'certificates';
+
+/** What is declared: an entry of a section. */
+export interface Declared {
+  readonly section: DeclaredSection;
+  readonly name: string;
+}
+
+/** `declared/<section>~<name>`: what someone has declared on a page or through the API. */
 export interface Declaration {
   readonly schema: 1;
-  /** What an entry of `certificates` in certfleet.yaml says, except its name. */
-  readonly certificate: Fields;
+  /** What the entry says in certfleet.yaml, except its name. */
+  readonly settings: Fields;
   /** Who declared it last. */
   readonly by: string;
   readonly at: string;
 }
 
-const prefix = 'certificate~';
+export const declarationName = ({ section, name }: Declared): string => `${section}~${name}`;
 
-export const declarationName = (certificate: string): string => `${prefix}${certificate}`;
-
-/** Returns the certificate of a document; undefined if the document declares something else. */
-export const certificateDeclaredBy = (name: string): string | undefined =>
-  name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
+/** Returns what a document declares; undefined if that is of no section, as of a later version. */
+export function declaredBy(document: string): Declared | undefined {
+  const [first = '', ...rest] = document.split('~');
+  const section = [...connectionSections, 'certificates' as const].find((one) => one === first);
+  return section && rest.length > 0 ? { section, name: rest.join('~') } : undefined;
+}
 
 /** A declaration is read whole at each start, and has at most a hundred names. */
 const mostBytes = 32 * 1024;
@@ -32,8 +43,8 @@ export function encodeDeclaration(declaration: Declaration): Uint8Array | undefi
 /** Reads the document. Fails with `store/corrupt`. */
 export function decodeDeclaration(bytes: Uint8Array, name: string, file: string): Declaration {
   const where = { key: `declared/${name}`, file };
-  const declaration = decodeDocument<Declaration>(bytes, where, ['certificate', 'by', 'at']);
-  if (!isFields(declaration.certificate))
-    throw fail('store/corrupt', { ...where, reason: 'its certificate is not a group of settings' });
+  const declaration = decodeDocument<Declaration>(bytes, where, ['settings', 'by', 'at']);
+  if (!isFields(declaration.settings))
+    throw fail('store/corrupt', { ...where, reason: 'what it declares is not a group of settings' });
   return declaration;
 }

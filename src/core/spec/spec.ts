@@ -2,6 +2,7 @@ import type { LimitTexts } from '../limits/rate-limits.ts';
 import type { Identifier } from '../names/identifier.ts';
 import type { Json } from '../text/json.ts';
 import type { AccountKeyType } from './account-key.ts';
+import type { NamedConnection } from './connection.ts';
 import type { KeyType } from './key-type.ts';
 
 /** What a user may request for a certificate besides its names. Omitted settings are left to the CA or to certfleet. */
@@ -138,12 +139,17 @@ export interface Settings {
   readonly deployDeadlineMs: number;
 }
 
-/** The certificates that documents of the store declare, and the file does not. */
+/** What documents of the store declare, and the file does not. */
 export interface DeclaredInStore {
   /** Those among `certificates` that are from there. */
   readonly names: ReadonlySet<string>;
   /** What is wrong with the others, by their names. They keep the settings that their lineages have. */
   readonly refused: ReadonlyMap<string, string>;
+  /** The entries of the other sections. */
+  readonly connections: {
+    readonly used: readonly NamedConnection[];
+    readonly refused: readonly (NamedConnection & { readonly why: string })[];
+  };
 }
 
 export interface ListenSettings {

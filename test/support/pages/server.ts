@@ -7,6 +7,7 @@ import type { Audit } from '../../../src/access/audit.ts';
 import type { Env } from '../../../src/access/who.ts';
 import type { Role } from '../../../src/core/access/role.ts';
 import { present } from '../../../src/core/text/present.ts';
+import type { FleetConnections } from '../../../src/fleet/connections.ts';
 import type { FleetDeclarations } from '../../../src/fleet/declarations.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createPages, type PagesParts } from '../../../src/pages/pages.tsx';
@@ -35,6 +36,12 @@ const noDeclarations: FleetDeclarations = {
   remove: async () => undefined,
 };
 
+const noConnections: FleetConnections = {
+  types: async () => [],
+  list: async () => [],
+  get: async () => undefined,
+};
+
 /** The pages of a fleet, as somebody who is logged in sees them. */
 export function pagesOf(
   { view, actions, draw }: Pick<Fleet, 'view' | 'actions' | 'draw'>,
@@ -45,6 +52,7 @@ export function pagesOf(
     seen = () => {},
     recorded = () => {},
     declarations = noDeclarations,
+    connections = noConnections,
     settings = createSettings(),
   }: {
     readonly role: Role;
@@ -53,6 +61,7 @@ export function pagesOf(
     readonly seen?: (request: string) => void;
     readonly settings?: PagesParts['settings'];
     readonly declarations?: FleetDeclarations;
+    readonly connections?: FleetConnections;
     readonly recorded?: (entry: Parameters<Audit['record']>) => void;
   },
 ): Hono<Env> {
@@ -72,7 +81,7 @@ export function pagesOf(
   app.route(
     '/',
     createPages({
-      ...{ view, actions, clock, draw, settings, declarations },
+      ...{ view, actions, clock, draw, settings, declarations, connections },
       audit: { record: async (...entry) => void recorded(entry) },
     }),
   );

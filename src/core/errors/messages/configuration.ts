@@ -81,7 +81,7 @@ export const configuration = {
     hint: 'Correct what is said of each field.',
   },
   'config/not-declared': {
-    message: 'the store declares no certificate "{name}"',
+    message: 'the store does not declare "{name}"',
     blame: 'config',
     retry: 'never',
     hint: 'What the configuration file declares is changed there, and what `certfleet issue` has made by `certfleet edit`.',

@@ -215,7 +215,7 @@ export const configuration = translation(english, {
     hint: '请按每个字段旁的说明改正。',
   },
   'config/not-declared': {
-    message: '存储中没有声明证书 "{name}"',
+    message: '存储中没有声明 "{name}"',
     hint: '配置文件声明的证书在配置文件中修改，`certfleet issue` 创建的用 `certfleet edit` 修改。',
   },
 });
