@@ -55,6 +55,10 @@ ${curl('/certificates/{name}/renew', '--request POST', '--header "If-Match: $eta
     '--request PUT',
     sent({ identifiers: [exampleName], solver: 'dns' }),
   ),
+  'POST /declared/certificates/check': curl(
+    '/declared/certificates/check',
+    sent({ certificate: { identifiers: [exampleName], solver: 'dns' } }),
+  ),
   'GET /plan': curl('/plan?until=30d'),
   'GET /audit': curl('/audit?limit=20'),
   'POST /users': curl(

@@ -6,7 +6,7 @@ import { fail } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import type { DeclarationView } from '../fleet/declarations.ts';
 import * as contract from './contract.ts';
-import { type Api, type ApiParts, askerOf, body, json, needs, usual, wrong } from './parts.ts';
+import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, usual, wrong } from './parts.ts';
 import { problemOf } from './problem.ts';
 
 const missing = { 404: wrong('The store declares no certificate of that name, or the token is not for it') };
@@ -15,7 +15,7 @@ const conditions =
   '`If-Match` with the revision that was seen lets nothing happen if the declaration has changed since; `If-None-Match: *` lets nothing happen if there is one.';
 
 /** What the store declares. */
-export function addDeclared(app: Api, { declarations }: ApiParts): void {
+export function addDeclared(app: Api, { declarations, checks }: ApiParts): void {
   app.openapi(
     createRoute({
       ...{ ...tags, method: 'get', path: '/declared/certificates' },
@@ -44,6 +44,22 @@ export function addDeclared(app: Api, { declarations }: ApiParts): void {
       if (!found) throw fail('config/not-declared', { name });
       c.header('etag', `"${found.revision}"`);
       return c.json(shown(found), 200);
+    },
+  );
+  app.openapi(
+    createRoute({
+      ...{ ...tags, method: 'post', path: '/declared/certificates/check' },
+      summary: 'Look at what the order of a certificate would meet, without ordering it',
+      ...needs('declare', 'fleet'),
+      description:
+        'It asks what the preflight of an order asks: the DNS, the DNS provider or the load balancer, the directory of the CA, and the path of the challenge. It takes 10 s at most, and looks at 40 names at once, then at one more each second.',
+      request: body(contract.checkRequest),
+      responses: { 200: json(contract.declarationCheck, 'What was found'), ...usual },
+    }),
+    async (c) => {
+      const { name, certificate } = c.req.valid('json');
+      const found = await checks.check(askerOf(c), { name, certificate }, c.req.raw.signal);
+      return c.json(copyOf(found) as never, 200);
     },
   );
   app.openapi(

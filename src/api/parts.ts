@@ -8,6 +8,7 @@ import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors/
 import { lineageNotFound } from '../core/names/not-found.ts';
 import type { Ahead } from '../core/plan/ahead.ts';
 import { type FleetActions, refuseFleet, refuseRole } from '../fleet/actions.ts';
+import type { FleetChecks } from '../fleet/checks.ts';
 import type { FleetDeclarations } from '../fleet/declarations.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Drawn } from '../fleet.ts';
@@ -20,6 +21,7 @@ export interface ApiParts {
   readonly view: FleetView;
   readonly actions: FleetActions;
   readonly declarations: FleetDeclarations;
+  readonly checks: FleetChecks;
   readonly access: Pick<Access, 'audit' | 'users' | 'tokens'>;
   readonly clock: Clock;
   /** Differs for each process, because each counts changes by itself. */

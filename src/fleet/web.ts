@@ -8,6 +8,7 @@ import { type Engine, type EngineProcess, inPass, report } from '../engine/engin
 import { readBundle } from '../engine/run/bundles.ts';
 import { lineageNamed } from '../engine/run/stored-lineage.ts';
 import { createActions } from './actions.ts';
+import { createChecks } from './checks.ts';
 import { createConnections } from './connections.ts';
 import { createDeclarations } from './declarations.ts';
 import type { RunningFleet } from './run.ts';
@@ -88,6 +89,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
       ...{ engine, sources, audit, checkDeclarations: composed.checkDeclarations },
     });
     const connections = createConnections({ engine, sources, audit, composed });
+    const checks = createChecks({ engine, rows: shown.rows, open, checkDeclarations: composed.checkDeclarations });
     const draw = (name: string, signal: AbortSignal) =>
       inPass(engine, async (pass) => {
         const { drawNamed } = await import('./challenges.ts');
@@ -111,8 +113,8 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const { createPages } = await import('../pages/pages.tsx');
     const shownTo = { view, actions, clock: engine.clock, draw };
     return {
-      pages: createPages({ ...shownTo, audit, declarations, connections, settings: ofSettings }),
-      api: createApi({ ...shownTo, access, declarations, plan, failed, life }),
+      pages: createPages({ ...shownTo, audit, declarations, connections, checks, settings: ofSettings }),
+      api: createApi({ ...shownTo, access, declarations, checks, plan, failed, life }),
       settle: actions.settle,
     };
   };

@@ -9,7 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import { ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
 import { Notice } from './layout.tsx';
 import { pathOf, Told } from './parts.tsx';
-import { certificatePage, missing, page, readerOf } from './respond.tsx';
+import { certificatePage, forbidden, missing, page, readerOf } from './respond.tsx';
 
 interface Parts {
   readonly view: FleetView;
@@ -97,12 +97,6 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
 
 const begin = (c: Context<Env>, parts: Parts, request: ActionRequest): Promise<void> =>
   act(parts, { who: c.var.who, from: c.var.from }, request, c.req.raw.signal);
-
-function forbidden(c: Context<Env>, now: Date) {
-  const reader = readerOf(c, now, undefined);
-  const title = reader.text.noRight(reader.text.roles.operator);
-  return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
-}
 
 function nothingSelected(c: Context<Env>, now: Date) {
   const reader = readerOf(c, now, undefined);

@@ -31,7 +31,7 @@ export const Drawn: FC<Made & DrawnData> = ({ reader, paths, targets }) => (
   </div>
 );
 
-const Hops: FC<Made & { readonly hops: readonly Hop[] }> = ({ reader: { text }, hops }) => (
+export const Hops: FC<Made & { readonly hops: readonly Hop[] }> = ({ reader: { text }, hops }) => (
   <ol class="hops">
     {hops.map(({ at, state, finding, advice }) => (
       <li class={state}>

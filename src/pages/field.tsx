@@ -105,11 +105,14 @@ export const Buttons: FC<{
   readonly label: string;
   readonly back: string;
   readonly isDangerous?: boolean;
-}> = ({ text, label, back, isDangerous = false }) => (
+  /** Buttons between the two. */
+  readonly children?: Child;
+}> = ({ text, label, back, isDangerous = false, children }) => (
   <div class="buttons">
     <button type="submit" class={isDangerous ? 'danger' : 'main'}>
       {label}
     </button>
+    {children}
     <a class="button plain" href={back}>
       {text.actions.back}
     </a>

@@ -5,82 +5,86 @@ import { may } from '../core/access/role.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
-import type { Choices, FleetDeclarations, WrongFields } from '../fleet/declarations.ts';
+import type { DeclarationCheck, FleetChecks } from '../fleet/checks.ts';
+import type { FleetDeclarations, WrongFields } from '../fleet/declarations.ts';
 import type { Clock } from '../ports/clock.ts';
-import { Area, Boxes, Buttons, Choice, Field, OtherProblems, problemsOf } from './field.tsx';
+import { certificateOf, DeclareForm, leftOut, namesIn, nothingTyped, type Typed, typedIn } from './declare-form.tsx';
+import { Buttons } from './field.tsx';
 import { type Made, pathOf, Told } from './parts.tsx';
-import { missing, page, readerOf } from './respond.tsx';
+import { forbidden, missing, page, readerOf } from './respond.tsx';
 
-/** What was typed and chosen, as it is shown again. */
-interface Typed {
-  readonly names: string;
-  readonly name: string;
-  readonly solver: string;
-  readonly issuer: string;
-  readonly deploy: readonly string[];
+/** What pages that declare certificates need. */
+export interface DeclaringParts {
+  readonly declarations: FleetDeclarations;
+  readonly checks: FleetChecks;
+  readonly clock: Clock;
 }
 
-const nothing: Typed = { names: '', name: '', solver: '', issuer: '', deploy: [] };
-
 /** The page on which a certificate is declared. */
-export function addNew(
-  app: Hono<Env>,
-  { declarations, clock }: { readonly declarations: FleetDeclarations; readonly clock: Clock },
-): void {
-  function form(c: Context<Env>, typed: Typed, wrong?: WrongFields) {
+export function addNew(app: Hono<Env>, { declarations, checks, clock }: DeclaringParts): void {
+  interface Shown {
+    readonly typed: Typed;
+    readonly wrong?: WrongFields;
+    readonly check?: DeclarationCheck;
+  }
+
+  function form(c: Context<Env>, { typed, wrong, check }: Shown) {
     const reader = readerOf(c, clock.now(), undefined);
-    const { title, noRight } = { title: reader.text.declare.title, noRight: reader.text.noRight };
-    const isAllowed = may(c.get('who'), 'declare');
-    if (!isAllowed) {
-      const refused = noRight(reader.text.roles.operator);
-      return page(c, reader, { title: refused, status: 403 }, <h1>{refused}</h1>);
-    }
-    const body = <Form reader={reader} choices={declarations.choices()} typed={typed} wrong={wrong ?? {}} />;
+    const { title, intro, button } = reader.text.declare;
+    if (!may(c.get('who'), 'declare')) return forbidden(c, clock.now());
     // The address of the form, so that a change of the language comes back to it.
     const shown = { ...reader, here: '/new' };
+    const body = (
+      <DeclareForm
+        {...{ reader: shown, title, intro, button, typed, check }}
+        action="/new"
+        back="/certificates"
+        choices={declarations.choices()}
+        wrong={wrong ?? {}}
+      />
+    );
     return page(c, shown, { title, at: 'certificates', status: wrong ? 422 : 200 }, body);
   }
 
-  app.get('/new', (c) => form(c, nothing));
+  app.get('/new', (c) => form(c, { typed: nothingTyped }));
+
+  app.post('/new/check', async (c) => {
+    if (!may(c.var.who, 'declare')) return forbidden(c, clock.now());
+    const typed = typedIn(await c.req.parseBody({ all: true }));
+    const request = { name: typed.name || undefined, certificate: certificateOf(typed) };
+    const check = await checks.check({ who: c.var.who, from: c.var.from }, request, c.req.raw.signal);
+    return form(c, { typed, check });
+  });
 
   app.post('/new', async (c) => {
     const typed = typedIn(await c.req.parseBody({ all: true }));
-    const identifiers = typed.names.split(/[\s,]+/).filter((one) => one !== '');
-    const name = typed.name === '' ? nameFor(identifiers) : typed.name;
-    const { solver, issuer, deploy } = typed;
-    const chosen = present({ solver: solver || undefined, issuer: issuer || undefined });
-    const certificate = { identifiers, deploy, ...chosen };
-    const { choices, text } = { choices: declarations.choices(), text: readerOf(c, clock.now(), undefined).text };
-    const left = present({
-      identifiers: identifiers.length === 0 ? text.declare.noNames : undefined,
-      solver: choices.solvers.length > 1 && !solver ? text.declare.choose : undefined,
-      issuer: choices.issuers.length > 1 && !issuer ? text.declare.choose : undefined,
-    });
+    const certificate = certificateOf(typed);
+    const name = typed.name === '' ? nameFor(namesIn(typed)) : typed.name;
+    const reader = readerOf(c, clock.now(), undefined);
+    const left = leftOut(reader, declarations.choices(), typed);
     if (Object.keys(left).length > 0) {
       // What has no field is said of the one that was left.
       const { '': _ofNone, name: ofName, ...others } = (await declarations.check(name, certificate)) ?? {};
       // A name that follows from nothing is not wrong.
-      return form(c, typed, { ...others, ...left, ...present({ name: name === '' ? undefined : ofName }) });
+      const wrong = { ...others, ...left, ...present({ name: name === '' ? undefined : ofName }) };
+      return form(c, { typed, wrong });
     }
     try {
       const asker = { who: c.var.who, from: c.var.from };
       const done = await declarations.declare(asker, { name, certificate, ifRevision: null }, c.req.raw.signal);
-      if ('wrong' in done) return form(c, typed, done.wrong);
+      if ('wrong' in done) return form(c, { typed, wrong: done.wrong });
     } catch (error) {
       const isTaken = isFailure(error, 'config/declared-in-file') || isFailure(error, 'config/declaration-changed');
-      if (isFailure(error, 'access/')) return form(c, typed);
+      if (isFailure(error, 'access/')) return forbidden(c, clock.now());
       if (!isTaken) throw error;
-      return form(c, typed, { name: text.declare.taken });
+      return form(c, { typed, wrong: { name: reader.text.declare.taken } });
     }
     return c.redirect(pathOf(name), 303);
   });
 }
 
 /** The page that asks before a declaration of the store is removed. */
-export function addUndeclare(
-  app: Hono<Env>,
-  { declarations, clock }: { readonly declarations: FleetDeclarations; readonly clock: Clock },
-): void {
+export function addUndeclare(app: Hono<Env>, { declarations, clock }: Omit<DeclaringParts, 'checks'>): void {
   app.get('/certificates/:name/undeclare', async (c) => {
     const name = c.req.param('name');
     const reader = readerOf(c, clock.now(), undefined);
@@ -138,83 +142,3 @@ const Undeclare: FC<Made & { readonly name: string; readonly revision: string }>
 /** Without a chosen name, it is that of the first identifier. */
 const nameFor = ([first = '']: readonly string[]): string =>
   first.toLowerCase().replace(/^\*\./, 'wildcard.').replaceAll(':', '-');
-
-function typedIn(form: Readonly<Record<string, unknown>>): Typed {
-  const textOf = (field: string) => (typeof form[field] === 'string' ? form[field] : '').slice(0, 30_000);
-  const deploy = [form['deploy'] ?? []].flat().filter((one) => typeof one === 'string');
-  return {
-    ...{ names: textOf('names'), name: textOf('name').trim(), deploy },
-    ...{ solver: textOf('solver'), issuer: textOf('issuer') },
-  };
-}
-
-const fields = ['identifiers', 'name', 'solver', 'issuer', 'deploy'] as const;
-
-const Form: FC<Made & { readonly choices: Choices; readonly typed: Typed; readonly wrong: WrongFields }> = ({
-  reader: { text, csrf },
-  choices,
-  typed,
-  wrong,
-}) => {
-  const words = text.declare;
-  const problems = problemsOf(wrong, fields);
-  return (
-    <div class="narrow">
-      <h1>{words.title}</h1>
-      <p class="muted">{words.intro}</p>
-      <form method="post" action="/new" novalidate>
-        <input type="hidden" name="csrf" value={csrf} />
-        <OtherProblems problem={problems['']} />
-        <Area
-          name="names"
-          label={words.names}
-          hint={words.namesHint}
-          problem={problems['identifiers']}
-          value={typed.names}
-          rows={3}
-        />
-        <Field
-          name="name"
-          label={words.name}
-          type="text"
-          autocomplete="off"
-          hint={words.nameHint}
-          problem={problems['name']}
-          value={typed.name}
-          required={false}
-        />
-        <Choice
-          name="solver"
-          label={words.proof}
-          hint={words.proofHint}
-          problem={problems['solver']}
-          value={typed.solver}
-          options={oneOf(choices.solvers)}
-        />
-        <Boxes
-          name="deploy"
-          label={words.targets}
-          hint={choices.deployers.length === 0 ? words.noTargets : undefined}
-          problem={problems['deploy']}
-          values={typed.deploy}
-          options={choices.deployers.map((one) => [one, one])}
-        />
-        <Choice
-          name="issuer"
-          label={words.issuer}
-          hint={words.issuerHint}
-          problem={problems['issuer']}
-          value={typed.issuer}
-          options={oneOf(choices.issuers)}
-        />
-        <Buttons text={text} label={words.button} back="/certificates" />
-      </form>
-    </div>
-  );
-};
-
-/** The only one is chosen. */
-const oneOf = (all: readonly string[]) => [
-  ...(all.length === 1 ? [] : [['', ''] as const]),
-  ...all.map((one) => [one, one] as const),
-];

@@ -3,6 +3,7 @@ import { compress } from 'hono/compress';
 import type { Audit } from '../access/audit.ts';
 import type { Env } from '../access/who.ts';
 import type { FleetActions } from '../fleet/actions.ts';
+import type { FleetChecks } from '../fleet/checks.ts';
 import type { FleetConnections } from '../fleet/connections.ts';
 import type { FleetDeclarations } from '../fleet/declarations.ts';
 import type { FleetView } from '../fleet/view.ts';
@@ -26,6 +27,7 @@ export interface PagesParts {
   readonly actions: FleetActions;
   readonly declarations: FleetDeclarations;
   readonly connections: FleetConnections;
+  readonly checks: FleetChecks;
   readonly clock: Clock;
   readonly audit: Pick<Audit, 'record'>;
   /** Looks at the path from the CA to the answers of a certificate, hop by hop. */

@@ -51,6 +51,13 @@ export function refusedToken(c: Context<Env>, now: Date) {
   return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
 }
 
+/** Says that this is for operators. */
+export function forbidden(c: Context<Env>, now: Date) {
+  const reader = readerOf(c, now, undefined);
+  const title = reader.text.noRight(reader.text.roles.operator);
+  return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
+}
+
 /** Says that there is no such page, or no such certificate. */
 export function missing(c: Context<Env>, now: Date, name?: string) {
   const reader = readerOf(c, now, undefined);

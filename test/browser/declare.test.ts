@@ -35,6 +35,37 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new cert
     return { page, complaints };
   }
 
+  it('shows while one types what an order would meet, and then the order, live', async () => {
+    const { page, complaints } = await begin({});
+    const found = page.locator('#check');
+    await found.getByText(en.check.idle).waitFor();
+    await page.getByLabel(words.proof).selectOption('dns');
+    await page.getByLabel(words.names).pressSequentially('example.test\nnot-ours.test');
+    const nameOf = (name: string) =>
+      found
+        .locator('li')
+        .filter({ has: page.locator('.name', { hasText: name }) })
+        .first();
+    await nameOf('example.test').getByText(en.check.states.well, { exact: true }).first().waitFor();
+    await nameOf('not-ours.test').getByText(en.check.states.broken, { exact: true }).waitFor();
+    // What is shown beside leaves the cursor where it is.
+    expect(await page.evaluate('document.activeElement.name')).toBe('names');
+    expect(await findingsOf(page)).toEqual([]);
+
+    await page.getByLabel(words.names).fill('example.test');
+    await nameOf('not-ours.test').waitFor({ state: 'detached' });
+    await page.getByLabel('edge').check();
+    await page.getByRole('button', { name: words.button }).click();
+    await page.getByRole('heading', { name: 'example.test', exact: true }).waitFor();
+    // Nothing reads the page again but itself.
+    await page.getByText(en.stateSentence.valid).waitFor({ timeout: 30_000 });
+    expect(complaints).toEqual([]);
+
+    await page.goto(new URL('/new', page.url()).href);
+    await page.getByLabel(words.names).fill('example.test');
+    await found.getByText(en.check.covered).getByRole('link', { name: 'example.test' }).waitFor();
+  });
+
   it('declares one over DNS, without a script, and its page shows that it is issued', async () => {
     const { page } = await begin({ javaScriptEnabled: false });
     await page.getByLabel(words.names).fill('example.test\n*.example.test');
@@ -47,6 +78,9 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new cert
     expect(await page.getByLabel('edge').isChecked()).toBe(true);
 
     await page.getByLabel(words.proof).selectOption('dns');
+    await page.getByRole('button', { name: en.check.button, exact: true }).click();
+    expect(await page.locator('#check').getByText(en.check.states.well, { exact: true }).count()).toBeGreaterThan(1);
+    expect(await page.getByLabel('edge').isChecked()).toBe(true);
     await page.getByRole('button', { name: words.button }).click();
     await page.getByRole('heading', { name: 'example.test', exact: true }).waitFor();
     await until(

@@ -68,6 +68,58 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certificates that are decl
 
   const abc = { identifiers: ['abc.example.test'], solver: 'web', deploy: ['edge'] };
 
+  it('are looked at before they are declared, and nothing is ordered', async () => {
+    const { home, ask } = await homeWithPages();
+    const daemon = startDaemon(home);
+    await daemon.saw('the pages are at');
+    interface Check {
+      readonly wrong: Readonly<Record<string, string>>;
+      readonly names: readonly {
+        readonly identifier: string;
+        readonly state: string;
+        readonly hops: readonly { readonly at: string; readonly state: string; readonly finding: string }[];
+        readonly coveredBy: readonly { readonly name: string }[];
+      }[];
+      readonly outlook?: { readonly issuer: string; readonly isKnown: boolean };
+    }
+    const check = async (certificate: object) => {
+      const { status, body } = await ask('POST', 'check', { body: { certificate } });
+      expect(status).toBe(200);
+      return body as unknown as Check;
+    };
+    const dns = await check({
+      identifiers: ['example.test', '*.example.test', 'a b', 'x.not-ours.test'],
+      solver: 'dns',
+    });
+    expect(Object.keys(dns.wrong)).toEqual(['identifiers.2']);
+    const stateOf = Object.fromEntries(dns.names.map(({ identifier, state }) => [identifier, state]));
+    expect(stateOf).toEqual({ 'example.test': 'well', '*.example.test': 'well', 'x.not-ours.test': 'broken' });
+    const places = dns.names[0]!.hops.map(({ at }) => at);
+    expect(places).toEqual(expect.arrayContaining(['zone', 'server', 'solver']));
+    expect(dns.outlook).toMatchObject({ isKnown: false });
+
+    // What answers on port 80 is asked by the path of the CA.
+    const web = await check({ identifiers: ['abc.example.test', '*.example.test'], solver: 'web' });
+    expect(Object.keys(web.wrong)).toEqual(['identifiers']);
+    expect(web.names.map(({ identifier }) => identifier)).toEqual(['abc.example.test']);
+    expect(web.names[0]!.hops.map(({ at }) => at)).toContain('answer');
+
+    // Half a form: only which certificates there are.
+    const half = await check({ identifiers: ['abc.example.test'] });
+    expect(half.names).toEqual([{ identifier: 'abc.example.test', state: 'unseen', hops: [], coveredBy: [] }]);
+    const many = Array.from({ length: 60 }, (_, at) => `n${at}.example.test`);
+    const { names } = await check({ identifiers: many, solver: 'dns' });
+    const unseen = names.filter(({ state }) => state === 'unseen').length;
+    expect(unseen).toBeGreaterThan(10);
+    expect(unseen).toBeLessThan(40);
+    for (const kind of ['lineage', 'lock', 'declared', 'key', 'account'] as const)
+      expect([kind, [...(await documents(home.store, kind)).keys()]]).toEqual([kind, []]);
+
+    await ask('PUT', 'abc', { body: abc });
+    const covered = await check({ identifiers: ['abc.example.test', 'def.example.test'], solver: 'dns' });
+    expect(covered.names.map(({ coveredBy }) => coveredBy.map(({ name }) => name))).toEqual([['abc'], []]);
+  });
+
   it('are issued, changed and undeclared by a process that keeps running', async () => {
     const { home, ask } = await homeWithPages();
     const daemon = startDaemon(home);

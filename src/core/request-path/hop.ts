@@ -14,6 +14,8 @@ export interface Hop {
 }
 
 export type HopPlace =
+  | 'ca'
+  | 'caa'
   | 'name'
   | 'alias'
   | 'zone'

@@ -6,6 +6,7 @@ import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { type PartSpec, partsOf } from '../../core/spec/spec-parts.ts';
 import { shortList } from '../../core/text/short-list.ts';
+import type { Deadline } from '../../ports/clock.ts';
 import type { DescribedPath, Solver, SolverAccount } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import { storedAccount } from '../ledger/account.ts';
@@ -26,15 +27,28 @@ export interface DrawnPath {
 const mostAtOnce = 8;
 /** Allows for a busy cloud, or a port that another process still holds. */
 const describeMs = 30_000;
+/** More than all its steps may take. */
+const unhurriedMs = 300_000;
 /** A balancer's health check needs a few rounds to notice a responder that has just started. */
 const healthyMs = 15_000;
 
-/** Draws the path of every identifier of a certificate. Changes nothing; a failure becomes a hop. */
-export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<readonly DrawnPath[]> {
+/**
+ * Draws the path of every identifier of a certificate. Changes nothing; a failure becomes a hop.
+ *
+ * @param mostMs how long it may take; the last hop of a path says if there was no time for the rest
+ */
+export async function drawPaths(
+  engine: Engine,
+  spec: StoredSpec,
+  signal: AbortSignal,
+  mostMs = unhurriedMs,
+): Promise<readonly DrawnPath[]> {
   const turns = createTurns(mostAtOnce);
   const account = await storedAccount(engine, spec, signal);
+  const deadline = engine.clock.deadline(mostMs, signal);
+  const patience: Patience = { turns, deadline, mostMs, signal };
   const parts = partsOf(spec).map((part) => ({ part, account }));
-  const paths = await Promise.all(parts.map((part) => drawPart(engine, part, turns, signal)));
+  const paths = await Promise.all(parts.map((part) => drawPart(engine, part, patience))).finally(deadline.done);
   const drawn = new Map(paths.flat().map((path) => [path.identifier, path]));
   return spec.identifiers.flatMap(({ value }) => drawn.get(value) ?? []);
 }
@@ -43,8 +57,7 @@ export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortS
 async function drawPart(
   engine: Engine,
   { part, account }: Omit<Drawing, 'solver'>,
-  turns: Turns,
-  signal: AbortSignal,
+  patience: Patience,
 ): Promise<readonly DrawnPath[]> {
   const { name: certificate, identifiers } = part;
   let solver: Solver | undefined;
@@ -58,11 +71,40 @@ async function drawPart(
     identifiers.map(async (identifier) => {
       const hops = broken
         ? [broken]
-        : await turns.run(() => draw(engine, { part, account, solver: solver! }, identifier, signal), signal);
+        : await inTime(patience, (over) => draw(engine, { part, account, solver: solver! }, identifier, over));
       const challenge = solver?.answers[0] ?? 'http-01';
       return { certificate, identifier: identifier.value, challenge, solver: part.solver.name, hops };
     }),
   );
+}
+
+/** How long all paths together may take, and how many are looked at at once. */
+interface Patience {
+  readonly turns: Turns;
+  readonly deadline: Deadline;
+  readonly mostMs: number;
+  /** Of the caller. */
+  readonly signal: AbortSignal;
+}
+
+/** Returns the hops that are found in time. */
+async function inTime(
+  { turns, deadline, mostMs, signal }: Patience,
+  hopsOf: (over: AbortSignal) => AsyncIterable<Hop>,
+): Promise<readonly Hop[]> {
+  const hops: Hop[] = [];
+  try {
+    await turns.run(async () => {
+      for await (const hop of hopsOf(deadline.signal)) hops.push(hop);
+    }, deadline.signal);
+    return hops;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!deadline.expired) throw error;
+    const finding = `there was no time for the rest: this look ends after ${mostMs / 1000} s`;
+    const advice = 'Once it is issued, `certfleet doctor` looks at all of it.';
+    return [...hops, { at: hops.at(-1)?.at ?? 'solver', state: 'cannot-tell', finding, advice }];
+  }
 }
 
 interface Drawing {
@@ -71,38 +113,41 @@ interface Drawing {
   readonly solver: Solver;
 }
 
-async function draw(
+async function* draw(
   engine: Engine,
   drawing: Drawing,
   identifier: Identifier,
   signal: AbortSignal,
-): Promise<readonly Hop[]> {
+): AsyncGenerator<Hop, void> {
   const { part, solver } = drawing;
   const looks = engine.connect.looks(part.preflight);
   const overDns = solver.answers.every(isOverDns);
-  const [name, path] = await Promise.all([
-    !overDns ? lookAtName(looks, identifier, signal) : undefined,
-    describe(engine, drawing, identifier, signal),
-  ]);
-  if (!name) return path.hops;
+  const describing = describe(engine, drawing, identifier, signal);
+  // It is awaited below, unless there is no time left.
+  describing.catch(() => undefined);
+  const name = overDns ? undefined : await lookAtName(looks, identifier, signal);
+  if (name) yield name.hop;
+  const path = await describing;
+  yield* path.hops;
+  if (!name) return;
   const { handshake } = path;
   if (handshake) {
     const expected = handshake(identifier);
-    return [name.hop, ...path.hops, await lookAtAnswerOverTls(engine, { spec: part, identifier, expected }, signal)];
+    yield lookAtAnswerOverTls(engine, { spec: part, identifier, expected }, signal);
+    return;
   }
   const health = await lookAtHealth(engine, path, signal);
-  const { addresses } = name;
-  const answers = await lookAtAnswers(engine, {
+  yield* health;
+  yield* await lookAtAnswers(engine, {
     settings: part.preflight,
     identifier,
-    addresses,
+    addresses: name.addresses,
     own: path.addresses ?? [],
     probe: path.probe,
     isYoung: health.every(({ state }) => state === 'well'),
     noticedMs: path.noticedMs,
     signal,
   });
-  return [name.hop, ...path.hops, ...health, ...answers];
 }
 
 async function lookAtName(

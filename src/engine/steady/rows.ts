@@ -9,6 +9,7 @@ import { targetsAndEndpoints } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import type { EngineProcess } from '../engine.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
+import { coveringOf } from './covering.ts';
 import { createOrdered, type Ordered } from './ordered.ts';
 import type { Declarations } from './seen.ts';
 
@@ -82,6 +83,8 @@ export interface Rows {
   get(name: string): CertificateRow | undefined;
   /** Fails with `usage/invalid-value` if `after` is not what a page has returned. */
   list(query: ListQuery): ListPage;
+  /** See {@link coveringOf}. */
+  covering(names: readonly string[], except: string): ReadonlyMap<string, readonly CertificateRow[]>;
   /** Returns of each certificate what counts and sums need: a hundred thousand rows take too long to make. */
   glances(): Iterable<Glance>;
   /** Reports whether the holder of a lease may still be at work. */
@@ -289,6 +292,12 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
         const { name, issuer, notAfterMs, renewMs } = one;
         yield { name, issuer, notAfterMs, renewMs, state: stateNow(one, now) };
       }
+    },
+    covering(names, except) {
+      refresh();
+      const now = clock.now();
+      const found = coveringOf(kept.values(), names, except);
+      return new Map([...found].map(([name, ones]) => [name, ones.map((one) => rowOf(one, now))]));
     },
     list(query) {
       refresh();

@@ -7,6 +7,7 @@ import type { Audit } from '../../../src/access/audit.ts';
 import type { Env } from '../../../src/access/who.ts';
 import type { Role } from '../../../src/core/access/role.ts';
 import { present } from '../../../src/core/text/present.ts';
+import type { FleetChecks } from '../../../src/fleet/checks.ts';
 import type { FleetConnections } from '../../../src/fleet/connections.ts';
 import type { FleetDeclarations } from '../../../src/fleet/declarations.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
@@ -41,6 +42,7 @@ const noConnections: FleetConnections = {
   list: async () => [],
   get: async () => undefined,
 };
+const noChecks: FleetChecks = { check: async () => ({ wrong: {}, names: [], ca: [] }) };
 
 /** The pages of a fleet, as somebody who is logged in sees them. */
 export function pagesOf(
@@ -53,6 +55,7 @@ export function pagesOf(
     recorded = () => {},
     declarations = noDeclarations,
     connections = noConnections,
+    checks = noChecks,
     settings = createSettings(),
   }: {
     readonly role: Role;
@@ -62,6 +65,7 @@ export function pagesOf(
     readonly settings?: PagesParts['settings'];
     readonly declarations?: FleetDeclarations;
     readonly connections?: FleetConnections;
+    readonly checks?: FleetChecks;
     readonly recorded?: (entry: Parameters<Audit['record']>) => void;
   },
 ): Hono<Env> {
@@ -81,7 +85,7 @@ export function pagesOf(
   app.route(
     '/',
     createPages({
-      ...{ view, actions, clock, draw, settings, declarations, connections },
+      ...{ view, actions, clock, draw, settings, declarations, connections, checks },
       audit: { record: async (...entry) => void recorded(entry) },
     }),
   );
