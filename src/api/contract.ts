@@ -72,6 +72,7 @@ export const history = z.object({ runs: z.array(run) }).openapi('History');
 export const detail = certificate
   .extend({
     declaredIn: z.enum(['file', 'store', 'command-line', 'nowhere']),
+    file: z.string().optional().openapi({ description: 'The configuration file, if that or a drop-in declares it' }),
     window: z.object({ start: time, end: time }).optional().openapi({ description: 'The window of the CA (RFC 9773)' }),
     run: z
       .object({ step: z.string(), startedAt: time, holder: z.string().optional(), isCutOff: z.boolean() })

@@ -84,7 +84,12 @@ export async function run(
       (over) => alarms.run(over),
       (over) => sendHeartbeats(edges, over),
       (over) => tellSystemd(edges, over),
-      (over) => serveWhenDeclared(fleet, mountWeb({ fleet, rows, declared, nodes: peers.known }, signal), over),
+      (over) =>
+        serveWhenDeclared(
+          fleet,
+          mountWeb({ fleet, rows, declared, nodes: peers.known, file: source.file }, signal),
+          over,
+        ),
     ],
     (until) => keepRunning({ ...loop, ready: () => void listening.then(ready), done, note: watch.note }, until),
     signal,

@@ -91,6 +91,8 @@ export interface CertificateView {
   };
   /** Where its settings stand: `file` declarations are read-only on pages. */
   readonly declaredIn: 'file' | 'store' | 'command-line' | 'nowhere';
+  /** The path of the configuration file, if that or one of its drop-ins declares it. */
+  readonly file?: string;
   /** When the window of the CA opens and closes. */
   readonly window?: { readonly start: string; readonly end: string };
 }
@@ -115,11 +117,13 @@ export interface Seen {
   readonly rows: Rows;
   readonly declared: () => Declarations;
   readonly nodes: () => readonly Replica[];
+  /** The path of the configuration file. */
+  readonly file: string;
   /** What a pass works on. */
   readonly open: () => Omit<OpenFleet, 'engine'>;
 }
 
-export function createView({ engine, rows, declared, nodes, open }: Seen): FleetView {
+export function createView({ engine, rows, declared, nodes, file, open }: Seen): FleetView {
   const { clock, store, processes } = engine;
   function look(): Overview {
     const now = clock.now();
@@ -219,6 +223,7 @@ export function createView({ engine, rows, declared, nodes, open }: Seen): Fleet
         runs: runs.toReversed(),
         declaredIn: declaredIn(name, job?.origin),
         ...present({
+          file: declaredIn(name, job?.origin) === 'file' ? file : undefined,
           window: renewal?.window,
           failure: failure && {
             ...{ code: failure.code, ...say(failure, 'en') },

@@ -71,7 +71,7 @@ export async function serveWhenDeclared(
 }
 
 /** What pages and API show and change. */
-export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes'> {
+export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes' | 'file'> {
   readonly fleet: Pick<RunningFleet, 'composed' | 'settings' | 'sources'>;
 }
 

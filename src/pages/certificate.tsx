@@ -239,10 +239,11 @@ const Facts: FC<Made & { readonly view: CertificateView }> = ({ reader, view }) 
           </Fact>
         ) : null}
         <Fact name={t.declaredIn}>
-          {t.declared[declaredIn]}
+          {declaredIn === 'file' ? t.inFile(view.file ?? 'certfleet.yaml') : t.declared[declaredIn]}
           {declaredIn === 'store' && reader.mayAct ? (
             <>
               {' '}
+              <a href={pathOf(view.row.name, 'edit')}>{text.edit.link}</a>{' '}
               <a href={pathOf(view.row.name, 'undeclare')}>{reader.text.declare.remove}</a>
             </>
           ) : null}

@@ -35,6 +35,16 @@ const nameOf = (one: unknown): string => {
   return typeof name === 'string' ? name : '';
 };
 
+/** Returns what the form shows of a declaration. */
+export function typedOf(name: string, { identifiers, solver, issuer, deploy }: Fields): Typed {
+  const textOf = (value: unknown) => (typeof value === 'string' ? value : '');
+  return {
+    ...{ name, solver: textOf(solver), issuer: textOf(issuer) },
+    names: (Array.isArray(identifiers) ? identifiers : []).map(nameOf).join('\n'),
+    deploy: (Array.isArray(deploy) ? deploy : []).filter((one) => typeof one === 'string'),
+  };
+}
+
 /**
  * Returns the declaration that was typed.
  *

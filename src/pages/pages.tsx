@@ -12,6 +12,7 @@ import type { Clock } from '../ports/clock.ts';
 import { addActions } from './acting.tsx';
 import { assetNamed } from './assets.ts';
 import { Drawn } from './drawn.tsx';
+import { addEdit } from './edit.tsx';
 import { eventsOf } from './events.ts';
 import { List } from './list.tsx';
 import { addNew, addUndeclare } from './new.tsx';
@@ -103,6 +104,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
 
   addActions(app, parts);
   addNew(app, parts);
+  addEdit(app, parts);
   addUndeclare(app, parts);
   addSettings(app, { ...parts.settings, clock });
 

@@ -61,6 +61,21 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new cert
     await page.getByText(en.stateSentence.valid).waitFor({ timeout: 30_000 });
     expect(complaints).toEqual([]);
 
+    // Two people change it at once.
+    const other = await page.context().newPage();
+    for (const one of [other, page]) {
+      await one.goto(new URL('/certificates/example.test', page.url()).href);
+      await one.getByRole('link', { name: en.edit.link }).click();
+      await one.getByLabel(words.names).fill(`example.test\n${one === page ? 'mine' : '*'}.example.test`);
+    }
+    await other.getByRole('button', { name: en.edit.button }).click();
+    await other.getByRole('heading', { name: 'example.test', exact: true }).waitFor();
+    await page.getByRole('button', { name: en.edit.button }).click();
+    await page.locator('#meanwhile ins', { hasText: '*.example.test' }).waitFor();
+    expect(await page.getByLabel(words.names).inputValue()).toContain('mine.example.test');
+    expect(await findingsOf(page)).toEqual([]);
+    await other.close();
+
     await page.goto(new URL('/new', page.url()).href);
     await page.getByLabel(words.names).fill('example.test');
     await found.getByText(en.check.covered).getByRole('link', { name: 'example.test' }).waitFor();

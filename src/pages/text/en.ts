@@ -102,6 +102,22 @@ export const en = {
     refused: 'They allow the order only later:',
     held: 'The CA asked us to wait:',
   },
+  edit: {
+    link: 'Change it',
+    title: (name: string) => `Change ${name}`,
+    intro:
+      'Other names, another issuer or another key lead to an order within seconds; what is served stays until then.',
+    button: 'Save',
+    refused: 'What is stored is not used: the certificate keeps its settings of before.',
+    inFile: (file: string) =>
+      `It is declared in \`${file}\` or its drop-ins, so it is read-only here. Change it there; \`certfleet run\` follows the file.`,
+    notDeclared: 'The store does not declare it, so there is nothing to change here.',
+    changed: (by: string) => `Nothing was saved: ${by} has changed it since you opened this page,`,
+    changedHint: 'What you typed is still below. Saving it now replaces what is stored.',
+    otherSettings: 'Settings without a field on this page. They stay when you save.',
+    gone: 'Nothing was saved: someone has removed this declaration since you opened this page.',
+    goneHint: 'What you typed is still below. Saving it now declares the certificate again.',
+  },
   all: {
     well: (total: number) => (total === 1 ? 'The certificate is well' : `All ${total} certificates are well`),
     none: 'No certificates yet',
@@ -305,8 +321,8 @@ export const en = {
     serial: 'Serial number',
     chain: 'Chain',
     declaredIn: 'Declared in',
+    inFile: (file: string) => `${file} or its drop-ins (read-only here)`,
     declared: {
-      file: 'certfleet.yaml (not changed here)',
       store: 'these pages',
       'command-line': 'the command line',
       nowhere: 'nowhere any longer',

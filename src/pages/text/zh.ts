@@ -99,6 +99,21 @@ export const zh: Text = {
     refused: '要等到以下时间才能申请：',
     held: 'CA 要求等待：',
   },
+  edit: {
+    link: '修改',
+    title: (name: string) => `修改 ${name}`,
+    intro: '更换域名、颁发机构或密钥后，会在几秒内重新申请，在此之前继续使用现有证书。',
+    button: '保存',
+    refused: '存储中的声明未被采用，证书仍按原来的设置处理。',
+    inFile: (file: string) =>
+      `证书声明在 \`${file}\` 或其附加配置中，因此在这里只读。请修改该文件，\`certfleet run\` 会自动应用。`,
+    notDeclared: '存储中没有它的声明，这里没有可修改的内容。',
+    changed: (by: string) => `未保存：您打开本页之后，${by} 已修改了它，`,
+    changedHint: '您输入的内容仍在下方。现在保存会覆盖已存储的内容。',
+    otherSettings: '本页没有对应字段的设置。保存时它们保持不变。',
+    gone: '未保存：您打开本页之后，有人删除了这个声明。',
+    goneHint: '您输入的内容仍在下方。现在保存会重新声明该证书。',
+  },
   all: {
     well: (total) => (total === 1 ? '证书正常' : `${total} 张证书全部正常`),
     none: '还没有证书',
@@ -291,8 +306,8 @@ export const zh: Text = {
     serial: '序列号',
     chain: '证书链',
     declaredIn: '声明于',
+    inFile: (file: string) => `${file} 或其附加配置（此处只读）`,
     declared: {
-      file: 'certfleet.yaml（不能在这里改）',
       store: '这些页面',
       'command-line': '命令行',
       nowhere: '已无声明',

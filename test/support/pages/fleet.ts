@@ -334,7 +334,9 @@ export function viewOf(row: CertificateRow, now: Date): CertificateView {
         }
       : {}),
     ...(failure ? { failure } : {}),
-    declaredIn: state === 'undeclared' ? 'nowhere' : 'file',
+    ...(state === 'undeclared'
+      ? { declaredIn: 'nowhere' }
+      : { declaredIn: 'file', file: '/etc/certfleet/certfleet.yaml' }),
     ...(renewAt ? { window: { start: later(now, 20), end: later(now, 32) } } : {}),
   };
 }
