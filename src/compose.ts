@@ -68,6 +68,10 @@ export interface Composed {
     section: ConnectionSection,
     chosen: Pick<ConnectionType, 'type' | 'provider'>,
   ): Promise<KnownType | undefined>;
+  /** Whether the store has a key, so that it may be given secrets. */
+  readonly takesSecrets: boolean;
+  /** Returns the solver behind a balancer with which that can be tried, by the name of either. */
+  ruleSolver(name: string): Promise<NamedAdapter | undefined>;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -176,6 +180,9 @@ export async function compose(first: Settings, context: ComposeContext): Promise
       (await import('./config/settings/connection-types.ts')).offeredTypes(section, settings, registry),
     connectionType: async (section, chosen) =>
       (await import('./config/settings/connection-types.ts')).knownType(section, chosen, registry),
+    // It stays as it was when the store was opened.
+    takesSecrets: (first.storeKeys ?? []).length > 0,
+    ruleSolver: async (name) => (await import('./config/adapters/referred-adapters.ts')).ruleSolverFor(settings, name),
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),

@@ -17,6 +17,7 @@ const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   'access/login': 401,
   'access/role': 403,
   'access/some-certificates': 403,
+  'access/fixed-targets': 403,
   'access/foreign': 403,
   'access/other-login': 403,
   'access/no-user': 404,
@@ -33,6 +34,7 @@ const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   'config/declared-in-file': 409,
   'config/declaration-changed': 412,
   'config/not-declared': 404,
+  'config/connection-in-use': 409,
   store: 503,
   bug: 500,
 };

@@ -25,7 +25,7 @@ export default defineDeployer({
     socket: z
       .string()
       .regex(socketPattern, { error: 'a path, or host:port' })
-      .meta({ title: 'Admin socket: a path, or host:port', examples: ['/run/haproxy/admin.sock'] }),
+      .meta({ title: 'Admin socket: a path, or host:port', examples: ['/run/haproxy/admin.sock'], local: true }),
     certificates: path('Folder of the PEM files, written as in HAProxy’s configuration', '/etc/haproxy/certs'),
     crtList: path('crt-list file, if the bind line names one', '/etc/haproxy/crt-list.txt').optional(),
   }),

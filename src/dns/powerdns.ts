@@ -37,6 +37,7 @@ export default defineDnsProvider({
         title: 'Where the server’s `webserver` listens, or the proxy in front of it',
         examples: ['https://ns1.example.com:8443'],
         aliases: ['PDNS_API_URL', 'PDNS_Url', 'dns_powerdns_api_url'],
+        endpoint: true,
       }),
     server: z
       .string()

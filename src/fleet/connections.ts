@@ -1,115 +1,185 @@
-import type { Composed } from '../compose.ts';
+import type { Composed, DeclaredConnection, WrongFields } from '../compose.ts';
+import type { Who } from '../core/access/role.ts';
+import { fail } from '../core/errors/errors.ts';
+import { isLineageName } from '../core/names/identifiers.ts';
 import {
-  type ConnectionOptions,
   type ConnectionSection,
   type ConnectionType,
   connectionSections,
+  type KnownType,
   type NamedConnection,
 } from '../core/spec/connection.ts';
-import { chosenType, shownOptions } from '../core/spec/connection-options.ts';
+import { chosenType, enteredOptions, shownOptions, withKeptSecrets } from '../core/spec/connection-options.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Fields } from '../core/text/json.ts';
-import { present } from '../core/text/present.ts';
-import { createDeclaredDocuments, type Declaring } from './declared-documents.ts';
-import { isInFile, type StoredDeclaration } from './sources.ts';
-import { type UsersOf, usersIn } from './users-of-connections.ts';
+import { shortList } from '../core/text/short-list.ts';
+import { type Asker, refuseRole } from './actions.ts';
+import type { ConnectionTest, TryConnection } from './connection-test.ts';
+import { type ConnectionView, isOf, viewsFrom } from './connection-views.ts';
+import { createDeclaredDocuments, type Declaring, type IfRevision } from './declared-documents.ts';
+import { isInFile, refusedIn, type Sources } from './sources.ts';
+import { usersIn } from './users-of-connections.ts';
 
-/** An issuer, balancer, solver, deployer or notifier that the file or the store declares. */
-export interface ConnectionView extends NamedConnection {
-  readonly type: string;
-  /** Of a solver over DNS. */
-  readonly provider?: string;
-  readonly declaredIn: 'file' | 'store';
-  /** By the names of its type’s fields, without secrets. Of one in the file, as the settings page shows them. */
-  readonly options: ConnectionOptions;
-  /** The names of the secrets that are set. */
-  readonly secrets: readonly string[];
-  /** At most 20 of the certificates that use it. */
-  readonly certificates: readonly string[];
-  /** How many certificates use it. */
-  readonly certificateCount: number;
-  /** The connections that use it. */
-  readonly usedBy: readonly NamedConnection[];
-  readonly canTest: boolean;
-  /** The revision of the store’s declaration. */
-  readonly revision?: string;
-  readonly by?: string;
-  /** RFC 3339. */
-  readonly at?: string;
-  /** Why the store’s declaration is not used. */
-  readonly refused?: string;
+/** A connection that someone wants. */
+export interface ConnectionRequest extends NamedConnection {
+  /**
+   * Its type, provider and options, in groups as in the file or by the names of its type’s fields. A text may stand for a
+   * number or a list. A secret that is left out, or empty, stays as it is; null removes it.
+   */
+  readonly settings: Fields;
+  /** The revision of the declaration that they saw. */
+  readonly ifRevision?: IfRevision;
 }
 
-/** Shows the connections of a fleet. */
+/** Shows and changes the connections of a fleet. */
 export interface FleetConnections {
   /** Returns the types that may be declared in the store, by title. */
   types(section: ConnectionSection): Promise<readonly ConnectionType[]>;
+  /** Whether the store has a key, without which it takes no secrets. */
+  readonly takesSecrets: boolean;
+  /** Whether administrators may change where private keys are sent. */
+  changesTargets(): boolean;
   /** Returns all, by section and name. */
   list(signal: AbortSignal): Promise<readonly ConnectionView[]>;
   get(section: ConnectionSection, name: string, signal: AbortSignal): Promise<ConnectionView | undefined>;
+  /** Returns what is wrong with a connection, by the names of its fields; undefined if nothing is. Writes nothing. */
+  check(request: ConnectionRequest, signal: AbortSignal): Promise<WrongFields | undefined>;
+  /**
+   * Declares a connection for those who may, in place of an earlier declaration of that name, and writes down who has.
+   * Fails with `access/…`, `config/declared-in-file`, `config/declaration-changed`.
+   */
+  declare(
+    asker: Asker,
+    request: ConnectionRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly revision: string } | { readonly wrong: WrongFields }>;
+  /** Removes a declaration that nothing uses. Fails like `declare`, and with `config/connection-in-use` and `config/not-declared`. */
+  remove(asker: Asker, request: Omit<ConnectionRequest, 'settings'>, signal: AbortSignal): Promise<void>;
+  /** Tries a connection against what it leads to, and leaves nothing there. */
+  test(
+    asker: Asker,
+    request: TestRequest,
+    signal: AbortSignal,
+  ): Promise<ConnectionTest | { readonly wrong: WrongFields }>;
+}
+
+export type { ConnectionView };
+
+export interface TestRequest extends NamedConnection {
+  /** The zone in which a solver over DNS is tried; the host with which a balancer is tried, which may be left out. */
+  readonly zone?: string | undefined;
 }
 
 interface Connecting extends Declaring {
-  readonly composed: Pick<Composed, 'connectionTypes' | 'connectionType' | 'shown'>;
+  readonly sources: Declaring['sources'] & Pick<Sources, 'file' | 'preview'>;
+  readonly composed: Pick<
+    Composed,
+    'connectionTypes' | 'connectionType' | 'checkConnections' | 'shown' | 'takesSecrets' | 'ruleSolver'
+  >;
+  readonly tryOut: TryConnection;
 }
 
-export function createConnections({ composed, ...parts }: Connecting): FleetConnections {
+export function createConnections({ composed, tryOut, ...parts }: Connecting): FleetConnections {
   const { sources } = parts;
   const documents = createDeclaredDocuments(parts);
+  const viewsOf = viewsFrom({ composed, documents, sources });
+  const changesTargets = () => sources.settings().pages?.changeTargets === true;
 
-  async function viewsOf(section: ConnectionSection, signal: AbortSignal): Promise<readonly ConnectionView[]> {
-    const stored = new Map((await documents.looked(section, signal)).map((one) => [one.name, one]));
-    const settings = sources.settings();
-    const users = usersIn(settings);
-    const names = new Set([...Object.keys(settings[section]), ...stored.keys()]);
-    const views = [...names]
-      .sort()
-      .map((name) => viewOf({ section, name }, { settings, stored: stored.get(name), users }));
-    return Promise.all(views);
-  }
-
-  interface Known {
-    readonly settings: Settings;
-    readonly stored: StoredDeclaration | undefined;
-    readonly users: UsersOf;
-  }
-
-  async function viewOf(one: NamedConnection, { settings, stored, users }: Known): Promise<ConnectionView> {
-    const { section, name } = one;
-    const inFile = isInFile(settings, one);
-    const declaration = stored?.declaration;
-    const ofStore = declaration && 'settings' in declaration ? declaration : undefined;
-    const own = inFile ? settingsOf(settings, one) : (ofStore?.settings ?? {});
-    const chosen = chosenType(section, own);
+  /** Returns the settings that are wanted, whole, or what is wrong with them. */
+  async function wantedOf(
+    { section, name, settings: entered }: ConnectionRequest,
+    before: Fields | undefined,
+  ): Promise<{ readonly settings: Fields } | { readonly wrong: WrongFields }> {
+    const chosen = chosenType(section, entered);
     const type = await composed.connectionType(section, chosen);
-    const shown = shownOptions(type ?? { options: [] }, own);
-    const { certificates, connections } = users(one);
-    const refused = settings.inStore?.connections.refused.find(isOf(one))?.why;
-    return {
-      ...{ section, name, ...chosen },
-      declaredIn: inFile ? 'file' : 'store',
-      options: inFile ? await optionsInFile(one) : shown.options,
-      secrets: shown.secrets,
-      certificates: certificates.slice(0, mostShown),
-      certificateCount: certificates.length,
-      usedBy: connections,
-      canTest: refused === undefined && canTest(section, type?.provider),
-      ...present({ revision: stored?.revision, by: ofStore?.by, at: ofStore?.at, refused }),
-    };
+    const known = before && (await composed.connectionType(section, chosenType(section, before)));
+    const wanted = enteredOptions(type ?? { options: [] }, entered);
+    const kept = type && withKeptSecrets(type, wanted, before && known ? { type: known, settings: before } : undefined);
+    const settings = { ...(kept ?? wanted).settings, ...chosen };
+    if (kept && kept.again.length > 0) return { wrong: Object.fromEntries(kept.again.map((one) => [one, again])) };
+    const secrets = type && !composed.takesSecrets ? shownOptions(type, settings).secrets : [];
+    if (secrets.length > 0) return { wrong: Object.fromEntries(secrets.map((one) => [one, noKey])) };
+    const wrong =
+      (await ownWrong({ section, name, settings }, type)) ?? (await wrongForOthers({ section, name, settings }));
+    return wrong ? { wrong } : { settings };
   }
 
-  /** Commands and addresses of the file may contain secrets. */
-  async function optionsInFile({ section, name }: NamedConnection): Promise<ConnectionOptions> {
-    const { parts: all } = await composed.shown();
-    const found = all.find(({ path }) => path === `${section}.${name}`)?.options ?? [];
-    const isOption = (option: string) => option !== 'type' && option !== 'provider';
-    return Object.fromEntries(
-      found.flatMap((one) => (one.value === undefined || !isOption(one.name) ? [] : [[one.name, one.value]])),
-    );
+  async function ownWrong(one: DeclaredConnection, type: KnownType | undefined): Promise<WrongFields | undefined> {
+    const file = sources.file();
+    const others = sources.stored().flatMap(({ section, name, declaration }): readonly DeclaredConnection[] => {
+      if (section === 'certificates' || !('settings' in declaration)) return [];
+      const isOther = !isOf(one)({ section, name }) && !isInFile(file, { section, name });
+      return isOther ? [{ section, name, settings: declaration.settings }] : [];
+    });
+    const { refused } = await composed.checkConnections([...others, one], file);
+    const wrong = refused.find(isOf(one))?.wrong;
+    return wrong && byField(wrong, type);
   }
+
+  /** Says which declarations would not fit any longer. */
+  async function wrongForOthers(one: DeclaredConnection): Promise<WrongFields | undefined> {
+    const before = new Set(refusedIn(sources.settings()).map(([what]) => what));
+    const after = refusedIn(await sources.preview(one, one.settings)).filter(([what]) => !before.has(what));
+    const [first] = after;
+    if (!first) return undefined;
+    const others = shortList(after.map(([what]) => what));
+    return { '': `other declarations would not fit any longer: ${others}; the first says: ${first[1]}` };
+  }
+
+  /** Lets those who may change a connection. Whoever may change a balancer decides where its deployers send private keys. */
+  async function allow(who: Who, { section, name }: NamedConnection, signal: AbortSignal): Promise<void> {
+    refuseRole(who, 'connect');
+    // Another node may have declared a deployer just now.
+    await sources.store.look(signal);
+    const leads = section === 'deployers' || (section === 'balancers' && hasDeployers(name));
+    refuseRole(who, leads ? 'targets' : 'connect');
+    if (leads && !changesTargets()) throw fail('access/fixed-targets', { name });
+  }
+
+  function hasDeployers(balancer: string): boolean {
+    const stored = sources.stored('deployers').map(({ declaration }) => declaration);
+    const all = stored.flatMap((one) => ('settings' in one ? [one.settings] : []));
+    // One that does not fit now may do so after the change.
+    return all.some((one) => one['balancer'] === balancer) || isUsed(sources.settings(), balancer);
+  }
+
+  async function declare({ who }: Asker, request: ConnectionRequest, signal: AbortSignal) {
+    const { section, name, ifRevision } = request;
+    if (!isLineageName(name)) return { wrong: { name: nameRule } };
+    const declared = { section, name };
+    const before = await documents.found(declared, ifRevision, signal);
+    const wanted = await wantedOf(request, before?.settings);
+    if ('wrong' in wanted) return wanted;
+    return documents.write(who, { declared, settings: wanted.settings, before: before?.revision }, signal);
+  }
+
+  async function remove({ section, name, ifRevision }: Omit<ConnectionRequest, 'settings'>, signal: AbortSignal) {
+    const declared = { section, name };
+    const { certificates, connections } = usersIn(sources.settings())(declared);
+    const users = [...certificates, ...connections.map((one) => `${one.section}.${one.name}`)];
+    const isStored = !isInFile(sources.settings(), declared);
+    if (isStored && users.length > 0) throw fail('config/connection-in-use', { name, users: shortList(users) });
+    await documents.remove(declared, ifRevision, signal);
+  }
+
+  async function test({ section, name, zone }: TestRequest, signal: AbortSignal) {
+    await documents.looked(section, signal);
+    const settings = sources.settings();
+    if (!Object.hasOwn(settings[section], name)) throw fail('config/not-declared', { name });
+    return tryOut({ section, name }, zone, signal);
+  }
+
+  const deed = (what: string, one: NamedConnection, may: (who: Who) => Promise<void> | void) => ({
+    ...{ what: `connection.${what}`, object: `${one.section}.${one.name}` },
+    allow: may,
+  });
+  const changing = (what: string, one: NamedConnection, signal: AbortSignal) =>
+    deed(what, one, (who) => allow(who, one, signal));
 
   return {
     types: composed.connectionTypes,
+    takesSecrets: composed.takesSecrets,
+    changesTargets,
     async list(signal) {
       const all = await Promise.all(connectionSections.map((section) => viewsOf(section, signal)));
       return all.flat();
@@ -117,22 +187,46 @@ export function createConnections({ composed, ...parts }: Connecting): FleetConn
     async get(section, name, signal) {
       return (await viewsOf(section, signal)).find((one) => one.name === name);
     },
+    async check(request, signal) {
+      const { section, name } = request;
+      if (!isLineageName(name)) return { name: nameRule };
+      if (isInFile(sources.settings(), { section, name }))
+        return { name: 'the configuration file declares one of this name' };
+      const wanted = await wantedOf(request, (await documents.found({ section, name }, undefined, signal))?.settings);
+      return 'wrong' in wanted ? wanted.wrong : undefined;
+    },
+    declare: (asker, request, signal) =>
+      documents.recorded(asker, changing('declare', request, signal), () => declare(asker, request, signal), signal),
+    remove: (asker, request, signal) =>
+      documents.recorded(asker, changing('remove', request, signal), () => remove(request, signal), signal),
+    test: (asker, request, signal) =>
+      documents.recorded(
+        asker,
+        deed('test', request, (who) => refuseRole(who, 'connect')),
+        () => test(request, signal),
+        signal,
+      ),
   };
 }
 
-const mostShown = 20;
+const nameRule = 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen';
+const again = 'enter it again, because it would be sent elsewhere than before';
+const noKey =
+  'the store has no key, so it takes no secrets: make one with `certfleet store key FILE`, name it in `storeKey` of the configuration file, and restart certfleet';
 
-const isOf =
-  ({ section, name }: NamedConnection) =>
-  (other: NamedConnection): boolean =>
-    other.section === section && other.name === name;
+/** Reports whether a deployer of the settings uses a balancer. */
+const isUsed = (settings: Settings, balancer: string): boolean =>
+  Object.values(settings.deployers).some((one) => one.settings['balancer'] === balancer);
 
-/** Reports whether there is a way to try a connection without a certificate. */
-const canTest = (section: ConnectionSection, provider: string | undefined): boolean =>
-  section === 'solvers' ? provider !== undefined : section !== 'deployers';
-
-/** Returns what a connection’s entry in the file says. */
-function settingsOf(settings: Settings, { section, name }: NamedConnection): Fields {
-  const found = settings[section][name];
-  return found && 'settings' in found && 'name' in found ? (found.settings as Fields) : ((found ?? {}) as Fields);
+/** Puts what is wrong within an option beside that option. */
+function byField(wrong: WrongFields, type: KnownType | undefined): WrongFields {
+  const names = new Set([...['name', 'type', 'provider'], ...(type?.options ?? []).map((one) => one.name)]);
+  const found = new Map<string, string>();
+  for (const [key, message] of Object.entries(wrong)) {
+    const parts = key.split('.');
+    const candidates = parts.map((_part, index) => parts.slice(0, parts.length - index).join('.'));
+    const field = candidates.find((one) => names.has(one)) ?? '';
+    if (!found.has(field)) found.set(field, message);
+  }
+  return Object.fromEntries(found);
 }

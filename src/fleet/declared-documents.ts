@@ -46,8 +46,8 @@ export interface Wanted {
 interface Deed {
   readonly what: string;
   readonly object: string;
-  /** Throws if they may not do it. */
-  readonly allow: (who: Who) => void;
+  /** Fails if they may not do it. */
+  readonly allow: (who: Who) => Promise<void> | void;
 }
 
 /** The documents of what the store declares. */
@@ -129,16 +129,23 @@ export function createDeclaredDocuments({ engine, sources, audit }: Declaring): 
         audit.record({ name: who.name, via: who.via, from }, { what, object, result }, signal);
       let done: Awaited<ReturnType<typeof run>>;
       try {
-        allow(who);
+        await allow(who);
         done = await run();
       } catch (error) {
         await record(asFailure(error).code);
         throw error;
       }
-      await record(isFields(done) && 'wrong' in done ? 'refused' : 'done');
+      await record(resultOf(done));
       // This process need not wait until it looks again; a failure there is reported by that look.
       await sources.store.look(signal).catch(() => undefined);
       return done;
     },
   };
+}
+
+/** Returns what came of a deed, for the audit log. */
+function resultOf(done: unknown): string {
+  if (!isFields(done)) return 'done';
+  if ('wrong' in done) return 'refused';
+  return isFailure(done['failure']) ? done['failure'].code : 'done';
 }

@@ -4,6 +4,7 @@ import {
   type Declaration,
   type Declared,
   type DeclaredSection,
+  declarationName,
   declaredBy,
   decodeDeclaration,
 } from '../core/lineage/declaration.ts';
@@ -30,8 +31,12 @@ export interface Sources {
   onChange(call: () => void): void;
   /** Takes other settings of the file. */
   useFile(file: Settings): Promise<void>;
-  /** The declarations of the store. */
-  stored(section: DeclaredSection): readonly StoredDeclaration[];
+  /** What the file alone declares. */
+  file(): Settings;
+  /** The declarations of the store, of one section or all. */
+  stored(section?: DeclaredSection): readonly StoredDeclaration[];
+  /** Returns what would apply if this were declared in the store, too. Changes nothing. */
+  preview(declared: Declared, settings: Fields): Promise<Settings>;
   readonly store: Source & {
     /** Takes over what others have declared in the store. Fails if that cannot be read: then nothing changes. */
     look(signal: AbortSignal): Promise<void>;
@@ -161,7 +166,13 @@ export async function openSources(
       file = next;
       return merge();
     },
-    stored: (section) => [...stored.values()].filter((one) => one.section === section),
+    file: () => file,
+    stored: (section) => [...stored.values()].filter((one) => section === undefined || one.section === section),
+    preview(declared, wanted) {
+      const declaration: Declaration = { schema: 1, settings: wanted, by: '', at: '' };
+      const all = new Map(stored).set(declarationName(declared), { ...declared, declaration, revision: '' });
+      return withDeclarations(file, [...all.values()], { check, checkConnections });
+    },
     store: {
       name: 'store',
       problem,
@@ -176,7 +187,7 @@ export async function openSources(
 }
 
 /** Returns what is refused, with the reasons: connections first, because certificates refer to them. */
-const refusedIn = ({ inStore }: Settings): readonly (readonly [what: string, why: string])[] => [
+export const refusedIn = ({ inStore }: Settings): readonly (readonly [what: string, why: string])[] => [
   ...(inStore?.connections.refused ?? []).map(({ section, name, why }) => [`${section}.${name}`, why] as const),
   ...(inStore?.refused ?? []),
 ];

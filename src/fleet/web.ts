@@ -9,6 +9,7 @@ import { readBundle } from '../engine/run/bundles.ts';
 import { lineageNamed } from '../engine/run/stored-lineage.ts';
 import { createActions } from './actions.ts';
 import { createChecks } from './checks.ts';
+import { createConnectionTests } from './connection-test.ts';
 import { createConnections } from './connections.ts';
 import { createDeclarations } from './declarations.ts';
 import type { RunningFleet } from './run.ts';
@@ -88,8 +89,9 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const declarations = createDeclarations({
       ...{ engine, sources, audit, checkDeclarations: composed.checkDeclarations },
     });
-    const connections = createConnections({ engine, sources, audit, composed });
     const checks = createChecks({ engine, rows: shown.rows, open, checkDeclarations: composed.checkDeclarations });
+    const tryOut = createConnectionTests(engine, open);
+    const connections = createConnections({ engine, sources, audit, composed, tryOut });
     const draw = (name: string, signal: AbortSignal) =>
       inPass(engine, async (pass) => {
         const { drawNamed } = await import('./challenges.ts');

@@ -39,6 +39,17 @@ const withUses = ({ name, settings }: NamedAdapter, uses: readonly UsedAdapter[]
   ...present({ uses: uses.length > 0 ? uses : undefined }),
 });
 
+/** The solver that changes a balancer. */
+export const ruleSolverType = 'http01-forward-rule';
+
+/** Returns the declared solver of this name or behind this balancer, or one for it with the usual options. */
+export function ruleSolverFor(declared: Declared, name: string): NamedAdapter | undefined {
+  const rules = Object.values(declared.solvers).filter((solver) => solver.settings.type === ruleSolverType);
+  const found = rules.find((one) => one.name === name) ?? rules.find((solver) => balancerIn(solver)?.name === name);
+  if (found || !Object.hasOwn(declared.balancers, name)) return found;
+  return solverWithUses({ name, settings: { type: ruleSolverType, balancer: name } }, declared);
+}
+
 /** Returns the balancer that an adapter names, or undefined. */
 export const balancerIn = ({ uses = [] }: NamedAdapter): UsedAdapter | undefined =>
   uses.find(({ kind }) => kind === 'balancer');

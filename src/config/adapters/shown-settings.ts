@@ -44,6 +44,7 @@ export async function shownSettings(settings: Settings, registry: Registry): Pro
       ['hosts', pages.hosts],
       ['certificate', pages.certificate],
       ['behindProxy', pages.behindProxy],
+      ['changeTargets', pages.changeTargets],
     ]);
   const issuers = Object.entries(settings.issuers).map(([name, issuer]) => issuerPart(name, issuer));
   const all = [general, ofListen, ofPages, ofStore, ...issuers, ...others];

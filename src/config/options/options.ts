@@ -187,6 +187,7 @@ export function checkOptions(
       else input[field.name] = fromText(field, value);
     }
   }
+  if (isLiteral) problems.push(...withoutPartners(fields, input, part));
   const parsed = definition.options.safeParse(input);
   if (parsed.success) return problems;
   const issues = problemsOf(parsed.error, definition.options, input, part).filter(({ path }) => {
@@ -195,6 +196,21 @@ export function checkOptions(
     return option === undefined ? unread.size === 0 : !unread.has(String(option));
   });
   return withoutEchoes([...problems, ...issues]);
+}
+
+/** Returns the problems of options that are missing, although others are of no use without them. */
+function withoutPartners(
+  fields: readonly OptionField[],
+  input: Readonly<Record<string, unknown>>,
+  { base }: Part,
+): readonly Problem[] {
+  const isGiven = (name: string) => input[name] !== undefined;
+  return fields.flatMap(({ name }): readonly Problem[] => {
+    const user = fields.find((one) => isGiven(one.name) && one.needs.includes(name));
+    if (isGiven(name) || !user) return [];
+    const message = `"${name}" is missing, without which "${user.name}" is of no use`;
+    return [{ path: [...base, name], missing: true, message }];
+  });
 }
 
 /** Returns the variables that an adapter's secrets name with `env:NAME`, and those of other clients, by option. */

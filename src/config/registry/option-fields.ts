@@ -34,6 +34,8 @@ type Definition = {
   readonly element?: z.ZodType;
   /** Of an enum. */
   readonly entries?: Readonly<Record<string, unknown>>;
+  /** Of a literal. */
+  readonly values?: readonly unknown[];
 };
 export const definitionOf = (schema: z.ZodType): Definition =>
   (schema as unknown as { _zod: { def: Definition } })._zod.def;

@@ -171,7 +171,13 @@ const textOf = (value: unknown): string =>
       : JSON.stringify(value);
 
 function choicesOf(schema: z.ZodType): readonly string[] | undefined {
-  const { type, entries } = definitionOf(schema);
+  const { type, entries, options = [], values } = definitionOf(schema);
+  if (type === 'union') {
+    // A list, or a word in its place.
+    const words = options.flatMap((one) => choicesOf(innermost(one)) ?? []);
+    return words.length > 0 ? words : undefined;
+  }
+  if (type === 'literal' && values) return values.map(String);
   return type === 'enum' && entries ? Object.values(entries).map(String) : undefined;
 }
 

@@ -247,6 +247,11 @@ const pages = z.strictObject({
     description:
       'The proxy must pass on `Host` and add the address of the client to `X-Forwarded-For`. Only the proxy may reach the address.',
   }),
+  changeTargets: z.boolean().optional().meta({
+    title: 'Let administrators declare deployers on the pages and through the API',
+    description:
+      'A deployer gets private keys, so without this only the configuration file may declare one, or a load balancer that a deployer uses.',
+  }),
 });
 
 const heartbeatUrl = () =>

@@ -16,6 +16,7 @@ describe('may', () => {
     ['revoke', 'no yes yes', true],
     ['declare', 'no yes yes', false],
     ['connect', 'no yes yes', false],
+    ['targets', 'no no yes', false],
     ['users', 'no no yes', false],
     ['tokens', 'no no yes', false],
     ['audit', 'no no yes', false],
@@ -23,7 +24,7 @@ describe('may', () => {
     expect(roles.map((role) => (may({ role }, action) ? 'yes' : 'no')).join(' ')).toBe(allowed);
     expect(may({ role: 'admin', scope: ['www'] }, action)).toBe(inScope);
   });
-  it('has a row for each action', () => expect(actions).toHaveLength(9));
+  it('has a row for each action', () => expect(actions).toHaveLength(10));
 
   it('limits a token to its scope', () => {
     const names = ['www', 'shop-a', 'shop', 'wwww'];

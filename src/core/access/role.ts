@@ -25,6 +25,8 @@ const leastRole = {
   declare: 'operator',
   /** Enter and try credentials. */
   connect: 'operator',
+  /** Change where private keys are sent: deployers, and what they use. */
+  targets: 'admin',
   users: 'admin',
   tokens: 'admin',
   audit: 'admin',

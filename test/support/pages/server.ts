@@ -41,6 +41,12 @@ const noConnections: FleetConnections = {
   types: async () => [],
   list: async () => [],
   get: async () => undefined,
+  takesSecrets: true,
+  changesTargets: () => false,
+  check: async () => undefined,
+  declare: async () => ({ wrong: { '': 'there is none' } }),
+  remove: async () => undefined,
+  test: async () => ({ ok: true, steps: [] }),
 };
 const noChecks: FleetChecks = { check: async () => ({ wrong: {}, names: [], ca: [] }) };
 

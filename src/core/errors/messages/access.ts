@@ -8,6 +8,12 @@ export const access = {
     retry: 'never',
     hint: 'Choose another name, or change the user with `certfleet user role` or `certfleet user password`.',
   },
+  'access/fixed-targets': {
+    message: 'only the configuration file says where private keys are sent, and "{name}" is about that',
+    blame: 'config',
+    retry: 'never',
+    hint: 'With `changeTargets: true` in `pages` of the configuration file, administrators may change it here.',
+  },
   'access/no-user': {
     message: 'there is no user {name}',
     blame: 'config',

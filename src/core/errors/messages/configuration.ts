@@ -86,6 +86,12 @@ export const configuration = {
     retry: 'never',
     hint: 'What the configuration file declares is changed there, and what `certfleet issue` has made by `certfleet edit`.',
   },
+  'config/connection-in-use': {
+    message: '"{name}" is in use: {users}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Let them use another one first.',
+  },
   'config/own-secret': {
     message: '`{option}` in the configuration cannot be used: {reason}',
     blame: 'config',

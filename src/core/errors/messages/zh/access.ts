@@ -6,6 +6,10 @@ export const access = translation(english, {
     message: '用户 {name} 已存在',
     hint: '请换一个名称，或者用 `certfleet user role`、`certfleet user password` 修改这个用户。',
   },
+  'access/fixed-targets': {
+    message: '私钥发往何处只由配置文件决定，而 "{name}" 与此有关',
+    hint: '在配置文件的 `pages` 中设置 `changeTargets: true` 之后，管理员可以在这里修改。',
+  },
   'access/no-user': {
     message: '没有用户 {name}',
     hint: '`certfleet user list` 列出全部用户。',

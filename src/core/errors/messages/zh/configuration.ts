@@ -214,6 +214,10 @@ export const configuration = translation(english, {
     message: '不能这样声明 "{name}"',
     hint: '请按每个字段旁的说明改正。',
   },
+  'config/connection-in-use': {
+    message: '"{name}" 正在使用：{users}',
+    hint: '请先让它们改用别的。',
+  },
   'config/not-declared': {
     message: '存储中没有声明 "{name}"',
     hint: '配置文件声明的证书在配置文件中修改，`certfleet issue` 创建的用 `certfleet edit` 修改。',
