@@ -118,6 +118,8 @@ export interface Session {
   useDefaults(): void;
   /** Returns the configuration with --store applied. */
   settings(): Promise<Settings>;
+  /** Returns what the configuration and the store declare together. Without a store, that is the configuration. */
+  declared(): Promise<Settings>;
   /** Reads the configuration again. Fails like {@link settings}, and changes nothing. */
   readAgain(): Promise<Settings>;
   /**

@@ -1,7 +1,7 @@
 import { loadSettings } from '../config/file/load.ts';
 import { isKeyReference } from '../config/options/store-key.ts';
 import { defaultSettings } from '../config/settings/defaults.ts';
-import { fail } from '../core/errors/errors.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
 import type { Language } from '../core/errors/wording.ts';
 import { isNodeName, nodeNameRule } from '../core/names/node-name.ts';
 import type { Event } from '../core/plan/event.ts';
@@ -156,6 +156,14 @@ export function openSession(
         return read;
       });
       return settings;
+    },
+    async declared() {
+      try {
+        return (await session.fleet({ makeStore: false })).settings();
+      } catch (error) {
+        if (!isFailure(error, 'store/absent')) throw error;
+        return session.settings();
+      }
     },
     readAgain: () => readSettings(session),
     fleet: ({ makeStore, inMemory, tellsAlarms = false }) => {

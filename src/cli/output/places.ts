@@ -12,7 +12,8 @@ export interface Places {
 
 /** Returns the deployers of a certificate: the stored ones, or else the declared ones. */
 export async function placesOf(session: Session, certificate: string): Promise<Places> {
-  const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
+  const fleet = await session.fleet({ makeStore: false });
+  const settings = fleet.settings();
   const stored = await fleet.stored(certificate, session.signal).catch(() => undefined);
   const targets = (stored?.spec.targets ?? []).map((target) => [target.name, target] as const);
   const deployers = { ...settings.deployers, ...Object.fromEntries(targets) };

@@ -66,7 +66,7 @@ export const showAccount: Run = async (session) => {
 /** `certfleet account open`. */
 export const openAccount: Run = async (session) => {
   const [named] = session.invocation.args;
-  const issuer = await issuerFromFlags(session, await session.settings(), { named, opensAccount: true });
+  const issuer = await issuerFromFlags(session, await session.declared(), { named, opensAccount: true });
   await proveEabKey(issuer, session);
   const fleet = await session.fleet({ makeStore: true });
   const { url, wasOpen } = await fleet.openAccount(issuer, session.signal);

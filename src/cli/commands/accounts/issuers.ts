@@ -12,7 +12,8 @@ import { widthOf } from '../../output/text.ts';
 /** `certfleet issuers [NAME]`. */
 export const issuers: Run = async (session) => {
   const [typed] = session.invocation.args;
-  const settings = await session.settings();
+  // The CAs can be listed without rights to the store.
+  const settings = await session.declared().catch(() => session.settings());
   if (typed === undefined) return list(session, Object.entries(settings.issuers));
   const issuer = await issuerFromFlags(session, settings, { named: typed, opensAccount: false });
   const { directory: url } = issuer.settings;

@@ -1,4 +1,4 @@
-import { balancerIn, solverWithUses } from '../../../config/adapters/referred-adapters.ts';
+import { balancerIn, ruleSolverFor, ruleSolverType } from '../../../config/adapters/referred-adapters.ts';
 import { parseIdentifier, withLetters } from '../../../config/certificates/identifiers.ts';
 import { type CertfleetError, fail } from '../../../core/errors/errors.ts';
 import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
@@ -8,19 +8,17 @@ import type { BalancerTrialNews } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { openAny, printStep } from './trial.ts';
 
-const solverType = 'http01-forward-rule';
-
 /** `certfleet balancer test NAME [HOST]` */
 export const balancerTest: Run = async (session) => {
   const [named = '', typed] = session.invocation.args;
   const host = hostFrom(typed);
-  const solver = solverFor(await session.settings(), named);
+  const { fleet, absent } = await openAny(session);
+  const solver = solverFor(fleet.settings(), named);
   if (solver.settings['byHand'] === true && host === undefined)
     throw fail('usage/arguments', {
       what: `a host that the rule is for, because ${solver.name} has \`byHand: true\``,
       form: `certfleet balancer test ${shellWord(named)} HOST`,
     });
-  const { fleet, absent } = await openAny(session);
   const balancer = balancerIn(solver)?.name ?? named;
   if (!session.quiet)
     session.print(`Trying the balancer ${balancer}${host === undefined ? '' : ` with ${withLetters(host)}`}.`);
@@ -30,14 +28,14 @@ export const balancerTest: Run = async (session) => {
   if (error) throw error;
   if (session.quiet) return 0;
   session.print('Nothing is left.');
-  const { solvers, certificates } = await session.settings();
+  const { solvers, certificates } = fleet.settings();
   const isDeclared = solvers[solver.name] !== undefined;
   const certificate = certificates.find(
     (one) => one.solver === solver.name && one.identifiers.some(({ value }) => value === host),
   );
   const what =
     certificate === undefined ? `-d ${host ?? 'NAME'} --http ${shellWord(solver.name)}` : shellWord(certificate.name);
-  const how = isDeclared ? solver.name : `a solver of type ${solverType} for ${balancer}`;
+  const how = isDeclared ? solver.name : `a solver of type ${ruleSolverType} for ${balancer}`;
   session.note(isDeclared ? `Next: get a certificate: \`certfleet issue ${what}\`` : `Next: declare ${how}.`);
   return 0;
 };
@@ -52,14 +50,8 @@ function hostFrom(typed: string | undefined): string | undefined {
 
 /** Returns the declared solver of this name or behind this balancer, or one with the usual options. */
 function solverFor(settings: Settings, named: string): NamedAdapter {
-  const rules = Object.values(settings.solvers).filter((solver) => solver.settings.type === solverType);
-  const declared =
-    rules.find(({ name }) => name === named) ?? rules.find((solver) => balancerIn(solver)?.name === named);
-  if (declared) return declared;
-  if (Object.hasOwn(settings.balancers, named)) {
-    const options = { type: solverType, balancer: named };
-    return solverWithUses({ name: named, settings: options }, settings);
-  }
+  const found = ruleSolverFor(settings, named);
+  if (found) return found;
   throw fail('usage/unknown-name', {
     ...{ kind: 'balancer', name: named, nearest: didYouMean(named, Object.keys(settings.balancers)) },
     advice: 'Declare it in `balancers` of certfleet.yaml, or name the configuration with --config.',

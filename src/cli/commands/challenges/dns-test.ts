@@ -23,7 +23,8 @@ export const dnsTest: Run = async (session) => {
     throw fail('usage/invalid-value', { typed, form: 'the name of a zone, not an address' });
   const below = baseName(identifier);
   const record = recordFrom(session);
-  const settings = await session.settings();
+  const { fleet, absent } = await openAny(session);
+  const settings = fleet.settings();
   const registry = await registryOf(session);
   const solver = await solverToTry(session, settings, named, below);
   const orDeclared = (error: unknown) => withDeclared(error, { settings, solver, typed, registry });
@@ -31,7 +32,6 @@ export const dnsTest: Run = async (session) => {
     throw orDeclared(error);
   };
   await proveCredentials(solver.settings, session).catch(failing);
-  const { fleet, absent } = await openAny(session);
   const provider = String(solver.settings['provider']);
   const title = adapterEntry(registry, 'dns', provider)?.title ?? provider;
   if (!session.quiet) session.print(`Trying ${title} with ${withLetters(below)}.`);

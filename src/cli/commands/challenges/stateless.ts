@@ -64,5 +64,5 @@ async function described(session: Session) {
   const { args, flags } = session.invocation;
   const [named] = await certificateNames(session, args);
   const asIssue = { ...session, invocation: { args, flags: { ...flags, http: 'stateless' } } };
-  return specFromFlags(asIssue, await session.settings(), subjectOf(flags, named));
+  return specFromFlags(asIssue, await session.declared(), subjectOf(flags, named));
 }

@@ -79,7 +79,7 @@ async function readForeign(session: Session, file: string): Promise<ForeignCerti
   const certificatePem = await readNamed(session, '--cert-path', file);
   if (!certificatePem.includes('-----BEGIN CERTIFICATE-----'))
     throw unreadable(`--cert-path ${file}`, 'this is not a certificate in PEM');
-  const issuer = await issuerFromFlags(session, await session.settings(), { opensAccount: false });
+  const issuer = await issuerFromFlags(session, await session.declared(), { opensAccount: false });
   if (keyFile === undefined) return { certificatePem, issuer };
   const keyPem = new Secret(await readNamed(session, '--key-path', keyFile));
   if (!/-----BEGIN (\w+ )?PRIVATE KEY-----/.test(keyPem.reveal()))

@@ -9,12 +9,13 @@ import { openAny } from '../challenges/trial.ts';
 
 /** `certfleet alarms`, and `certfleet alarms list`. */
 export const listAlarms: Run = async (session) => {
-  const { open, more } = await (await fleetOfAlarms(session)).alarms(session.signal);
+  const fleet = await fleetOfAlarms(session);
+  const { open, more } = await fleet.alarms(session.signal);
   for (const alarm of open) session.printJson({ object: 'alarm', ...alarm });
   if (session.json) return 0;
   if (open.length === 0) {
     session.print('No alarm is open.');
-    const { alarms } = await session.settings();
+    const { alarms } = fleet.settings();
     if (Object.keys(alarms).length === 0)
       session.note('`alarms` in the configuration says whom to tell. Without it, only `certfleet run` keeps alarms.');
     return 0;

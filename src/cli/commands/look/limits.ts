@@ -16,8 +16,8 @@ import { dateText, widthOf } from '../../output/text.ts';
 export const limits: Run = async (session) => {
   const { args, flags } = session.invocation;
   const named = textOf(flags['issuer']);
-  const settings = await session.settings();
-  const issuer = named === undefined ? undefined : await issuerFromFlags(session, settings, { opensAccount: false });
+  const issuer =
+    named === undefined ? undefined : await issuerFromFlags(session, await session.declared(), { opensAccount: false });
   const fleet = await fleetToLook(session);
   const names = await certificateNames(session, args);
   const request = { names, all: flags['all'] === true, ...present({ issuer }) };

@@ -37,7 +37,8 @@ export const show: Run = async (session) => {
  */
 async function placesOfSolvers(session: Session, { name, spec }: LineageStatus): Promise<readonly Row[]> {
   if (!spec) return [];
-  const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
+  const fleet = await session.fleet({ makeStore: false });
+  const settings = fleet.settings();
   const stored = await fleet.stored(name, session.signal).catch(() => undefined);
   const own = (stored?.spec.parts ?? []).map(({ solver }) => [solver.name, solver] as const);
   const all: Settings['solvers'] = { ...settings.solvers, ...Object.fromEntries(own) };

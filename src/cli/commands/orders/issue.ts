@@ -20,10 +20,11 @@ import { certificateFor } from './default-name.ts';
 export const issue: Run = async (session) => {
   const { flags } = session.invocation;
   const args = await certificateNames(session, session.invocation.args);
-  const settings = await session.settings();
+  const described = describesCertificate(flags);
+  // Flags may name what the store declares.
+  const settings = described ? await session.declared() : await session.settings();
   const dryRun = flags['dryRun'] === true;
   const staging = dryRun || flags['staging'] === true;
-  const described = describesCertificate(flags);
   if (!described && settings.certificates.length === 0 && args.length === 0)
     throw fail('identifier/empty-list', { certificate: 'the certificate' });
   const change = described ? await changeByFlags(session, settings, described) : undefined;
