@@ -12,6 +12,8 @@ import { type Api, type ApiParts, askerOf, copyOf, json, missing, needs, refuseU
 
 const tags = { tags: ['Certificates'] };
 
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
 /** The list, and what is known of one certificate. */
 export function addCertificates(app: Api, { view, draw, life }: ApiParts): void {
   app.openapi(
@@ -29,7 +31,16 @@ export function addCertificates(app: Api, { view, draw, life }: ApiParts): void 
       const { rows, sequence, next } = page;
       // How many there are is not for those who see some.
       const total = isVisible ? undefined : page.total;
-      const answer = { certificates: rows.map(copyOf), sequence: `${life}.${sequence}`, ...present({ total, next }) };
+      const { search, state, issuer } = query;
+      const isFiltered = search || state || issuer || isVisible;
+      const counts = isFiltered ? view.count({ search, issuer, ...present({ isVisible }) }) : undefined;
+      const matching = counts ? (state ? counts[state] : sumOf(Object.values(counts))) : page.total;
+      const answer = {
+        certificates: rows.map(copyOf),
+        matching,
+        sequence: `${life}.${sequence}`,
+        ...present({ total, next }),
+      };
       return c.json(answer, 200);
     },
   );

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { roles } from '../core/access/role.ts';
+import { servedStates } from '../core/plan/served.ts';
 import { lineageStates } from '../core/plan/status.ts';
 
 /** What requests and answers of the API look like. */
@@ -21,6 +22,17 @@ export const certificate = z
     renewAt: time.optional(),
     targets: z.array(z.string()).openapi({ description: 'What it is delivered to: targets and endpoints' }),
     delivered: z.number().openapi({ description: 'How many of the targets have the current version' }),
+    served: z
+      .object({
+        state: z.enum(servedStates).openapi({
+          description:
+            'What the worst endpoint serves: current, unseen (no look yet), changing, stale (another certificate), foreign (another one that is valid for the name), silent, broken (no handshake); none without endpoints',
+        }),
+        endpoints: z.number(),
+        current: z.number().openapi({ description: 'How many of them serve the current version' }),
+        words: z.string().optional(),
+      })
+      .openapi({ description: 'What its endpoints really serve, by the last look at each' }),
     failure: z.object({ code: z.string(), retryAt: time }).optional(),
     step: z
       .string()
@@ -37,6 +49,7 @@ export const list = z
       .number()
       .optional()
       .openapi({ description: 'How many certificates there are in all; not for tokens with a scope' }),
+    matching: z.number().openapi({ description: 'How many match the query, on all pages' }),
     next: z.string().optional().openapi({ description: 'For `after`; left out on the last page' }),
     sequence: z.string().openapi({ description: 'The last change that the page has, for `since` of `/events`' }),
   })

@@ -5,19 +5,28 @@ import { type Lineage, unfinishedWork } from '../core/lineage/lineage.ts';
 import { processText } from '../core/lineage/process-identity.ts';
 import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
 import type { Replica } from '../core/node/replica.ts';
-import { describeLineage, type LineageStatus, lineageStates } from '../core/plan/status.ts';
+import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
 import { present } from '../core/text/present.ts';
 import { type OpenAlarms, readAlarms } from '../engine/alarms/open.ts';
 import { type EngineProcess, inPass } from '../engine/engine.ts';
 import { readHistory } from '../engine/history/stored-history.ts';
 import { endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
 import { lineageOf } from '../engine/run/stored-lineage.ts';
-import type { CertificateRow, Changed, Glance, ListPage, ListQuery, Rows } from '../engine/steady/rows.ts';
+import {
+  type CertificateRow,
+  type Changed,
+  type Counts,
+  type Glance,
+  type ListPage,
+  type ListQuery,
+  noneOfEach,
+  type Rows,
+} from '../engine/steady/rows.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
 import type { LimitsStatus } from './limits.ts';
 import type { OpenFleet } from './opened.ts';
 
-export type { CertificateRow, Changed, ListPage, ListQuery };
+export type { CertificateRow, Changed, Counts, ListPage, ListQuery };
 
 /**
  * What a process that keeps running shows of the fleet. It knows all certificates, so lists and counts take no read of
@@ -26,6 +35,8 @@ export type { CertificateRow, Changed, ListPage, ListQuery };
 export interface FleetView {
   /** Returns one page of the certificates. Fails with `usage/invalid-value` if the cursor is not one of a page before. */
   list(query: ListQuery): ListPage;
+  /** Returns how many certificates of a query are in each state, in the time of a page that finds nothing. */
+  count(query: Pick<ListQuery, 'search' | 'issuer' | 'isVisible'>): Counts;
   /** Returns how many certificates are in each state, and what runs or needs a person. */
   overview(): Overview;
   /** Returns all that is known of a certificate; undefined if there is none of that name. Takes at most three reads. */
@@ -127,10 +138,7 @@ export function createView({ engine, rows, declared, nodes, file, open }: Seen):
   const { clock, store, processes } = engine;
   function look(): Overview {
     const now = clock.now();
-    const byState = Object.fromEntries(lineageStates.map((state) => [state, 0])) as Record<
-      LineageStatus['state'],
-      number
-    >;
+    const byState = noneOfEach();
     const today = Math.floor(now.getTime() / dayMs);
     const days = Array.from({ length: shownDays }, (_, day) => ({
       date: new Date((today + day) * dayMs).toISOString().slice(0, 10),
@@ -186,6 +194,7 @@ export function createView({ engine, rows, declared, nodes, file, open }: Seen):
       return rows.sequence;
     },
     list: (query) => rows.list(query),
+    count: (query) => rows.count(query),
     overview() {
       const atMs = clock.monotonicMs();
       if (!last || atMs - last.atMs >= overviewMs) last = { atMs, overview: look() };

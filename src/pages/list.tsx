@@ -1,7 +1,7 @@
 import type { FC } from 'hono/jsx';
-import type { CertificateRow, ListPage, ListQuery } from '../fleet/view.ts';
+import type { CertificateRow, Counts, ListPage, ListQuery } from '../fleet/view.ts';
 import { Notice, Zone } from './layout.tsx';
-import { Empty, type Made, pathOf, type State, StateBadge, When } from './parts.tsx';
+import { Empty, Foreign, type Made, pathOf, type State, StateBadge, When } from './parts.tsx';
 import { linkOf, sorts } from './query.ts';
 import { StepMeter } from './steps.tsx';
 
@@ -9,15 +9,17 @@ export interface ListData {
   readonly query: ListQuery;
   readonly page: ListPage;
   readonly issuers: readonly string[];
+  /** How many certificates are in each state, as far as search and issuer find them; undefined without a filter. */
+  readonly counts: Counts | undefined;
   /** The page that was asked for no longer exists. */
   readonly isOtherPage?: boolean;
 }
 
 /** Certificates, one row each. Every control is a link or a form that works without scripts. */
-export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOtherPage }) => {
+export const List: FC<Made & ListData> = ({ reader, query, page, issuers, counts, isOtherPage }) => {
   const { text, mayAct, csrf } = reader;
   const { rows, total, next } = page;
-  const isFiltered = Boolean(query.search || query.state || query.issuer);
+  const matching = counts && (query.state ? [counts[query.state]] : Object.values(counts)).reduce((a, b) => a + b, 0);
   return (
     <>
       <h1>{text.certificates}</h1>
@@ -28,8 +30,8 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOthe
         <div id="live" data-live="" hx-get={linkOf(query)} hx-trigger="fleet" hx-select="#live" hx-swap="outerMorph">
           <div class="list-head">
             <p role="status" class="muted">
-              {isFiltered
-                ? text.list.found(next || query.after ? `${rows.length}+` : String(rows.length), total)
+              {matching !== undefined
+                ? text.list.found(matching, total)
                 : rows.length < total
                   ? text.list.some(rows.length, total)
                   : text.list.all(total)}
@@ -37,6 +39,7 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOthe
             {mayAct ? <a href="/new">{text.declare.link}</a> : null}
             {mayAct && rows.length > 0 ? <Bulk reader={reader} /> : null}
           </div>
+          {counts ? <CountsOf reader={reader} query={query} counts={counts} /> : null}
           {rows.length === 0 ? (
             <Empty>{total === 0 ? text.all.none : `${text.list.nothing} ${text.list.nothingHint}`}</Empty>
           ) : (
@@ -53,6 +56,7 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOthe
                   <th scope="col">{text.list.name}</th>
                   <th scope="col">{text.list.expires}</th>
                   <th scope="col">{text.list.renewal}</th>
+                  <th scope="col">{text.list.delivered}</th>
                   <th scope="col">{text.list.served}</th>
                   <th scope="col">{text.list.issuer}</th>
                 </tr>
@@ -80,6 +84,27 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, isOthe
     </>
   );
 };
+
+/** What search and issuer find, by state; each leads to it alone. */
+const CountsOf: FC<Made & { readonly query: ListQuery; readonly counts: Counts }> = ({ reader, query, counts }) => (
+  <ul class="states" id="counts">
+    {listed
+      .filter((state) => counts[state] > 0 || state === query.state)
+      .map((state) => {
+        const isChosen = state === query.state;
+        return (
+          <li>
+            <a
+              href={linkOf({ ...query, after: undefined, state: isChosen ? undefined : state })}
+              aria-current={isChosen ? 'true' : undefined}
+            >
+              <StateBadge reader={reader} state={state} /> <b>{counts[state]}</b>
+            </a>
+          </li>
+        );
+      })}
+  </ul>
+);
 
 const Bulk: FC<Made> = ({ reader: { text } }) => (
   <div class="bulk">
@@ -224,8 +249,11 @@ const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
           <When reader={reader} at={renewAt} form="distance" />
         )}
       </td>
+      <td data-label={text.list.delivered}>
+        <Delivered reader={reader} row={row} />
+      </td>
       <td data-label={text.list.served}>
-        <Served reader={reader} row={row} />
+        <Served reader={reader} served={row.served} />
       </td>
       <td data-label={text.list.issuer} class="muted">
         {issuer}
@@ -234,21 +262,39 @@ const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
   );
 };
 
-/** How many of its targets and endpoints have the current version. */
-export const Served: FC<Made & { readonly row: Pick<CertificateRow, 'targets' | 'delivered'> }> = ({
+/** How many of its targets have the current version. */
+const Delivered: FC<Made & { readonly row: Pick<CertificateRow, 'targets' | 'delivered' | 'served'> }> = ({
   reader: { text },
-  row: { targets, delivered },
+  row: { targets, delivered, served },
 }) => {
-  const total = targets.length;
-  if (total === 0)
+  // Endpoints are not delivered to.
+  const [total, have] = [targets.length - served.endpoints, delivered - served.current];
+  if (total <= 0)
     return (
       <span class="muted" title={text.list.noTargetsHint}>
         {text.list.noTargets}
       </span>
     );
   return (
-    <span class={delivered < total ? 'lacking' : undefined} title={targets.slice(0, 20).join(', ')}>
-      {delivered === total ? text.list.servedAll(total) : text.list.servedSome(delivered, total)}
+    <span class={have < total ? 'lacking' : undefined} title={targets.slice(0, 20).join(', ')}>
+      {have === total ? text.list.servedAll(total) : text.list.servedSome(have, total)}
+    </span>
+  );
+};
+
+/** What its endpoints serve, by the last look at each. */
+const Served: FC<Made & Pick<CertificateRow, 'served'>> = ({ reader: { text }, served }) => {
+  const { state, endpoints, current, words } = served;
+  const isBad = ['stale', 'foreign', 'silent', 'broken'].includes(state);
+  return (
+    <span class={isBad ? 'lacking' : state === 'current' ? undefined : 'muted'} title={words}>
+      {text.list.servedStates[state]}
+      {endpoints > 1 ? ` (${text.list.servedSome(current, endpoints)})` : null}
+      {words ? (
+        <span class="names">
+          <Foreign>{words}</Foreign>
+        </span>
+      ) : null}
     </span>
   );
 };

@@ -257,6 +257,34 @@ describe('the list', () => {
     has(await textOf('/certificates?search=app-007'), 'id="row-app-007.example.com"');
     has(await textOf('/certificates?search=absent'), en.list.nothing);
   });
+
+  it('counts what is found, by state, whatever state is chosen', async () => {
+    const countsIn = (page: string) =>
+      [...page.matchAll(/<a href="([^"]+)"[^>]*><span class="badge \w+">([^<]+)<\/span> <b>(\d+)</g)].map(
+        ([, href = '', state, count]) => [href.replaceAll('&amp;', '&'), state, Number(count)],
+      );
+    const all = await textOf('/certificates?search=example.net');
+    has(all, en.list.found(3, 72));
+    const found = [
+      ['/certificates?search=example.net&state=expired', en.states.expired, 1],
+      ['/certificates?search=example.net&state=revoked', en.states.revoked, 1],
+      ['/certificates?search=example.net&state=undeclared', en.states.undeclared, 1],
+    ];
+    expect(countsIn(all)).toEqual(found);
+    const one = await textOf('/certificates?search=example.net&state=expired');
+    has(one, en.list.found(1, 72));
+    expect(countsIn(one)).toEqual([['/certificates?search=example.net', en.states.expired, 1], ...found.slice(1)]);
+    has(await textOf('/certificates?search=app-'), en.list.found(60, 72));
+  });
+
+  it('shows what endpoints serve', async () => {
+    const cellOf = (page: string) => new RegExp(`<td data-label="${en.list.served}">(.*?)</td>`, 's').exec(page)?.[1];
+    has(cellOf(await textOf('/certificates?search=www.example.com&state=valid'))!, en.list.servedStates.current);
+    const stale = cellOf(await textOf('/certificates?search=old.example.net'))!;
+    has(stale, en.list.servedStates.stale);
+    has(stale, 'serial 03ab');
+    has(cellOf(await textOf('/certificates?search=app-001'))!, en.list.servedStates.none);
+  });
 });
 
 describe('events', () => {

@@ -98,7 +98,10 @@ export function createPages(parts: PagesParts): Hono<Env> {
     const { issuers } = view.overview();
     const listed = listOf(view, query);
     const reader = readerOf(c, clock.now(), listed.page.sequence);
-    const body = <List reader={reader} issuers={issuers} {...listed} />;
+    const { search, state, issuer } = listed.query;
+    // Of all together, a pass over all of them would tell nothing new.
+    const counts = search || state || issuer ? view.count({ search, issuer }) : undefined;
+    const body = <List reader={reader} issuers={issuers} counts={counts} {...listed} />;
     return page(c, reader, { title: reader.text.certificates, at: 'certificates' }, body);
   });
 

@@ -46,6 +46,9 @@ describe('the rows of a list', () => {
     expect(second.next).toBeUndefined();
     expect(rows.list({ sort: 'name', limit: 10, search: 'lat' }).rows).toHaveLength(1);
     expect(rows.list({ sort: 'name', limit: 10, state: 'valid' }).rows).toEqual([]);
+    expect(rows.count({})).toMatchObject({ missing: 2, valid: 0 });
+    expect(rows.count({ search: 'lat' })).toMatchObject({ missing: 1, valid: 0 });
+    expect(rows.count({ isVisible: (name) => name === 'abc' })).toMatchObject({ missing: 1 });
     expect(() => rows.list({ sort: 'name', limit: 10, after: 'e30' })).toThrow('`next` of the page before');
   });
 

@@ -3,7 +3,8 @@ import { fail } from '../../core/errors/errors.ts';
 import { failureThatCounts } from '../../core/lineage/failure.ts';
 import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
-import { atNow, type LineageStatus, stateOfLineage } from '../../core/plan/status.ts';
+import { type Served, servedAt } from '../../core/plan/served.ts';
+import { atNow, type LineageStatus, lineageStates, stateOfLineage } from '../../core/plan/status.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetsAndEndpoints } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
@@ -24,6 +25,8 @@ export interface CertificateRow {
   /** What it is delivered to, targets and endpoints, and how many of them have the current version. */
   readonly targets: readonly string[];
   readonly delivered: number;
+  /** What its endpoints really serve. */
+  readonly served: Served;
   /** The code of the last failure that counts, and when it is tried again. */
   readonly failure?: { readonly code: string; readonly retryAt: string };
   /** The step of the run under way, or of the one that was cut off. */
@@ -63,6 +66,9 @@ export interface Glance extends Pick<CertificateRow, 'name' | 'issuer' | 'state'
   readonly renewMs: number;
 }
 
+/** How many certificates are in each state. */
+export type Counts = Readonly<Record<LineageStatus['state'], number>>;
+
 /** Certificates that have changed. */
 export interface Changed {
   /** The number of the last of these changes. */
@@ -85,6 +91,8 @@ export interface Rows {
   list(query: ListQuery): ListPage;
   /** See {@link coveringOf}. */
   covering(names: readonly string[], except: string): ReadonlyMap<string, readonly CertificateRow[]>;
+  /** Returns how many of the certificates that a query asks for are in each state, in the time of a page that finds nothing. */
+  count(query: Pick<ListQuery, 'search' | 'issuer' | 'isVisible'>): Counts;
   /** Returns of each certificate what counts and sums need: a hundred thousand rows take too long to make. */
   glances(): Iterable<Glance>;
   /** Reports whether the holder of a lease may still be at work. */
@@ -102,6 +110,8 @@ interface Kept {
   /** Joined by line ends. */
   readonly targets: string;
   readonly delivered: number;
+  /** As JSON, because most certificates have the same. */
+  readonly served: string;
   readonly state: LineageStatus['state'];
   readonly notAfterMs: number;
   readonly renewMs: number;
@@ -170,6 +180,7 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
       identifiers: identifiers === name ? '' : identifiers,
       issuer: once(spec?.issuer.name ?? ''),
       targets: once(targets.join('\n')),
+      served: once(JSON.stringify(servedAt(spec?.endpoints ?? [], deployments))),
       delivered: targets.filter((target) => deployments[target]?.state === 'current').length,
       state: stateOfLineage(wanted, lineage, { now, isWorking: false, lacks: [] }),
       notAfterMs: timeOf(current?.facts.notAfter),
@@ -211,9 +222,10 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
   }
 
   function rowOf(one: Kept, now: Date): CertificateRow {
-    const { name, identifiers, issuer, targets, delivered, code, retryMs, step, revision } = one;
+    const { name, identifiers, issuer, targets, delivered, served, code, retryMs, step, revision } = one;
     return {
       ...{ name, issuer, delivered, revision },
+      served: JSON.parse(served) as Served,
       identifiers: identifiers === '' ? [name] : identifiers.split(' '),
       targets: targets === '' ? [] : targets.split('\n'),
       state: stateNow(one, now),
@@ -226,7 +238,7 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
     };
   }
 
-  function matches(one: Kept, { search, state, issuer, isVisible }: ListQuery, now: Date): boolean {
+  function matches(one: Kept, { search, state, issuer, isVisible }: Partial<ListQuery>, now: Date): boolean {
     if (isVisible && !isVisible(one.name)) return false;
     if (issuer !== undefined && one.issuer !== issuer) return false;
     if (search !== undefined && !one.name.includes(search) && !one.identifiers.includes(search)) return false;
@@ -299,6 +311,13 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
       const found = coveringOf(kept.values(), names, except);
       return new Map([...found].map(([name, ones]) => [name, ones.map((one) => rowOf(one, now))]));
     },
+    count(query) {
+      refresh();
+      const now = clock.now();
+      const counts = noneOfEach();
+      for (const one of kept.values()) if (matches(one, query, now)) counts[stateNow(one, now)]++;
+      return counts;
+    },
     list(query) {
       refresh();
       const now = clock.now();
@@ -350,6 +369,9 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
     return [...leases].flatMap(([name, lease]) => (isAtWork(lease) ? [name] : []));
   }
 }
+
+export const noneOfEach = () =>
+  Object.fromEntries(lineageStates.map((state) => [state, 0])) as Record<LineageStatus['state'], number>;
 
 const isSame = (one: Kept, other: Kept): boolean =>
   (Object.keys(one) as (keyof Kept)[]).every((field) => Object.is(one[field], other[field]));

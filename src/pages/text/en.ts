@@ -1,4 +1,5 @@
 import type { LimitId } from '../../core/limits/rate-limits.ts';
+import type { ServedState } from '../../core/plan/served.ts';
 import type { Hop } from '../../core/request-path/hop.ts';
 
 /** The words of the pages in English. Every other language has the same keys. */
@@ -216,14 +217,25 @@ export const en = {
     name: 'Certificate',
     expires: 'Expires',
     renewal: 'Next renewal',
-    served: 'Served',
+    delivered: 'Delivered',
+    served: 'Endpoints serve',
+    servedStates: {
+      none: 'none to look at',
+      current: 'this one',
+      unseen: 'not seen yet',
+      changing: 'being changed',
+      stale: 'another one',
+      foreign: 'someone else’s',
+      silent: 'no answer',
+      broken: 'no TLS',
+    } satisfies Readonly<Record<ServedState, string>>,
     servedAll: (total: number) => `all ${total}`,
     servedSome: (current: number, total: number) => `${current} of ${total}`,
     noTargets: 'none',
     noTargetsHint: 'It is delivered nowhere',
     all: (total: number) => `${total} ${total === 1 ? 'certificate' : 'certificates'}`,
     some: (shown: number, total: number) => `${shown} of ${total} shown`,
-    found: (count: string, total: number) => `${count} of ${total} match`,
+    found: (count: number, total: number) => `${count} of ${total} match`,
     nothing: 'No certificate matches.',
     nothingHint: 'Try a shorter text, or clear the filters.',
     next: 'Next page',

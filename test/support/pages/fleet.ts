@@ -2,6 +2,7 @@ import type { RunEntry } from '../../../src/core/history/run-entry.ts';
 import type { NodeStatus } from '../../../src/core/node/node-status.ts';
 import { type LineageStatus, lineageStates } from '../../../src/core/plan/status.ts';
 import type { OpenAlarms } from '../../../src/engine/alarms/open.ts';
+import { noneOfEach } from '../../../src/engine/steady/rows.ts';
 import type { ActionRequest, FleetActions } from '../../../src/fleet/actions.ts';
 import type { LimitsStatus } from '../../../src/fleet/limits.ts';
 import type {
@@ -69,6 +70,7 @@ export function rowOf(state: State, now: Date): CertificateRow {
       : { renewAt: later(now, Math.max(days - 30, 0)) }),
     targets,
     delivered: state === 'pending' ? 1 : state === 'expired' ? 0 : targets.length,
+    served: servedOf(state, targets.length > 0),
     ...(state === 'failing' || state === 'expired'
       ? { failure: { code: 'acme/invalid-authorization', retryAt: later(now, 0.03) } }
       : {}),
@@ -76,6 +78,14 @@ export function rowOf(state: State, now: Date): CertificateRow {
     ...more,
   } as CertificateRow;
 }
+
+const words = 'www.example.com:443: old.example.net; serial 03ab; not after 2026-11-01T00:00:00Z; from Example CA';
+
+const servedOf = (state: State, isServed: boolean): CertificateRow['served'] => {
+  if (!isServed) return { state: 'none', endpoints: 0, current: 0 };
+  if (state === 'expired' || state === 'pending') return { state: 'stale', endpoints: 1, current: 0, words };
+  return { state: 'current', endpoints: 1, current: 1 };
+};
 
 const plain = (i: number, now: Date): CertificateRow => {
   const name = `app-${String(i).padStart(3, '0')}.example.com`;
@@ -88,6 +98,7 @@ const plain = (i: number, now: Date): CertificateRow => {
     renewAt: later(now, 2 + ((i * 7) % 56)),
     targets: ['haproxy', 'cdn'],
     delivered: 2,
+    served: { state: 'none', endpoints: 0, current: 0 },
     revision: `r1-${name}`,
   };
 };
@@ -153,6 +164,12 @@ export function createFleet({
     },
     overview: () => overviewOf([...rows.values()], { now, sequence }),
     list: (query) => listOf([...rows.values()], query, sequence),
+    count: ({ search, issuer }) => {
+      const all = { search, issuer, sort: 'name', limit: 1_000 } as const;
+      const counts = noneOfEach();
+      for (const { state } of listOf([...rows.values()], all, sequence).rows) counts[state] += 1;
+      return counts;
+    },
     certificate: async (name) => {
       const row = rows.get(name);
       return row && viewOf(row, now);
