@@ -40,7 +40,7 @@ import { accountsOf, changeAccount, dependentsOf } from './fleet/accounts.ts';
 import { drawNamed, reportCaaOf, statelessOf, tryProvider, tryRule } from './fleet/challenges.ts';
 import { dryRun } from './fleet/dry-run.ts';
 import { issue } from './fleet/issue.ts';
-import { deleteOne, exportOne, rollBackOne } from './fleet/life.ts';
+import { deleteOne, exportOne, pauseOne, resumeOne, rollBackOne } from './fleet/life.ts';
 import type { LimitsRequest, LimitsStatus } from './fleet/limits.ts';
 import { once } from './fleet/once.ts';
 import type { OpenFleet } from './fleet/opened.ts';
@@ -188,6 +188,13 @@ export interface Fleet {
    * `lineage/not-found`, `lineage/no-way-back`.
    */
   rollback(name: string, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * Leaves a certificate alone until it is resumed: it is neither ordered nor delivered, unless a person asks for it by
+   * name. Waits for a process that is working on it. Fails with `lineage/not-found`, `lineage/not-issued`, `store/busy`.
+   */
+  pause(request: PauseOneRequest, signal: AbortSignal): Promise<void>;
+  /** Ends a pause; does nothing if there is none. Fails like `pause`. */
+  resume(request: Omit<PauseOneRequest, 'reason'>, signal: AbortSignal): Promise<void>;
   /**
    * Tries a DNS provider without a certificate: adds a value at an unused name, sees it on every authoritative server,
    * and removes it. Any failure is in the report.
@@ -357,6 +364,13 @@ export interface StatelessRequest {
   readonly staging: boolean;
 }
 
+export interface PauseOneRequest {
+  readonly name: string;
+  /** Who asks. */
+  readonly by: string;
+  readonly reason?: string | undefined;
+}
+
 export interface DeleteRequest {
   readonly name: string;
   /** Delete it even if a target has it, or if something cannot be cleaned up. */
@@ -451,6 +465,8 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
     revoke: (request, signal) => pass((fleet) => revoke(fleet, request, signal), 'revoke'),
     export: (request, signal) => pass((fleet) => exportOne(fleet, request, signal), 'export'),
     rollback: (name, signal) => pass((fleet) => rollBackOne(fleet, name, signal), 'rollback'),
+    pause: (request, signal) => pass(async (fleet) => void (await pauseOne(fleet, request, signal))),
+    resume: (request, signal) => pass(async (fleet) => void (await resumeOne(fleet, request, signal))),
     tryDns: (request, signal) => pass((fleet) => tryProvider(fleet, request, signal)),
     tryBalancer: (request, signal) => pass((fleet) => tryRule(fleet, request, signal)),
     adopt: (found, options, signal) =>

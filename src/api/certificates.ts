@@ -102,38 +102,50 @@ export const acts = {
   deploy: { action: 'redeploy', right: 'renew', summary: 'Deliver its current version to every target again' },
   rollback: { action: 'rollback', right: 'rollback', summary: 'Go back to the version before' },
   revoke: { action: 'revoke', right: 'revoke', summary: 'Revoke its current version at the CA' },
+  pause: { action: 'pause', right: 'renew', summary: 'Leave it alone until it is resumed' },
+  resume: { action: 'resume', right: 'renew', summary: 'End its pause' },
 } as const satisfies Readonly<Record<string, { readonly action: FleetAction; readonly [more: string]: string }>>;
 
 export function addActions(app: Api, { actions, access: { audit } }: ApiParts): void {
   for (const [path, { action, right, summary }] of Object.entries(acts)) {
-    const body =
-      action === 'revoke' ? { body: { content: { 'application/json': { schema: contract.revocation } } } } : {};
+    const schema = action === 'revoke' ? contract.revocation : action === 'pause' ? contract.pause : undefined;
+    const body = schema ? { body: { content: { 'application/json': { schema } } } } : {};
+    const isAtOnce = action === 'pause' || action === 'resume';
     app.openapi(
       createRoute({
         ...{ tags: ['Actions'], method: 'post', path: `/certificates/{name}/${path}`, summary },
-        description:
-          'Begins it and answers at once; the certificate and its history show what becomes of it. With `If-Match`, nothing happens if the certificate has changed since, so a repeated request acts once.',
+        description: `${isAtOnce ? atOnce : begins} With \`If-Match\`, nothing happens if the certificate has changed since, so a repeated request acts once.`,
         ...needs(right, 'certificates', true),
         request: { params: contract.named, headers: contract.condition, ...body },
         responses: {
-          ...{ 202: json(contract.begun, 'It has begun'), ...usual, ...missing },
+          ...(isAtOnce ? { 200: json(contract.begun, 'It is done') } : { 202: json(contract.begun, 'It has begun') }),
+          ...{ ...usual, ...missing },
           ...{ 409: wrong('A process works on it'), 412: wrong('It has changed since') },
         },
       }),
       async (c) => {
         const { name } = c.req.valid('param');
         const ifRevision = revisionIn(c.req.header('if-match'));
-        const reason = action === 'revoke' ? reasonIn(c.req.valid('json' as never)) : undefined;
-        const request = { action, name, ifRevision, reason };
+        const given = schema && c.req.valid('json' as never);
+        const request = {
+          ...{ action, name, ifRevision },
+          reason: action === 'revoke' ? revocationIn(given) : undefined,
+          why: action === 'pause' ? pauseIn(given) : undefined,
+        };
         await act({ actions, audit }, askerOf(c), request, c.req.raw.signal);
-        return c.json({ name, action: path }, 202);
+        return c.json({ name, action: path }, isAtOnce ? 200 : 202) as never;
       },
     );
   }
 }
 
+const begins = 'Begins it and answers at once; the certificate and its history show what becomes of it.';
+const atOnce =
+  'While it is paused, it is neither ordered, renewed nor delivered by itself; the other actions of this API still act on it.';
+
 /** Without a body, there is nothing that was validated. */
-const reasonIn = (body: unknown) => (body as Partial<z.infer<typeof contract.revocation>> | undefined)?.reason;
+const revocationIn = (body: unknown) => (body as Partial<z.infer<typeof contract.revocation>> | undefined)?.reason;
+const pauseIn = (body: unknown) => (body as Partial<z.infer<typeof contract.pause>> | undefined)?.reason;
 
 function detailOf({ row, status: { spec: _settings, ...status }, failure, runs, ...rest }: CertificateView) {
   return copyOf({ ...row, ...rest, status, runs, ...present({ lastFailure: failure }) }) as never;

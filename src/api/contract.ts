@@ -9,7 +9,7 @@ const time = z.string().openapi({ format: 'date-time', example: '2026-12-24T18:0
 
 export const state = z.enum(lineageStates).openapi('State', {
   description:
-    'valid, due (past its renewal time), expired, missing (none issued yet), failing, working, interrupted (the next run continues), pending (not yet on every target), revoked, undeclared (never renewed), test (of --staging), corrupt (a document is damaged)',
+    'valid, due (past its renewal time), expired, missing (none issued yet), failing, working, interrupted (the next run continues), pending (not yet on every target), paused (by a person, until it is resumed), revoked, undeclared (never renewed), test (of --staging), corrupt (a document is damaged)',
 });
 
 export const certificate = z
@@ -33,6 +33,7 @@ export const certificate = z
         words: z.string().optional(),
       })
       .openapi({ description: 'What its endpoints really serve, by the last look at each' }),
+    isPaused: z.literal(true).optional().openapi({ description: 'A person has paused it, whatever its state' }),
     failure: z.object({ code: z.string(), retryAt: time }).optional(),
     step: z
       .string()
@@ -175,6 +176,10 @@ export const revocation = z
       .default('unspecified'),
   })
   .openapi('Revocation');
+
+export const pause = z
+  .object({ reason: z.string().max(200).optional().openapi({ description: 'Why; shown with the certificate' }) })
+  .openapi('Pause');
 
 export const condition = z.object({
   'if-match': z.string().optional().openapi({

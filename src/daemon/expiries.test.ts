@@ -7,7 +7,7 @@ const at = (days: number) => now.getTime() + days * 86_400_000;
 
 /** A certificate of 90 days that has some left. */
 const one = (leftDays: number, more: Partial<KnownCertificate> = {}): KnownCertificate => ({
-  ...{ name: 'a', isUndeclared: false, notAfterMs: at(leftDays), isFailing: false, isPending: false },
+  ...{ name: 'a', isUndeclared: false, notAfterMs: at(leftDays), isFailing: false, isPaused: false, isPending: false },
   ...{ renewMs: at(leftDays - 30), overdueMs: at(leftDays - 20) },
   ...more,
 });
@@ -31,6 +31,7 @@ it('counts certificates by state, and names those that expire first', () => {
       one(8, { name: 'failing', isFailing: true }),
       one(0, { name: 'new', notAfterMs: Number.NaN, overdueMs: Number.NaN }),
       one(60, { name: 'pending', isPending: true }),
+      one(70, { name: 'paused', isPaused: true, isFailing: true }),
       one(20, { name: 'due' }),
       ...many.slice(250),
       one(-1, { name: 'expired' }),
@@ -39,7 +40,7 @@ it('counts certificates by state, and names those that expire first', () => {
     10,
   );
   expect(Object.fromEntries(byState)).toEqual({
-    ...{ valid: 500, due: 2, pending: 1, failing: 1, expired: 1, missing: 1, undeclared: 1 },
+    ...{ valid: 500, due: 2, pending: 1, failing: 1, paused: 1, expired: 1, missing: 1, undeclared: 1 },
   });
   expect(soonest.map(({ name }) => name).slice(0, 4)).toEqual(['expired', 'first', 'failing', 'due']);
   const order = soonest.map(({ notAfterMs }) => notAfterMs);

@@ -1,7 +1,16 @@
 import type { KnownCertificate } from '../engine/steady/vitals.ts';
 
 /** The state of a certificate for metrics. `status` knows more of them, for which it reads more than the loop keeps. */
-export const certificateStates = ['valid', 'due', 'pending', 'failing', 'expired', 'missing', 'undeclared'] as const;
+export const certificateStates = [
+  'valid',
+  'due',
+  'pending',
+  'failing',
+  'paused',
+  'expired',
+  'missing',
+  'undeclared',
+] as const;
 type State = (typeof certificateStates)[number];
 
 /** All certificates at a glance. */
@@ -20,6 +29,7 @@ export const isOverdue = ({ isUndeclared, overdueMs }: KnownCertificate, nowMs: 
 function stateOf(one: KnownCertificate, nowMs: number): State {
   if (one.isUndeclared) return 'undeclared';
   if (one.notAfterMs <= nowMs) return 'expired';
+  if (one.isPaused) return 'paused';
   if (one.isFailing) return 'failing';
   if (Number.isNaN(one.notAfterMs)) return 'missing';
   if (one.isPending) return 'pending';

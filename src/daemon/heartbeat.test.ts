@@ -60,7 +60,9 @@ it('is sent every minute while all is well, and says once why not', async () => 
 
   const soon = clock.now().getTime() + 86_400_000;
   const one = { name: 'a', isUndeclared: false, renewMs: Number.NaN };
-  certificates = [{ ...one, notAfterMs: soon, overdueMs: soon - 2 * 86_400_000, isFailing: false, isPending: false }];
+  certificates = [
+    { ...one, notAfterMs: soon, overdueMs: soon - 2 * 86_400_000, isFailing: false, isPaused: false, isPending: false },
+  ];
   expect(await pass(2)).toEqual([0, ['warn: no heartbeat: a certificate is overdue']]);
   certificates = [];
   expect(await pass(1)).toEqual([1, ['info: the heartbeat is sent again']]);

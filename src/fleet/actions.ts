@@ -7,13 +7,13 @@ import { lineageNotFound } from '../core/names/not-found.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
 import { type EngineProcess, inPass, report } from '../engine/engine.ts';
 import type { Rows } from '../engine/steady/rows.ts';
-import { rollBackOne } from './life.ts';
+import { pauseOne, resumeOne, rollBackOne } from './life.ts';
 import type { OpenFleet } from './opened.ts';
 import { renew } from './renew.ts';
 import { revoke } from './revoke.ts';
 
 /** What a person can let a process that keeps running do to a certificate. */
-export type FleetAction = 'renew' | 'redeploy' | 'rollback' | 'revoke';
+export type FleetAction = 'renew' | 'redeploy' | 'rollback' | 'revoke' | 'pause' | 'resume';
 
 export interface ActionRequest {
   readonly action: FleetAction;
@@ -22,6 +22,10 @@ export interface ActionRequest {
   readonly ifRevision: string | undefined;
   /** Of `revoke`. */
   readonly reason?: RevocationReason | undefined;
+  /** Of `pause`: why, in the person’s words. */
+  readonly why?: string | undefined;
+  /** Who asks; {@link act} adds it. */
+  readonly by?: string | undefined;
 }
 
 /** How an action on a certificate ended. */
@@ -38,7 +42,7 @@ export interface Ended {
  */
 export interface FleetActions {
   /**
-   * Begins an action, and resolves once it has begun. Fails with `lineage/not-found`, `lineage/changed` if the document
+   * Begins an action, and resolves once it has begun; a pause is over or in the document by then. Fails with `lineage/not-found`, `lineage/changed` if the document
    * is no longer the one that the person saw, or `lineage/at-work` if a process works on it.
    */
   begin(request: ActionRequest, signal: AbortSignal): Promise<void>;
@@ -59,6 +63,8 @@ const rightOf: Readonly<Record<FleetAction, Action>> = {
   redeploy: 'renew',
   rollback: 'rollback',
   revoke: 'revoke',
+  pause: 'renew',
+  resume: 'renew',
 };
 
 /**
@@ -71,18 +77,18 @@ export async function act(
   request: ActionRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const { action, name, reason } = request;
+  const { action, name, reason, why } = request;
   const record = (result: string) =>
     audit.record(
       { name: who.name, via: who.via, from },
-      { what: `certificate.${action}`, object: name, detail: reason, result },
+      { what: `certificate.${action}`, object: name, detail: reason ?? why, result },
       signal,
     );
   try {
     // Whether there is a certificate that it must not see, it must not learn.
     if (!isInScope(who, name)) throw lineageNotFound(name, []);
     refuseRole(who, rightOf[action]);
-    await actions.begin(request, signal);
+    await actions.begin({ ...request, by: who.name }, signal);
   } catch (error) {
     await record(asFailure(error).code);
     throw error;
@@ -116,7 +122,11 @@ export function createActions({ engine, rows, open }: Acting, stopping: AbortSig
   const running = new Map<string, Promise<void>>();
   const endings = new Map<string, Ended>();
 
-  function run({ action, name, reason }: ActionRequest): Promise<Outcome | undefined> {
+  function run({
+    action,
+    name,
+    reason,
+  }: ActionRequest & { readonly action: Exclude<FleetAction, 'pause' | 'resume'> }): Promise<Outcome | undefined> {
     const trigger: Trigger = action === 'redeploy' ? 'renew' : action;
     return inPass(
       engine,
@@ -139,6 +149,14 @@ export function createActions({ engine, rows, open }: Acting, stopping: AbortSig
     );
   }
 
+  async function changePause({ action, ...request }: ActionRequest, signal: AbortSignal): Promise<void> {
+    const change = action === 'pause' ? pauseOne : resumeOne;
+    const { name, ifRevision, why: reason, by = 'unknown' } = request;
+    await inPass(engine, (pass) =>
+      change({ ...open(), engine: pass }, { name, ifRevision, reason, by, atOnce: true }, signal),
+    );
+  }
+
   function note(name: string, ended: Omit<Ended, 'at'>): void {
     endings.delete(name);
     endings.set(name, { at: engine.clock.now().toISOString(), ...ended });
@@ -148,17 +166,18 @@ export function createActions({ engine, rows, open }: Acting, stopping: AbortSig
 
   return {
     async begin(request, signal) {
-      const { name, ifRevision } = request;
+      const { action, name, ifRevision } = request;
       const row = rows.get(name);
       if (!row) throw lineageNotFound(name, []);
       if (running.has(name) || row.state === 'working') throw fail('lineage/at-work', { name });
+      if (action === 'pause' || action === 'resume') return changePause(request, signal);
       if (ifRevision !== undefined) {
         const entry = await engine.store.get({ kind: 'lineage', name }, signal);
         // A second click may have come meanwhile.
         if (running.has(name)) throw fail('lineage/at-work', { name });
         if ((entry?.revision ?? '') !== ifRevision) throw fail('lineage/changed', { name });
       }
-      const acting = run(request)
+      const acting = run({ ...request, action })
         .then(
           (outcome) => note(name, { outcome }),
           (error: unknown) => {

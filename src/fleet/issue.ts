@@ -13,11 +13,13 @@ export async function issue(fleet: OpenFleet, request: IssueRequest, signal: Abo
     : await declaredOrNamed(fleet, request.names, signal);
   // A test must always order, because "not due" would prove nothing.
   const force = request.force || request.staging;
+  const actsOnPaused = request.adHoc !== undefined || request.names.length > 0;
   const { ignorePreflight = false, newAccount = false } = request;
   const jobs = all.map(({ wanted: real, origin }): Job => {
     const { unattended } = fleet.composed;
     const wanted = request.staging ? forStaging(real) : real;
-    const job = { wanted, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false, unattended };
+    const how = { force, insists: ignorePreflight, newAccount, obeyBackoff: false, actsOnPaused, unattended };
+    const job = { wanted, origin, ...how };
     if (origin === 'configuration') return job;
     // Only `issue` replaces stored credentials; `renew` may run in any environment.
     const { found } = request;

@@ -1,6 +1,9 @@
 import { fail } from '../core/errors/errors.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { pauseOf } from '../core/lineage/pause.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
 import { forget } from '../engine/acts/forget.ts';
+import type { PauseRequest } from '../engine/acts/pause.ts';
 import { reconcile } from '../engine/pass/reconcile.ts';
 import type { Job } from '../engine/run/job.ts';
 import type { Deleted, DeleteRequest, ExportRequest } from '../fleet.ts';
@@ -41,13 +44,38 @@ export async function exportOne(
   if (!done) throw fail('lineage/no-certificate', { name });
 }
 
+/** Pauses a certificate. Fails with `lineage/not-found`, `lineage/not-issued`, and like {@link changePause}. */
+export async function pauseOne(
+  fleet: OpenFleet,
+  { reason, ...request }: Omit<PauseRequest, 'pause'> & { readonly reason?: string | undefined },
+  signal: AbortSignal,
+): Promise<Lineage> {
+  const pause = pauseOf(request.by, reason, fleet.engine.clock.now());
+  return changeOne(fleet, { ...request, pause }, signal);
+}
+
+/** Resumes a certificate. Fails like {@link pauseOne}. */
+export const resumeOne = (
+  fleet: OpenFleet,
+  request: Omit<PauseRequest, 'pause'>,
+  signal: AbortSignal,
+): Promise<Lineage> => changeOne(fleet, { ...request, pause: undefined }, signal);
+
+async function changeOne(fleet: OpenFleet, request: PauseRequest, signal: AbortSignal): Promise<Lineage> {
+  const { changePause } = await import('../engine/acts/pause.ts');
+  const changed = await changePause(fleet.engine, request, signal);
+  if (!changed) throw await notThere(fleet, request.name, signal);
+  return changed;
+}
+
 export async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Outcome> {
   const { engine } = fleet;
   const lineage = await readNamed(fleet, name, signal);
   const found = wantedOf(fleet, lineage) ?? { wanted: lineage.spec, origin: lineage.origin };
   const { rollBack } = await import('../engine/acts/rollback.ts');
   if (!(await rollBack(engine, { name, wanted: found.wanted }, signal))) throw await notThere(fleet, name, signal);
-  const job: Job = { ...found, force: false, redeploy: true, obeyBackoff: false, unattended: true };
+  const how = { force: false, redeploy: true, obeyBackoff: false, actsOnPaused: true, unattended: true };
+  const job: Job = { ...found, ...how };
   const [outcome] = await reconcile(engine, [job], signal);
   return outcome!; // one for each job
 }

@@ -16,11 +16,13 @@ export async function renew(fleet: OpenFleet, request: RenewRequest, signal: Abo
   const { engine } = fleet;
   const { names, force, redeploy = false, nextRunMs, hooks } = request;
   const obeyBackoff = !force && !redeploy;
+  // Whoever means all certificates does not mean those that someone has paused.
+  const actsOnPaused = !obeyBackoff && names.length > 0;
   // Field by field, because a spread costs as much as the rest of the plan for a certificate that is not due.
   const jobOf = ({ wanted, origin, isStored }: Wanted): Job =>
     isStored
-      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true }
-      : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true };
+      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, actsOnPaused, nextRunMs, hooks, unattended: true }
+      : { wanted, origin, force, redeploy, obeyBackoff, actsOnPaused, nextRunMs, hooks, unattended: true };
   const ofStored = (stored: Lineage): Job | undefined => {
     if (names.length > 0) return undefined;
     const one = renewedAsStored(fleet.settings, stored);

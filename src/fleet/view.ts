@@ -226,8 +226,10 @@ export function createView({ engine, rows, declared, nodes, file, open }: Seen):
       });
       const { failure, renewal } = lineage ?? {};
       const work = unfinishedWork(lineage);
+      const { isPaused: _before, renewAt: _then, ...row } = known;
+      const { state, renewAt, paused } = status;
       return {
-        row: { ...known, state: status.state },
+        row: { ...row, state, ...present({ renewAt, isPaused: paused && (true as const) }) },
         ...{ status, revision: entry?.revision ?? '' },
         runs: runs.toReversed(),
         declaredIn: declaredIn(name, job?.origin),

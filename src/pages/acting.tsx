@@ -6,7 +6,7 @@ import { say } from '../core/errors/wording.ts';
 import { type ActionRequest, act, type FleetActions } from '../fleet/actions.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
+import { actsOnMany, ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
 import { Notice } from './layout.tsx';
 import { pathOf, Told } from './parts.tsx';
 import { certificatePage, forbidden, missing, page, readerOf } from './respond.tsx';
@@ -25,7 +25,7 @@ const mostAtOnce = 1000;
 export function addActions(app: Hono<Env>, parts: Parts): void {
   const { view, clock } = parts;
 
-  for (const action of ['revoke', 'rollback'] as const)
+  for (const action of ['revoke', 'rollback', 'pause'] as const)
     app.get(`/certificates/:name/${action}`, async (c) => {
       const name = c.req.param('name');
       const reader = readerOf(c, clock.now(), undefined);
@@ -37,13 +37,20 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
       return page(c, reader, { title, at: 'certificates' }, body);
     });
 
-  for (const action of ['renew', 'redeploy', 'rollback', 'revoke'] as const)
+  for (const action of ['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'] as const)
     app.post(`/certificates/:name/${action}`, async (c) => {
       const name = c.req.param('name');
       const form = await c.req.parseBody();
       const ifRevision = typeof form['ifRevision'] === 'string' ? form['ifRevision'] : undefined;
       const reason = reasons.find((one) => one === form['reason']);
-      const request: ActionRequest = { action, name, ifRevision, reason: action === 'revoke' ? reason : undefined };
+      const why = action === 'pause' && typeof form['why'] === 'string' ? form['why'] : undefined;
+      const request: ActionRequest = {
+        action,
+        name,
+        ifRevision,
+        reason: action === 'revoke' ? reason : undefined,
+        why,
+      };
       try {
         await begin(c, parts, request);
       } catch (error) {
@@ -59,11 +66,11 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
     if (!reader.mayAct) return forbidden(c, clock.now());
     const form = await c.req.parseBody({ all: true });
     const names = [form['name'] ?? []].flat().flatMap((one) => (typeof one === 'string' ? [one] : []));
-    const action = form['action'] === 'redeploy' ? 'redeploy' : 'renew';
+    const action = actsOnMany.find((one) => one === form['action']) ?? 'renew';
     const { text } = reader;
     if (names.length === 0 || names.length > mostAtOnce) return nothingSelected(c, clock.now());
     if (form['confirmed'] !== 'yes') {
-      const title = action === 'renew' ? text.confirm.renewMany(names.length) : text.confirm.redeployMany(names.length);
+      const title = text.confirm[`${action}Many`](names.length);
       return page(c, reader, { title }, <ConfirmMany reader={reader} action={action} names={names} />);
     }
     const refused: { readonly name: string; readonly error: CertfleetError }[] = [];

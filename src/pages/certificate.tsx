@@ -24,7 +24,13 @@ export const Certificate: FC<Made & CertificateData> = ({ reader, view, lastErro
         <div>
           <h1>{name}</h1>
           <p>
-            <StateBadge reader={reader} state={state} /> {text.stateSentence[state]}
+            <StateBadge reader={reader} state={state} />{' '}
+            {status.paused && state !== 'paused' ? (
+              <>
+                <StateBadge reader={reader} state="paused" />{' '}
+              </>
+            ) : null}
+            {text.stateSentence[state]}
           </p>
         </div>
         <Actions reader={reader} view={view} />
@@ -98,7 +104,8 @@ const Actions: FC<Made & { readonly view: CertificateView }> = ({ reader, view }
   const has = status.notAfter !== undefined;
   const isUp = state !== 'revoked' && has;
   // The button that helps stands out; if all is well, none does.
-  const isToRenew = state !== 'valid' && state !== 'pending';
+  const isPaused = status.paused !== undefined;
+  const isToRenew = state !== 'valid' && state !== 'pending' && !isPaused;
   const renewLabel =
     state === 'missing'
       ? text.actions.issue
@@ -107,20 +114,26 @@ const Actions: FC<Made & { readonly view: CertificateView }> = ({ reader, view }
         : state === 'interrupted'
           ? text.actions.continue
           : text.actions.renew;
-  const act = (action: 'renew' | 'redeploy', label: string, kind?: 'main') => (
+  const act = (action: 'renew' | 'redeploy' | 'resume', label: string, kind?: 'main') => (
     <Act reader={reader} to={pathOf(name, action)} fields={fields} kind={kind}>
       {label}
     </Act>
   );
   return (
     <div class="actions">
+      {isPaused && state !== 'working' ? act('resume', text.actions.resume, 'main') : null}
       {isDeclared && state !== 'working' ? act('renew', renewLabel, isToRenew ? 'main' : undefined) : null}
       {isDeclared && isUp && status.deployments.length > 0
-        ? act('redeploy', text.actions.redeploy, state === 'pending' ? 'main' : undefined)
+        ? act('redeploy', text.actions.redeploy, state === 'pending' && !isPaused ? 'main' : undefined)
         : null}
       {isDeclared && isUp ? (
         <a class="button" href={pathOf(name, 'rollback')}>
           {text.actions.rollback}
+        </a>
+      ) : null}
+      {isDeclared && !isPaused && state !== 'working' && state !== 'corrupt' && revision !== '' ? (
+        <a class="button" href={pathOf(name, 'pause')}>
+          {text.actions.pause}
         </a>
       ) : null}
       {isUp ? (
@@ -203,6 +216,19 @@ const Facts: FC<Made & { readonly view: CertificateView }> = ({ reader, view }) 
             <When reader={reader} at={notAfter} />
           </Fact>
         ) : null}
+        {status.paused ? (
+          <Fact name={t.paused}>
+            <When reader={reader} at={status.paused.at} />
+            <br />
+            <Foreign>{t.pausedBy(status.paused.by)}</Foreign>
+            {status.paused.reason === undefined ? null : (
+              <>
+                {' · '}
+                <Foreign>{status.paused.reason}</Foreign>
+              </>
+            )}
+          </Fact>
+        ) : null}
         <Fact name={t.renewal}>
           <NextRenewal reader={reader} view={view} />
         </Fact>
@@ -280,14 +306,20 @@ const Names: FC<{ readonly names: readonly string[] }> = ({ names }) => (
 /** When it is renewed, and why then. */
 const NextRenewal: FC<Made & { readonly view: CertificateView }> = ({ reader, view: { status, window } }) => {
   const { why, dueSince } = reader.text.certificate;
-  const { renewAt, renewalSource, explanationUrl, rateLimit, heldUntil, rolledBack, rollover, byHand } = status;
+  const { renewAt, renewalSource, explanationUrl, rateLimit, heldUntil, rolledBack, rollover, byHand, paused } = status;
   const isLink = explanationUrl !== undefined && /^https?:\/\//.test(explanationUrl);
   return (
     <>
       {renewAt && reader.times.isPast(renewAt) ? `${dueSince} ` : null}
       {renewAt ? <When reader={reader} at={renewAt} /> : null}
       <ul class="plain-list muted">
-        {byHand ? <li>{why.byHand}</li> : !renewAt && !rateLimit && !heldUntil ? <li>{why.never}</li> : null}
+        {paused ? (
+          <li>{why.paused}</li>
+        ) : byHand ? (
+          <li>{why.byHand}</li>
+        ) : !renewAt && !rateLimit && !heldUntil ? (
+          <li>{why.never}</li>
+        ) : null}
         {renewAt && renewalSource ? <li>{why[renewalSource]}</li> : null}
         {renewAt && window ? (
           <li>{why.window(reader.times.exact(window.start), reader.times.exact(window.end))}</li>

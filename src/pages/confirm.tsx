@@ -1,19 +1,34 @@
 import type { FC } from 'hono/jsx';
-import { Buttons } from './field.tsx';
+import { Buttons, Field } from './field.tsx';
 import { type Made, pathOf } from './parts.tsx';
 
 export const reasons = ['unspecified', 'superseded', 'keyCompromise', 'cessationOfOperation'] as const;
 
-/** Asks before a certificate is revoked or rolled back. */
-export const ConfirmOne: FC<
-  Made & { readonly action: 'revoke' | 'rollback'; readonly name: string; readonly revision: string }
-> = ({ reader: { text, csrf }, action, name, revision }) => (
+export type Asked = 'revoke' | 'rollback' | 'pause';
+
+/** Asks before a certificate is revoked, rolled back or paused. */
+export const ConfirmOne: FC<Made & { readonly action: Asked; readonly name: string; readonly revision: string }> = ({
+  reader: { text, csrf },
+  action,
+  name,
+  revision,
+}) => (
   <div class="ask">
-    <h1>{action === 'revoke' ? text.confirm.revoke(name) : text.confirm.rollback(name)}</h1>
-    <p>{action === 'revoke' ? text.confirm.revokeText : text.confirm.rollbackText}</p>
+    <h1>{text.confirm[action](name)}</h1>
+    <p>{text.confirm[`${action}Text`]}</p>
     <form method="post" action={pathOf(name, action)}>
       <input type="hidden" name="csrf" value={csrf} />
       <input type="hidden" name="ifRevision" value={revision} />
+      {action === 'pause' ? (
+        <Field
+          name="why"
+          label={text.confirm.pauseReason}
+          type="text"
+          autocomplete="off"
+          required={false}
+          maxlength={200}
+        />
+      ) : null}
       {action === 'revoke' ? (
         <fieldset>
           <legend>{text.confirm.reason}</legend>
@@ -32,15 +47,18 @@ export const ConfirmOne: FC<
   </div>
 );
 
+export const actsOnMany = ['renew', 'redeploy', 'pause', 'resume'] as const;
+export type ActOnMany = (typeof actsOnMany)[number];
+
 /** Asks before something is done to many certificates. */
-export const ConfirmMany: FC<Made & { readonly action: 'renew' | 'redeploy'; readonly names: readonly string[] }> = ({
+export const ConfirmMany: FC<Made & { readonly action: ActOnMany; readonly names: readonly string[] }> = ({
   reader: { text, csrf },
   action,
   names,
 }) => (
   <div class="ask">
-    <h1>{action === 'renew' ? text.confirm.renewMany(names.length) : text.confirm.redeployMany(names.length)}</h1>
-    <p>{action === 'renew' ? text.confirm.renewManyText : text.confirm.redeployManyText}</p>
+    <h1>{text.confirm[`${action}Many`](names.length)}</h1>
+    <p>{text.confirm[`${action}ManyText`]}</p>
     <form method="post" action="/certificates">
       <input type="hidden" name="csrf" value={csrf} />
       <input type="hidden" name="action" value={action} />

@@ -115,6 +115,12 @@ const Bulk: FC<Made> = ({ reader: { text } }) => (
     <button type="submit" name="action" value="redeploy">
       {text.actions.redeploy}
     </button>
+    <button type="submit" name="action" value="pause">
+      {text.actions.pause}
+    </button>
+    <button type="submit" name="action" value="resume">
+      {text.actions.resume}
+    </button>
   </div>
 );
 
@@ -127,6 +133,7 @@ const listed: readonly State[] = [
   'expired',
   'missing',
   'interrupted',
+  'paused',
   'revoked',
   'undeclared',
   'test',
@@ -214,7 +221,7 @@ const mostNames = 2;
 
 const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
   const { text, mayAct } = reader;
-  const { name, state, identifiers, issuer, notAfter, renewAt, step } = row;
+  const { name, state, identifiers, issuer, notAfter, renewAt, isPaused, step } = row;
   const others = identifiers.filter((one) => one !== name);
   const shown = others.slice(0, mostNames).join(', ');
   return (
@@ -226,6 +233,7 @@ const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
       ) : null}
       <td class="state">
         <StateBadge reader={reader} state={state} />
+        {isPaused && state !== 'paused' ? <StateBadge reader={reader} state="paused" /> : null}
       </td>
       <th scope="row">
         <a class="name" href={pathOf(name)}>
@@ -242,7 +250,11 @@ const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
       <td data-label={text.list.expires}>{notAfter ? <When reader={reader} at={notAfter} form="distance" /> : '–'}</td>
       <td data-label={text.list.renewal}>
         {renewAt === undefined ? (
-          text.list.never
+          isPaused ? (
+            text.states.paused
+          ) : (
+            text.list.never
+          )
         ) : reader.times.isPast(renewAt) ? (
           text.list.dueNow
         ) : (

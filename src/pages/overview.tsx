@@ -102,6 +102,7 @@ const stateOrder: readonly State[] = [
   'interrupted',
   'missing',
   'due',
+  'paused',
   'working',
   'valid',
   'undeclared',

@@ -5,6 +5,7 @@ import { contentSecurityPolicy, pagesOf } from '../../test/support/pages/server.
 import type { Env } from '../access/who.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { CertificateRow } from '../fleet/view.ts';
+import { actsOnMany } from './confirm.tsx';
 import { en } from './text/en.ts';
 import { zh } from './text/zh.ts';
 
@@ -51,7 +52,7 @@ describe('a certificate in each state', () => {
     const page = await textOf('/', language);
     const text = texts[language];
     for (const state of states) has(page, `href="/certificates?state=${state}"`);
-    has(page, text.all.need(3, 72));
+    has(page, text.all.need(3, 73));
     has(page, 'id="need-shop.example.com"');
     has(page, 'id="run-api.example.com"');
     has(page, text.steps.validate);
@@ -111,15 +112,17 @@ describe('actions', () => {
   const post = (path: string, fields: Record<string, string>, to: Hono<Env> = app) =>
     to.request(path, { method: 'POST', body: new URLSearchParams(fields) });
 
-  it.each(['renew', 'redeploy', 'rollback', 'revoke'] as const)('%s begins', async (action) => {
-    const answer = await post(`/certificates/www.example.com/${action}`, { ifRevision: 'r7', reason: 'superseded' });
+  it.each(['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'] as const)('%s begins', async (action) => {
+    const typed = { ifRevision: 'r7', reason: 'superseded', why: 'the proxy moves' };
+    const answer = await post(`/certificates/www.example.com/${action}`, typed);
     expect(answer.status).toBe(303);
     expect(answer.headers.get('location')).toBe(`/certificates/www.example.com?begun=${action}`);
     const reason = action === 'revoke' ? 'superseded' : undefined;
-    expect(fleet.begun.at(-1)).toEqual({ action, name: 'www.example.com', ifRevision: 'r7', reason });
+    const why = action === 'pause' ? typed.why : undefined;
+    expect(fleet.begun.at(-1)).toEqual({ action, name: 'www.example.com', ifRevision: 'r7', reason, why, by: 'mia' });
     expect(audited.at(-1)).toEqual({
       ...{ name: 'mia', via: 'login', from: '192.0.2.7' },
-      ...{ what: `certificate.${action}`, object: 'www.example.com', detail: reason, result: 'done' },
+      ...{ what: `certificate.${action}`, object: 'www.example.com', detail: reason ?? why, result: 'done' },
     });
     has(await textOf(`/certificates/www.example.com?begun=${action}`), en.begun[action]);
   });
@@ -127,7 +130,7 @@ describe('actions', () => {
   it('are not for viewers', async () => {
     const other = createFleet({ now });
     const to = pagesOf(other, { role: 'viewer', now: () => now });
-    for (const action of ['renew', 'redeploy', 'rollback', 'revoke'])
+    for (const action of ['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'])
       expect((await post(`/certificates/www.example.com/${action}`, {}, to)).status).toBe(403);
     expect(
       (await post('/certificates', { name: 'www.example.com', action: 'renew', confirmed: 'yes' }, to)).status,
@@ -138,8 +141,8 @@ describe('actions', () => {
         await textOf(path, 'en', to),
         /<form method="post" action="\/certificates\/|type="checkbox"|href="[^"]*\/revoke"/,
       );
-    for (const path of ['/certificates/www.example.com/revoke', '/certificates/www.example.com/rollback'])
-      expect((await get(path, 'en', to)).status).toBe(403);
+    for (const action of ['revoke', 'rollback', 'pause'])
+      expect((await get(`/certificates/www.example.com/${action}`, 'en', to)).status).toBe(403);
   });
 
   it.each(['/', '/certificates', '/certificates/www.example.com', '/events'])(
@@ -149,6 +152,19 @@ describe('actions', () => {
       expect((await get(path, 'en', to)).status).toBe(403);
     },
   );
+
+  it('show who has paused a certificate and why, with a button that ends it', async () => {
+    const page = await textOf('/certificates/moving.example.com');
+    for (const text of ['by ada', 'the proxy is replaced', en.certificate.why.paused]) has(page, text);
+    has(page, 'action="/certificates/moving.example.com/resume"');
+    hasNot(page, /moving\.example\.com\/pause"/);
+    has(await textOf('/certificates/www.example.com/pause'), en.confirm.pauseText);
+    const other = createFleet({ now });
+    other.change('old.example.net', { isPaused: true });
+    const to = pagesOf(other, { role: 'operator', now: () => now });
+    has(await textOf('/certificates/old.example.net', 'en', to), `>${en.states.paused}</span>`);
+    has(await textOf('/certificates?state=expired', 'en', to), `>${en.states.paused}</span>`);
+  });
 
   it('that are refused say why, beside the certificate as it is now', async () => {
     const refusing = createFleet({ now });
@@ -168,21 +184,23 @@ describe('actions', () => {
     has(page, '<h1>www.example.com</h1>');
   });
 
-  it('on many ask first', async () => {
+  it.each(actsOnMany)('on many ask first: %s', async (action) => {
     const before = fleet.begun.length;
     const fields = new URLSearchParams([
       ['name', 'www.example.com'],
       ['name', 'mail.example.com'],
-      ['action', 'renew'],
+      ['action', action],
     ]);
     const asked = await app.request('/certificates', { method: 'POST', body: fields });
-    has(await asked.text(), en.confirm.renewMany(2));
+    has(await asked.text(), en.confirm[`${action}Many`](2));
     expect(fleet.begun).toHaveLength(before);
     fields.set('confirmed', 'yes');
     const done = await app.request('/certificates', { method: 'POST', body: fields });
     has(await done.text(), en.begunMany(2, 0));
-    expect(fleet.begun.slice(before).map(({ name }) => name)).toEqual(['www.example.com', 'mail.example.com']);
-    expect((await post('/certificates', { action: 'renew' })).status).toBe(422);
+    expect(fleet.begun.slice(before).map((one) => [one.name, one.action])).toEqual([
+      ...[['www.example.com', action] as const, ['mail.example.com', action] as const],
+    ]);
+    expect((await post('/certificates', { action })).status).toBe(422);
   });
 });
 
@@ -249,8 +267,8 @@ describe('the list', () => {
       seen.push(...[...page.matchAll(/id="row-([^"]+)"/g)].map(([, name]) => name!));
       path = /<a href="([^"]+)" rel="next">/.exec(page)?.[1]?.replaceAll('&amp;', '&');
     }
-    expect(seen).toHaveLength(72);
-    expect(new Set(seen).size).toBe(72);
+    expect(seen).toHaveLength(73);
+    expect(new Set(seen).size).toBe(73);
   });
 
   it('finds by a part of a name, and says when there is nothing', async () => {

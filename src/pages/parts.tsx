@@ -20,6 +20,7 @@ const looks = {
   working: 'busy',
   interrupted: 'soon',
   pending: 'soon',
+  paused: 'off',
   revoked: 'bad',
   undeclared: 'off',
   test: 'off',

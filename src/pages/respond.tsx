@@ -113,7 +113,7 @@ interface Parts {
 }
 
 const isAction = (text: string | undefined): text is FleetAction =>
-  ['renew', 'redeploy', 'rollback', 'revoke'].includes(text ?? '');
+  ['renew', 'redeploy', 'rollback', 'revoke', 'pause', 'resume'].includes(text ?? '');
 
 /** Answers with the page of a certificate, and with why an action was refused. */
 export async function certificatePage(

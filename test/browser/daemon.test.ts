@@ -48,6 +48,16 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the pages of a daemon'
     await page.locator('#history').getByText(en.run.acts['rolled-back']).waitFor();
     await until(async () => (await serial()) === first, { what: 'the serial number of before' });
 
+    await page.getByRole('link', { name: en.actions.pause }).click();
+    await page.getByLabel(en.confirm.pauseReason).fill('the proxy moves');
+    await page.getByRole('button', { name: en.actions.pause }).click();
+    await page.getByText(en.stateSentence.paused).waitFor();
+    await page.locator('#facts').getByText('the proxy moves').waitFor();
+    expect(await findingsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: en.actions.resume }).click();
+    await page.getByText(en.begun.resume).waitFor();
+    await page.getByText(en.stateSentence.valid).waitFor();
+
     await page.getByRole('link', { name: en.actions.revoke }).click();
     await page.getByLabel(en.confirm.reasons.cessationOfOperation).check();
     await page.getByRole('button', { name: en.actions.revoke }).click();

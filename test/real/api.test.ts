@@ -138,6 +138,47 @@ describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () =
     ]);
   });
 
+  it('pauses and resumes at once, for the revision that was seen, and by whom', async () => {
+    const before = await rested('abc', 'valid');
+    const token = await daemon.makeToken({ name: 'pauser', role: 'operator', scope: ['abc'] });
+    const change = (action: string, more: Parameters<typeof daemon.ask>[2] = {}) =>
+      daemon.ask('POST', `/certificates/abc/${action}`, { token, ...more });
+    const paused = await change('pause', {
+      body: { reason: 'the proxy moves' },
+      headers: { 'if-match': `"${before.revision}"` },
+    });
+    expect([paused.status, paused.json]).toEqual([200, { name: 'abc', action: 'pause' }]);
+    const again = await change('pause', { headers: { 'if-match': `"${before.revision}"` } });
+    expect([again.status, again.json.code]).toEqual([412, 'lineage/changed']);
+    const detail = await rested('abc', 'paused');
+    expect([detail.isPaused, detail.renewAt, detail.status.paused]).toMatchObject([
+      ...[true, undefined, { by: 'pauser', reason: 'the proxy moves' }],
+    ]);
+    // Lists have it once the loop has seen it.
+    const listed = async () => (await daemon.ask('GET', '/certificates?state=paused')).json.certificates;
+    await until(async () => (await listed()).some(({ name }: { name: string }) => name === 'abc'), {
+      what: 'the list',
+    });
+    const plan = (await daemon.ask('GET', '/plan')).json.certificates;
+    const planned = plan.find(({ certificate }: { certificate: string }) => certificate === 'abc');
+    expect(planned.steps).toMatchObject([{ action: 'none', why: 'paused' }]);
+    // Someone who asks for it by name still gets it.
+    expect((await change('renew')).status).toBe(202);
+    await until(async () => (await serialOf('abc')) !== before.status.serial, { what: 'abc is renewed' });
+    await rested('abc', 'paused');
+    await until(async () => (await change('resume')).status === 200, { what: 'it is resumed', everyMs: 100 });
+    await rested('abc', 'valid');
+    expect((await change('pause', { body: { reason: 'x'.repeat(201) } })).status).toBe(400);
+    const { entries } = (await daemon.ask('GET', '/audit?limit=500')).json;
+    const mine = entries.filter(({ who, what, result }: Record<string, string>) => {
+      return who === 'pauser' && result === 'done' && what !== 'certificate.renew';
+    });
+    expect(mine.toReversed().map(({ what, detail }: Record<string, string>) => [what, detail])).toEqual([
+      ['certificate.pause', 'the proxy moves'],
+      ['certificate.resume', undefined],
+    ]);
+  });
+
   it('tells of changes at once, each token of its own certificates, and again to those who come back', async () => {
     await rested('abc', 'valid');
     const token = await daemon.makeToken({ name: 'wild', role: 'operator', scope: ['wild*'] });

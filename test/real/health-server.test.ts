@@ -96,7 +96,7 @@ function ask(
 
 const certificate = (name: string, notAfterMs: number): KnownCertificate => ({
   ...{ name, isUndeclared: false, notAfterMs, renewMs: Number.NaN, overdueMs: notAfterMs },
-  ...{ isFailing: false, isPending: false },
+  ...{ isFailing: false, isPaused: false, isPending: false },
 });
 const inDays = (days: number) => Date.now() + days * 86_400_000;
 

@@ -2,11 +2,13 @@ import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { fail, isFailure } from '../../src/core/errors/errors.ts';
 import type { FoundCertificate } from '../../src/core/lineage/found.ts';
+import { pauseOf } from '../../src/core/lineage/pause.ts';
 import { owedBy } from '../../src/core/lineage/tombstones.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { knownAccounts } from '../../src/engine/accounts/accounts.ts';
 import { rollover } from '../../src/engine/accounts/change.ts';
 import { adopt } from '../../src/engine/acts/adopt.ts';
+import { changePause } from '../../src/engine/acts/pause.ts';
 import { revokeVersions } from '../../src/engine/acts/revoke.ts';
 import { rollBack } from '../../src/engine/acts/rollback.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -122,7 +124,9 @@ async function createWalk(seed: number) {
     return { engine: world.replica(self, { store, solver, deployer, between }), killed };
   }
 
-  const order = (spec: StoredSpec, rules: object = {}) => [{ ...simulatedJob(spec, { obeyBackoff: false }), ...rules }];
+  const order = (spec: StoredSpec, rules: object = {}) => [
+    { ...simulatedJob(spec, { obeyBackoff: false }), actsOnPaused: true, ...rules },
+  ];
   const entrances: Readonly<Record<string, (engine: Engine) => Promise<unknown>>> = {
     issue: (engine) => reconcile(engine, order(wanted), signal),
     renew: (engine) => reconcile(engine, order(wanted, { force: true }), signal),
@@ -142,6 +146,18 @@ async function createWalk(seed: number) {
     rollover: async (engine) => {
       const [account] = (await knownAccounts(engine, {}, signal)).filter(({ stored }) => stored.document.url);
       if (account) await rollover(engine, account, undefined, signal);
+    },
+    pause: (engine) =>
+      changePause(engine, { name: 'abc', pause: pauseOf('ada', undefined, world.clock.now()), by: 'ada' }, signal),
+    resume: (engine) => changePause(engine, { name: 'abc', pause: undefined, by: 'ada' }, signal),
+    'a pass without a person': async (engine) => {
+      const [before, delivered] = [await world.readLineage(), world.delivered.length];
+      await reconcile(engine, [simulatedJob(wanted)], signal);
+      if (!before?.paused) return;
+      const after = await world.readLineage();
+      expect([after?.current?.id, after?.paused, world.delivered.length], 'it is paused').toEqual([
+        ...[before.current?.id, before.paused, delivered],
+      ]);
     },
     'revoke as compromised': (engine) => revokeAs(engine, 'keyCompromise'),
     'revoke as superseded': (engine) => revokeAs(engine, 'superseded'),
@@ -197,6 +213,7 @@ async function createWalk(seed: number) {
   /** From here on all goes well. */
   async function end(): Promise<void> {
     trace.push('all goes well');
+    await enter('resume');
     // Forced, because work that failed before its time waits for the renewal.
     const all: string[] = [];
     while (all.length < 12 && all.at(-1) !== 'unchanged') {

@@ -1,10 +1,12 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';
+import { pauseOf } from '../../src/core/lineage/pause.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { type Health, healthOf } from '../../src/daemon/health.ts';
+import { changePause } from '../../src/engine/acts/pause.ts';
 import type { EngineProcess } from '../../src/engine/engine.ts';
 import { createFollower } from '../../src/engine/steady/follow.ts';
 import type { Declarations } from '../../src/engine/steady/seen.ts';
@@ -72,6 +74,26 @@ it('works on a new certificate in one pass when it begins', async () => {
   await loop.pass(minuteMs / 2);
   expect(loop.outcomes.map(({ result }) => result)).toEqual(['issued']);
   expect(loop.events.filter(({ event }) => event === 'run.planned')).toHaveLength(1);
+});
+
+it('leaves a certificate alone while it is paused, and renews one that is due once it is resumed', async () => {
+  const loop = await createLoop();
+  loop.declare(simulatedSpec());
+  await loop.start();
+  await loop.pass(minuteMs);
+  const change = (pause: ReturnType<typeof pauseOf> | undefined) =>
+    passing(loop.clock, changePause(loop.replica(2), { name: 'abc', pause, by: 'ada' }, signal));
+  await change(pauseOf('ada', undefined, loop.clock.now()));
+  await loop.pass(minuteMs);
+  const before = loop.ca.requests.length;
+  loop.jump(89 * dayMs);
+  await loop.pass(dayMs / 2);
+  const asked = loop.ca.requests.slice(before).map(({ kind }) => kind as string);
+  expect(asked.filter((kind) => kind !== 'directory')).toEqual([]);
+  expect(loop.outcomes).toHaveLength(1);
+  await change(undefined);
+  await loop.pass(minuteMs);
+  expect(loop.outcomes.map(({ result }) => result)).toEqual(['issued', 'renewed']);
 });
 
 it.each([

@@ -32,6 +32,7 @@ import type {
   LostReport,
   NodeStatus,
   OpenAlarms,
+  PauseOneRequest,
   PlanRequest,
   RenewRequest,
   RevokeAnswer,
@@ -151,6 +152,8 @@ export interface Done {
     | LimitsRequest
     | PlanRequest
     | { readonly rollback: string }
+    | { readonly pause: PauseOneRequest }
+    | { readonly resume: Omit<PauseOneRequest, 'reason'> }
     | { readonly forgetNode: string }
     | { readonly testAlarms: string }
     | { readonly dryRun: readonly string[] }
@@ -288,6 +291,8 @@ export function commandLine(given: CommandLine = {}) {
       respond: async () => {
         calls.push(handlers.get('SIGHUP')!.size > 0 ? 'respond' : 'respond until SIGHUP');
       },
+      pause: async (request) => void calls.push({ pause: request }),
+      resume: async (request) => void calls.push({ resume: request }),
       dryRun: async (request) => {
         calls.push({ dryRun: request.names });
         return given.fleet?.dryRun ?? [];

@@ -74,7 +74,7 @@ export async function tellOutcomes(
   const limited = outcomes.filter(isLimited);
   const waiting = outcomes.filter((outcome) => isWaiting(outcome) && !isLimited(outcome));
   const idle = outcomes.filter(
-    (outcome) => outcome.result === 'unchanged' && !isWaiting(outcome) && !isLimited(outcome),
+    (outcome) => outcome.result === 'unchanged' && !outcome.paused && !isWaiting(outcome) && !isLimited(outcome),
   );
   // If many certificates went well, one line for each is enough.
   const isBrief = outcomes.length > fewCertificates && !session.verbose;

@@ -4,6 +4,7 @@ import type { Deployment, Failure, Lineage } from '../lineage/lineage.ts';
 import { testLineage, testSpec, withSolver } from '../lineage/test-lineages.ts';
 import type { ReplicaDocument } from '../node/replica.ts';
 import type { StoredSpec } from '../spec/spec.ts';
+import { sayAlarm } from './alarm-wording.ts';
 import { conditionsOf, conditionsOfNodes, nextConditionMs } from './conditions.ts';
 
 const minuteMs = 60_000;
@@ -23,6 +24,7 @@ const byHand = withSolver(testSpec, { type: 'manual' }, 'web', { person: 'each o
 const watched: StoredSpec = { ...testSpec, endpoints: ['www.test:443'] };
 const window = { start: '2026-02-20T00:00:00Z', end: '2026-02-21T00:00:00Z' };
 const asked = { at: '2026-02-20T12:00:00Z', source: 'ari', window, checkAfter: '2026-03-02T00:00:00Z' } as const;
+const paused = { at: '2026-02-20T00:00:00Z', by: 'ada', reason: 'moving' };
 const limit = { until: '2026-05-02T00:00:00Z', quota: '5 certificates' };
 
 const rows: readonly (readonly [
@@ -75,6 +77,9 @@ const rows: readonly (readonly [
   ['not a renewal that is a little late', { now: at('2026-04-10T23:00:00Z') }, []],
   ['a renewal after a third of the rest', { now: at('2026-04-11T00:00:00Z') }, ['expiring abc']],
   ['one that has expired', { now: at('2026-05-02T00:00:00Z') }, ['expiring abc']],
+  ['one that is paused and not renewed in time', { now: at('2026-04-11T00:00:00Z'), paused }, ['expiring abc']],
+  ['one that is paused and has expired', { now: at('2026-05-02T00:00:00Z'), paused }, ['expiring abc']],
+  ['not the limit of one that is paused', { limit, paused }, []],
   [
     'not one that a person has rolled back',
     { now: at('2026-04-11T00:00:00Z'), rolledBack: { at: '2026-04-01T00:00:00Z', until: '2026-04-12T00:00:00Z' } },
@@ -152,4 +157,19 @@ it('nodes that are missing, and what they lack for too long, are worth an alarm'
   const missing = { node: 'away', since: '2026-02-28T00:00:00Z', message: 'away is missing', hint: 'start it' };
   const keys = conditionsOfNodes(replicas, [missing]).map(({ key }) => key);
   expect(keys).toEqual(['target abc web lacks', 'node-missing away']);
+});
+
+it('says who has paused a certificate that expires, and how to end that, in both languages', () => {
+  const facts = { now: at('2026-04-11T00:00:00Z'), deployTimeoutMs };
+  const lineage: Lineage = { ...testLineage, paused, ...edge({}), failure: failure({}) };
+  const all = conditionsOf(testSpec, lineage, facts);
+  const [expiring, target] = ['expiring', 'target'].map((kind) => all.find((one) => one.kind === kind)!);
+  expect(expiring?.message).toMatch(
+    /, and should have been .*; it is paused by ada since 2026-02-20T00:00:00Z \(moving\)$/,
+  );
+  expect(sayAlarm(expiring!, 'zh').message).toMatch(/^abc 将于 .*；已由 ada 于 2026-02-20T00:00:00Z 暂停（moving）$/);
+  for (const one of [expiring, target]) {
+    expect(one?.hint).toBe('Until it is resumed (`certfleet resume abc`), it is neither renewed nor delivered.');
+    expect(sayAlarm(one!, 'zh').hint).toMatch(/^恢复之前/);
+  }
 });

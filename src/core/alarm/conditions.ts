@@ -2,6 +2,7 @@ import { partsOf } from '../errors/stored-error.ts';
 import { type StoredError, say } from '../errors/wording.ts';
 import { failureThatCounts, heldUntil, type LimitWait } from '../lineage/failure.ts';
 import type { Deployment, Failure, Lineage, Renewal, Version } from '../lineage/lineage.ts';
+import { pauseText } from '../lineage/pause.ts';
 import { overdueMs, plannedMs, renewalByLifetime } from '../lineage/renewal.ts';
 import { isHeldBack, isStopped } from '../lineage/revocation.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
@@ -168,7 +169,12 @@ function expiring(
   const byHand = isByHand(wanted);
   const plannedAt = new Date(plannedMs(lineage, current)).toISOString();
   const planned = byHand ? `can be renewed since ${plannedAt}` : `should have been renewed at ${plannedAt}`;
-  const why = failure ? `; its last try failed: ${say(failure, 'en').message}` : '';
+  const isLeft = lineage.paused !== undefined;
+  const why = lineage.paused
+    ? `; it is ${pauseText(lineage.paused)}`
+    : failure
+      ? `; its last try failed: ${say(failure, 'en').message}`
+      : '';
   const usual = byHand
     ? `Only a person can renew it: run \`certfleet issue ${name}\`.`
     : `Check that \`certfleet run\` or the timer of \`renew\` still runs. \`certfleet show ${name}\` says more.`;
@@ -178,18 +184,21 @@ function expiring(
       kind: 'expiring',
       certificate: name,
       message: `${name} ${isOver ? 'expired' : 'expires'} at ${notAfter}, and ${planned}${why}`,
-      hint: failure ? say(failure, 'en').hint : usual,
+      hint: isLeft ? resumeText(name) : failure ? say(failure, 'en').hint : usual,
       since: new Date(Math.min(lateMs, now.getTime())).toISOString(),
-      ...present({ code: failure?.code, failure: failure && reasonOf(failure) }),
+      ...present(isLeft ? {} : { code: failure?.code, failure: failure && reasonOf(failure) }),
     },
   ];
 }
 
+const resumeText = (name: string): string =>
+  `Until it is resumed (\`certfleet resume ${name}\`), it is neither renewed nor delivered.`;
+
 function limited(wanted: StoredSpec, lineage: Lineage, { now, limit }: ConditionFacts): readonly Condition[] {
-  const { name, current, failure } = lineage;
+  const { name, current, failure, paused } = lineage;
   const held = failure?.code === 'acme/rate-limited' ? heldUntil(wanted, lineage, now) : undefined;
   const until = limit?.until ?? held;
-  if (!current || until === undefined) return [];
+  if (!current || until === undefined || paused) return [];
   const { notAfter } = current.facts;
   if (Date.parse(until) < Date.parse(notAfter)) return [];
   const quota = limit?.quota === undefined ? '' : ` (${limit.quota})`;
@@ -214,7 +223,7 @@ function late(wanted: StoredSpec, lineage: Lineage, facts: ConditionFacts): read
     const kind = wanted.endpoints.includes(target) ? 'endpoint' : 'target';
     const { node, since, alarmed } = one;
     const about = { kind, certificate: name, target, since, isReported: alarmed === true } as const;
-    return [lateCondition({ ...about, ...present({ node }), lack: one })];
+    return [lateCondition({ ...about, ...present({ node }), lack: one, isPaused: lineage.paused !== undefined })];
   });
 }
 
@@ -239,9 +248,10 @@ function lateCondition(
     readonly target: string;
     readonly since: string;
     readonly lack: StoredError;
+    readonly isPaused?: boolean;
   },
 ): Condition {
-  const { kind, certificate, target, since, isReported, node, lack } = about;
+  const { kind, certificate, target, since, isReported, node, lack, isPaused } = about;
   const { code } = lack;
   const message = code === undefined ? lack.message : say(lack, 'en').message;
   const where = node === undefined ? target : `${target} of node ${node}`;
@@ -250,7 +260,9 @@ function lateCondition(
     key: [kind, certificate, target, ...(node === undefined ? [] : [node])].join(' '),
     ...{ kind, certificate, since },
     message: `${where} has been without the new certificate of ${certificate} since ${since}${why}`,
-    hint: `certfleet tries it again by itself. To try now, run \`certfleet issue ${certificate}\`.`,
+    hint: isPaused
+      ? resumeText(certificate)
+      : `certfleet tries it again by itself. To try now, run \`certfleet issue ${certificate}\`.`,
     ...present({ isReported, node, code, failure: code === undefined ? undefined : reasonOf(lack) }),
   };
 }

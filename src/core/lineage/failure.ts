@@ -19,9 +19,9 @@ export interface Wait {
    * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and
    * `--force` does not override that. `down`: another certificate of this run has found that the CA is not accepting
    * orders. `rollover`: the account's key is being changed, which has no known end. `limit`: by our own account of the
-   * CA's rate limits, it would refuse an order.
+   * CA's rate limits, it would refuse an order. `paused`: a person has paused it, due or not, which has no known end.
    */
-  readonly why: 'back-off' | 'hold' | 'down' | 'rollover' | 'limit';
+  readonly why: 'back-off' | 'hold' | 'down' | 'rollover' | 'limit' | 'paused';
   /** For display. */
   readonly reason: string;
   /** For display, with `limit`: `50 certificates for example.com in 7 days`. */

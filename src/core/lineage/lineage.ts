@@ -4,6 +4,7 @@ import { fail, type RefusedName } from '../errors/errors.ts';
 import type { StoredError } from '../errors/wording.ts';
 import type { Presenter, StoredSpec, Wishes } from '../spec/spec.ts';
 import type { Json } from '../text/json.ts';
+import type { Pause } from './pause.ts';
 import type { KeptPlaces } from './places.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { RevocationIntent, RevocationRecord } from './revocation.ts';
@@ -41,6 +42,8 @@ export interface Lineage {
    * After a rollback, `renew` neither replaces the current version nor asks the CA for a renewal time before `until`.
    */
   readonly rolledBack?: { readonly at: string; readonly until: string } | undefined;
+  /** A person has paused it: until it is resumed, nothing is ordered or delivered for it without a person. */
+  readonly paused?: Pause | undefined;
   /**
    * When `import --undo` gave it back to the client in this folder, which has renewed it since. certfleet no longer
    * renews it.

@@ -5,6 +5,7 @@ import type { Bucket } from '../limits/order-buckets.ts';
 import { quotaText, type RateLimit } from '../limits/rate-limits.ts';
 import { failedText, limitText, type Wait, waitOf } from '../lineage/failure.ts';
 import type { Lineage } from '../lineage/lineage.ts';
+import { pauseText } from '../lineage/pause.ts';
 import { renewMs, shareOfLifetime } from '../lineage/renewal.ts';
 import { isStopped, revocationOf } from '../lineage/revocation.ts';
 import type { Rollover } from '../lineage/rollover.ts';
@@ -59,7 +60,7 @@ export interface Step {
   readonly action: 'issue' | 'renew' | 'resume' | 'none';
   /**
    * `due`: now. `renewal`: its renewal time. `limit`, `back-off`, `hold`, `down`, `rollover`: it is due, but must wait.
-   * The others: `renew` does not renew it.
+   * The others, such as `paused`: `renew` does not renew it.
    */
   readonly why: 'due' | 'renewal' | Wait['why'] | 'by-hand' | 'undeclared' | 'revoked' | 'corrupt';
   /** In words, for display. */
@@ -140,6 +141,7 @@ function firstStep(known: Known, now: Date): Step | NextOrder {
   const notAfter = lineage?.current?.facts.notAfter;
   if (corrupt) return none('corrupt', corrupt.message);
   if (!wanted) return none('undeclared', 'it is no longer declared, so it expires', notAfter);
+  if (lineage?.paused) return none('paused', pauseText(lineage.paused));
   if (lineage?.current && isStopped(lineage)) {
     const { reason } = revocationOf(lineage, lineage.current)!;
     return none('revoked', `it was revoked (${reason}), so it is not renewed`);

@@ -39,6 +39,8 @@ export type EventName =
   | 'certificate.revoked'
   | 'certificate.rolled-back'
   | 'certificate.exported'
+  | 'certificate.paused'
+  | 'certificate.resumed'
   | 'preflight.finding'
   | 'renewal.scheduled'
   | 'renewal.early'

@@ -35,6 +35,7 @@ const fields: Readonly<Record<keyof Lineage, boolean>> = {
   tombstones: false,
   kept: false,
   rolledBack: false,
+  paused: false,
   givenBack: false,
   settingsLost: false,
   exports: true,

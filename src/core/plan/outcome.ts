@@ -45,6 +45,8 @@ export type Outcome = {
       readonly message: string;
       /** It failed earlier, and it is too early to try again. */
       readonly failing?: boolean;
+      /** A person has paused it; the message says who. */
+      readonly paused?: true;
       /** Another process is working on it, so nothing was looked at. */
       readonly isOfOthers?: true;
       /** It waits for a rate limit of its CA. Then `renew` orders it. */
@@ -123,7 +125,7 @@ export function outcomeOfPlan(
   const next = { ...present({ next: at }), ...byHand, ...leftOf(lineage) };
   if (plan.wait?.why === 'limit')
     return { ...byHand, ...leftOf(lineage), ...outcomeOfLimit({ wanted, origin, obeyBackoff }, lineage, plan.wait) };
-  if (!obeyBackoff && plan.wait) {
+  if (!obeyBackoff && plan.wait && plan.wait.why !== 'paused') {
     const { until, why } = plan.wait;
     const issuer = wanted.issuer.name;
     const error =
@@ -149,7 +151,8 @@ export function outcomeOfPlan(
     return { certificate, result: 'pending', notAfter, message: error.message, error, ...next };
   }
   const valid = notAfter === undefined ? {} : { notAfter };
-  const failing = plan.wait?.isFailing ? { failing: true } : {};
+  const { isFailing, why } = plan.wait ?? {};
+  const failing = present({ failing: isFailing || undefined, paused: why === 'paused' ? (true as const) : undefined });
   const lacking = lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {};
   return { certificate, result: 'unchanged', message: plan.reason, ...failing, ...valid, ...lacking, ...next };
 }

@@ -53,6 +53,23 @@ describe('planLineage', () => {
     expect(planLineage(spec, expired, now, { ...rules, caHold })).toMatchObject({ action: 'none', wakeAt: caHold });
   });
 
+  it.each<[string, Partial<Lineage>, object, string]>([
+    ['not due', {}, {}, 'none'],
+    ['due', { renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } }, {}, 'none'],
+    ['lacking at a target', { deployments: {} }, {}, 'none'],
+    ['to be asked about', { renewal: { at: '2026-04-01T00:00:00Z', source: 'lifetime' } }, {}, 'none'],
+    ['forced together with all others', {}, { force: true, obeyBackoff: false }, 'none'],
+    ['delivered again together with all others', {}, { redeploy: true, obeyBackoff: false }, 'none'],
+    ['forced by name', {}, { force: true, obeyBackoff: false, actsOnPaused: true }, 'renew'],
+  ])('leaves one alone that is paused: %s', (_what, fields, more, action) => {
+    const paused = { at: '2026-02-01T00:00:00Z', by: 'ada', reason: 'moving' };
+    const plan = planLineage(spec, { ...lineage, ...fields, paused }, now, { ...rules, ...more });
+    expect(plan.action).toBe(action);
+    const wait = { until: now.toISOString(), why: 'paused', isFailing: false };
+    const reason = 'paused by ada since 2026-02-01T00:00:00Z (moving)';
+    if (action === 'none') expect(plan).toEqual({ action, reason, wait: { ...wait, reason } });
+  });
+
   it('leaves an order that needs a person, but delivers the current version', () => {
     const byHand = withSolver(spec, { type: 'dns01' }, 'dns', { person: 'each order' });
     const due: Lineage = { ...lineage, spec: byHand, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };

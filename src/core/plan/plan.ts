@@ -3,6 +3,7 @@ import { type StoredError, say } from '../errors/wording.ts';
 import { targetsToDeploy, targetsToTry, whyPending } from '../lineage/deployments.ts';
 import { type LimitWait, type Means, type Wait, waitOf } from '../lineage/failure.ts';
 import type { Lineage } from '../lineage/lineage.ts';
+import { waitOfPause } from '../lineage/pause.ts';
 import { isHeldBack, isStopped, revocationOf } from '../lineage/revocation.ts';
 import type { Rollover } from '../lineage/rollover.ts';
 import { isToCome } from '../lineage/stored-time.ts';
@@ -62,11 +63,17 @@ export function planLineage(
     readonly shiftMs?: number | undefined;
     /** No person is present to add records by hand. */
     readonly unattended?: boolean | undefined;
+    /** A person has asked for this certificate by name, so that it is paused stops nothing. */
+    readonly actsOnPaused?: boolean | undefined;
     /** This node. It leaves the targets of other nodes to them. */
     readonly node?: string | undefined;
   },
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
+  if (lineage?.paused && !options.actsOnPaused) {
+    const wait = waitOfPause(lineage.paused, now);
+    return { action: 'none', reason: wait.reason, wait };
+  }
   if (options.redeploy) return planRedeploy(wanted, lineage);
   if (options.obeyBackoff && lineage?.current && isStopped(lineage)) {
     const { reason } = revocationOf(lineage, lineage.current)!;

@@ -14,6 +14,8 @@ const wanted = { spec, origin: 'configuration' } as const;
 const at = (more: Partial<Parameters<typeof describeLineage>[1]> = {}) =>
   describeLineage('abc', { wanted, lineage, corrupt: undefined, now, isWorking: false, ...more });
 
+const paused = { at: '2026-02-01T00:00:00Z', by: 'ada' };
+
 describe('the status of a certificate', () => {
   it('says what it is and what comes next', () => {
     expect(at()).toMatchObject({
@@ -40,6 +42,10 @@ describe('the status of a certificate', () => {
     ['expired', { now: new Date('2026-05-02T00:00:00Z') }],
     ['working', { isWorking: true }],
     ['pending', { lineage: { ...lineage, deployments: {} } }],
+    ['paused', { lineage: { ...lineage, paused, deployments: {} } }],
+    ['paused', { lineage: { ...lineage, paused }, now: new Date('2026-04-02T00:00:00Z') }],
+    ['expired', { lineage: { ...lineage, paused }, now: new Date('2026-05-02T00:00:00Z') }],
+    ['undeclared', { lineage: { ...lineage, paused }, wanted: undefined }],
     [
       'failing',
       {
@@ -49,6 +55,15 @@ describe('the status of a certificate', () => {
     ],
   ] as const)('%s', (state, more) => {
     expect(at(more).state).toBe(state);
+  });
+
+  it('says who has paused it, whatever its state, and that it is not renewed', () => {
+    for (const time of ['2026-03-01T00:00:00Z', '2026-05-02T00:00:00Z']) {
+      const found = at({ lineage: { ...lineage, paused }, now: new Date(time) });
+      expect([found.paused, found.renewAt, found.rateLimit, found.heldUntil]).toEqual([
+        ...[paused, undefined, undefined, undefined],
+      ]);
+    }
   });
 
   it('is valid if a new one was only forced, and says that this failed', () => {

@@ -12,6 +12,7 @@ import {
   unfinishedWork,
 } from '../lineage/lineage.ts';
 import { keyTypeOfVersion } from '../lineage/next-key.ts';
+import type { Pause } from '../lineage/pause.ts';
 import type { KeptPlaces } from '../lineage/places.ts';
 import { processText } from '../lineage/process-identity.ts';
 import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from '../lineage/revocation.ts';
@@ -33,7 +34,7 @@ import { leftOf } from './outcome.ts';
 /** The states of a certificate; `LineageStatus.state` says what each means. */
 export const lineageStates = [
   ...(['valid', 'due', 'expired', 'missing', 'failing', 'working', 'interrupted', 'pending'] as const),
-  ...(['revoked', 'undeclared', 'test', 'corrupt'] as const),
+  ...(['paused', 'revoked', 'undeclared', 'test', 'corrupt'] as const),
 ] as const;
 
 /** Everything that `status` and `show` report about one certificate. */
@@ -46,8 +47,8 @@ export interface LineageStatus {
   readonly account?: string;
   /**
    * `valid`, `due` (past its renewal time), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
-   * (the next `renew` continues), `pending` (not yet on every target), `revoked`, `undeclared` (no longer declared, so
-   * never renewed), `test` (issued with --staging, never renewed), `corrupt` (one of its documents is damaged or
+   * (the next `renew` continues), `pending` (not yet on every target), `paused` (by a person, until it is resumed),
+   * `revoked`, `undeclared` (no longer declared, so never renewed), `test` (issued with --staging, never renewed), `corrupt` (one of its documents is damaged or
    * missing).
    */
   readonly state: (typeof lineageStates)[number];
@@ -66,6 +67,8 @@ export interface LineageStatus {
   readonly revoking?: readonly RevocationIntent[];
   /** When a person rolled back to the previous version. Set as long as `renew` leaves that version alone. */
   readonly rolledBack?: { readonly at: string; readonly until: string };
+  /** Who has paused it. Nothing is done for it until it is resumed, whatever its state. */
+  readonly paused?: Pause;
   /** If it is undeclared: when `import --undo` gave it back to the client in this folder. */
   readonly givenBack?: GivenBack;
   /** If it is undeclared: its document was lost and rebuilt, so how it is renewed is unknown. */
@@ -178,10 +181,11 @@ export function describeLineage(
     ? 'corrupt'
     : stateOfLineage(wanted?.spec, withoutGone(lineage, nodes), { now, isWorking, lacks });
   const delivered = wanted && targetsAndEndpoints(wanted.spec);
-  const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
-  const isHeld = wanted && (toObtain.has(state) || failure?.notDue);
+  const isLeft = !isRenewed(state) || isStopped(lineage) || lineage?.paused !== undefined;
+  const renewal = isLeft ? undefined : lineage?.renewal;
+  const isHeld = wanted && !isLeft && (toObtain.has(state) || failure?.notDue);
   const next = wanted && waitOf(wanted.spec, lineage, { now, obeyBackoff: true, ...present({ caHold, limit }) });
-  const rateLimit = next?.why === 'limit' && toObtain.has(state) ? limit : undefined;
+  const rateLimit = next?.why === 'limit' && toObtain.has(state) && !isLeft ? limit : undefined;
   const held = isHeld && !rateLimit ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
   return {
     name,
@@ -194,9 +198,10 @@ export function describeLineage(
       notAfter: facts?.notAfter,
       serial: facts?.serial,
       issuerName: facts?.issuerName,
-      revoked: revoked && { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) },
+      revoked: revoked && { ...revoked, isReplaced: !isLeft },
       revoking: lineage?.revoking,
       rolledBack: lineage && isHeldBack(lineage, now) ? lineage.rolledBack! : undefined,
+      paused: lineage?.paused,
       givenBack: lineage?.givenBack && state === 'undeclared' ? lineage.givenBack : undefined,
       settingsLost: lineage?.settingsLost && state === 'undeclared' ? true : undefined,
       exports: lineage?.exports,
@@ -335,6 +340,7 @@ export function stateOfLineage(
   // What servers present comes first; `failure` says why there is no newer certificate.
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
+  if (lineage?.paused) return 'paused';
   const failure = failureThatCounts(wanted, lineage, {}, now);
   if (failure && isRetried(wanted, lineage, failure, now)) return 'failing';
   if (unfinishedWork(lineage) || lineage?.revoking) return 'interrupted';

@@ -40,7 +40,8 @@ export function leftToSweep(
   }: { readonly now: Date; readonly holder: SeenLease['holder']; readonly canDeliver: boolean },
 ): 'nothing' | 'left' | 'doubtful' {
   const { work, tombstones = [] } = lineage;
-  const owes = (canDeliver && work?.step === 'deploy') || owesCleanup(work) || lineage.revoking !== undefined;
+  const owes =
+    (canDeliver && !lineage.paused && work?.step === 'deploy') || owesCleanup(work) || lineage.revoking !== undefined;
   const hasDue = tombstones.some((stone) => isDue(stone, now)) || hasSuperseded(lineage, now);
   if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
   // A lease without work is never resumed, so the sweep releases it.
@@ -94,8 +95,9 @@ function isPlain(
   lineage: Lineage,
   { now, caHold, rollover, nextRunMs, node }: Rules & { readonly now: Date },
 ): wanted is StoredSpec {
-  const { current, failure, work, tombstones, rolledBack, revoking, deployments } = lineage;
-  if (!wanted || !current || (failure ?? work ?? tombstones ?? rolledBack ?? revoking) !== undefined) return false;
+  const { current, failure, work, tombstones, rolledBack, paused, revoking, deployments } = lineage;
+  if (!wanted || !current || (failure ?? work ?? tombstones ?? rolledBack ?? paused ?? revoking) !== undefined)
+    return false;
   if (current.compromised || current.revoked || isFromTheFuture(current.issuedAt, now)) return false;
   if ((caHold ?? rollover) !== undefined || !isByWindow(nextRunMs) || isByHand(wanted)) return false;
   for (const target in deployments) if (deployments[target]?.sent) return false;

@@ -75,7 +75,16 @@ export interface ThisNode {
  */
 export function createThisNode(
   engine: Engine,
-  { obeyBackoff, isWhole }: { readonly obeyBackoff: boolean; readonly isWhole: boolean },
+  {
+    obeyBackoff,
+    isWhole,
+    actsOnPaused = false,
+  }: {
+    readonly obeyBackoff: boolean;
+    readonly isWhole: boolean;
+    /** Delivers even what is paused: a person has asked for it by name. */
+    readonly actsOnPaused?: boolean;
+  },
 ): ThisNode {
   const { node, store, clock } = engine;
   const lock = `node ${node}`;
@@ -91,6 +100,8 @@ export function createThisNode(
   const deployersOf = new Map<readonly NamedAdapter[], readonly Deployer[]>();
   let hasLooked = false;
   let first: Promise<Known> | undefined;
+
+  const isLeft = ({ paused }: Lineage): boolean => paused !== undefined && !actsOnPaused;
 
   const keyOf = (certificate: string, target: string) => JSON.stringify([certificate, target]);
 
@@ -161,7 +172,7 @@ export function createThisNode(
   }
 
   async function look(wanted: StoredSpec, lineage: Lineage, signal: AbortSignal): Promise<void> {
-    if (nodeTargets(wanted).length === 0) return;
+    if (nodeTargets(wanted).length === 0 || isLeft(lineage)) return;
     looked.set(wanted.name, wanted);
     versions.set(wanted.name, lineage.current?.id);
     const targets = await lacking(wanted, lineage, signal);
@@ -228,6 +239,8 @@ export function createThisNode(
     for (let round = 1; round <= rounds; round += 1) {
       const lineage = await lineageNamed(engine, name, signal);
       if (!lineage || lineage instanceof Error || !lineage.current || lineage.current.id === last) break;
+      // It may have been paused since the look.
+      if (isLeft(lineage)) break;
       const { current } = lineage;
       last = current.id;
       versions.set(name, current.id);

@@ -52,7 +52,10 @@ export async function reconcile(
   await giveTickets(engine, candidates, signal);
   reportPlanned(engine, jobs.length, candidates);
   const hooksOf = new Map(jobs.map((job) => [job.wanted.name, hooksIn(job)]));
-  const here = createThisNode(engine, { obeyBackoff: jobs.every((job) => job.obeyBackoff), isWhole: false });
+  const here = createThisNode(engine, {
+    ...{ obeyBackoff: jobs.every((job) => job.obeyBackoff), isWhole: false },
+    actsOnPaused: jobs.some((job) => job.actsOnPaused),
+  });
   try {
     const outcomes = await withTimes(engine, candidates, await inLanes(engine, errands, signal), signal);
     for (const job of jobs) await lookAgain(engine, here, job, signal);
@@ -126,7 +129,10 @@ export async function reconcileAll(
   const hooksOf = new Map<string, Hooks>();
   const watch = await watchStore(engine, signal);
   const { isWhole = false } = wanted;
-  const here = createThisNode(engine, { obeyBackoff: wanted.jobs.every((job) => job.obeyBackoff), isWhole });
+  const here = createThisNode(engine, {
+    ...{ obeyBackoff: wanted.jobs.every((job) => job.obeyBackoff), isWhole },
+    actsOnPaused: wanted.jobs.some((job) => job.actsOnPaused),
+  });
   const idleHere: (() => Promise<void>)[] = [];
   const { remembers } = wanted;
   const remembered =
@@ -263,7 +269,7 @@ interface Look {
 
 /** Returns the look at the places of a certificate that is not due, if there is something left to look at. */
 function lookOf(engine: Engine, job: Job, found: Lineage): Errand<Look> | undefined {
-  if (job.drifted) return undefined;
+  if (job.drifted || (found.paused && !job.actsOnPaused)) return undefined;
   const { wanted } = withHooksOfBefore(job, found);
   const targets = targetsToLookAt(engine, wanted, found);
   if (targets.length === 0) return undefined;

@@ -98,8 +98,8 @@ export function whatIsLeft(
  * its lease.
  */
 async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readonly string[]> {
-  const { work, spec } = lineage;
-  if (work?.step !== 'deploy') return [];
+  const { work, spec, paused } = lineage;
+  if (work?.step !== 'deploy' || paused) return [];
   const isOfThisNode = work.lease !== undefined && engine.processes.look(work.lease.holder) === 'dead';
   const due = targetsToTry(spec, lineage, engine.clock.now(), { obeyBackoff: true, node: engine.node });
   const lacking = due.filter((target) => targetOf(spec, target));
@@ -144,7 +144,7 @@ export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) =
         if (!taken || 'finished' in taken) return all(nothing);
         const { holding } = taken;
         engine.pass.runs.began(name, { found: before, step: holding.work.step, forced: false });
-        const finishes = holding.work.step === 'deploy' && targets.length > 0;
+        const finishes = holding.work.step === 'deploy' && targets.length > 0 && !holding.lineage.paused;
         const ended = await whileHeld(engine, holding, () =>
           finishes ? finish(engine, holding, targets, signal) : clear(engine, holding, signal),
         );

@@ -84,7 +84,10 @@ export async function foretell(
   const now = engine.clock.now();
   const known = candidates.map(({ job, lineage }) => ({ job: atCa(engine, job), lineage }));
   const due = known.filter(
-    ({ job, lineage }) => lineage?.work?.step !== 'deploy' && whyDue(job.wanted, lineage, now, job) !== undefined,
+    ({ job, lineage }) =>
+      lineage?.work?.step !== 'deploy' &&
+      !(lineage?.paused && !job.actsOnPaused) &&
+      whyDue(job.wanted, lineage, now, job) !== undefined,
   );
   const urlOf = onceForEach(
     (settings: IssuerSettings) => accountKey(accountOf(settings)),

@@ -3,6 +3,7 @@ import { asFailure, fail } from '../../core/errors/errors.ts';
 import { dataOf } from '../../core/errors/stored-error.ts';
 import { targetsDropped } from '../../core/lineage/deployments.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
+import { pauseText } from '../../core/lineage/pause.ts';
 import { begun } from '../../core/lineage/work/lease.ts';
 import { pastRemoved } from '../../core/lineage/work/order.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
@@ -224,6 +225,10 @@ function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefin
     const message = `renewing it early: ${reason}`;
     const level = outside ? 'warn' : 'info';
     report(engine, { level, event: 'renewal.early', certificate, message, ...present({ data: outside }) });
+  }
+  if (found?.paused) {
+    const message = `it is ${pauseText(found.paused)}, and stays so after this`;
+    report(engine, { level: 'warn', event: 'log', certificate, message });
   }
   const dropped = found ? targetsDropped(found, wanted) : [];
   for (const target of dropped) {

@@ -29,9 +29,9 @@ export type Answer =
  * store something else, too, or has something to remove.
  */
 export function questionOf(job: Job, lineage: Lineage): Omit<SeenCertificate, 'revision'> | undefined {
-  const { name, current, renewal, rolledBack } = lineage;
+  const { name, current, renewal, rolledBack, paused } = lineage;
   const today = jobOfToday(job, lineage);
-  if (!current || !today || rolledBack || !isUntouched(lineage, today)) return undefined;
+  if (!current || !today || (rolledBack ?? paused) || !isUntouched(lineage, today)) return undefined;
   const { issuer } = today.wanted;
   const { directory, issuedAt, facts } = current;
   const { ariId, notBefore, notAfter } = facts;

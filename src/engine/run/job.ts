@@ -36,6 +36,8 @@ export interface Job extends Means {
   readonly isForestalled?: true;
   /** `renew` obeys the back-off, but `issue` does not. */
   readonly obeyBackoff: boolean;
+  /** A person has asked for this certificate by name, so it is acted on even while it is paused. */
+  readonly actsOnPaused?: boolean;
   /** Deliver to every target again. */
   readonly redeploy?: boolean;
   /** Deliver to these targets, too: a look has shown that one of their places lacks the current version. */

@@ -27,6 +27,8 @@ export interface CertificateRow {
   readonly delivered: number;
   /** What its endpoints really serve. */
   readonly served: Served;
+  /** A person has paused it, whatever its state. */
+  readonly isPaused?: true;
   /** The code of the last failure that counts, and when it is tried again. */
   readonly failure?: { readonly code: string; readonly retryAt: string };
   /** The step of the run under way, or of the one that was cut off. */
@@ -115,6 +117,7 @@ interface Kept {
   readonly state: LineageStatus['state'];
   readonly notAfterMs: number;
   readonly renewMs: number;
+  readonly isPaused: boolean;
   readonly code: string;
   readonly retryMs: number;
   readonly step: string;
@@ -173,7 +176,7 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
     const spec = wanted ?? lineage?.spec;
     const identifiers = (spec?.identifiers ?? []).map(identifierKey).join(' ');
     const targets = spec ? targetsAndEndpoints(spec) : [];
-    const { current, renewal, deployments = {}, work } = lineage ?? {};
+    const { current, renewal, deployments = {}, work, paused } = lineage ?? {};
     const failure = wanted && failureThatCounts(wanted, lineage, {}, now);
     return {
       name,
@@ -184,7 +187,8 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
       delivered: targets.filter((target) => deployments[target]?.state === 'current').length,
       state: stateOfLineage(wanted, lineage, { now, isWorking: false, lacks: [] }),
       notAfterMs: timeOf(current?.facts.notAfter),
-      renewMs: timeOf(renewal?.at),
+      renewMs: timeOf(paused ? undefined : renewal?.at),
+      isPaused: paused !== undefined,
       code: once(failure?.code ?? ''),
       retryMs: timeOf(failure?.retryAt),
       step: once(work?.step ?? ''),
@@ -232,6 +236,7 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
       ...present({
         notAfter: textOf(one.notAfterMs),
         renewAt: textOf(one.renewMs),
+        isPaused: one.isPaused ? (true as const) : undefined,
         failure: code === '' ? undefined : { code, retryAt: textOf(retryMs) ?? now.toISOString() },
         step: step === '' ? undefined : step,
       }),

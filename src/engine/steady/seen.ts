@@ -171,6 +171,7 @@ export function createSeen(
       overdueMs: one?.overdueMs ?? Number.NaN,
       isUndeclared: one ? !one.isRenewed : declared().jobOf(name, undefined) === undefined,
       isFailing: one?.isFailing === true,
+      isPaused: one?.isPaused === true,
       isPending: one?.isPending === true,
     };
   }

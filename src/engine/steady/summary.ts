@@ -27,6 +27,7 @@ export interface Summary {
   readonly overdueMs: number;
   readonly isRenewed: boolean;
   readonly isFailing: boolean;
+  readonly isPaused: boolean;
   /** A target lacks the current version. */
   readonly isPending: boolean;
   /** A pause may be running after a failed try of the certificate or of a target. */
@@ -83,7 +84,8 @@ export function summaryOf(
   const caHold = endOfCaHold(hold, lineage, now);
   const dueMs = caHold === undefined ? freeMs : wakeOf(wanted, lineage, { ...rules, caHold });
   const isPending = wanted !== undefined && targetsToDeploy(wanted, lineage).length > 0;
-  const hasOwnTargets = wanted !== undefined && nodeTargets(wanted).length > 0;
+  // While it is paused, no node delivers to its own.
+  const hasOwnTargets = wanted !== undefined && !lineage.paused && nodeTargets(wanted).length > 0;
   return {
     revision: flat(revision),
     current: current?.id,
@@ -93,6 +95,7 @@ export function summaryOf(
     overdueMs: current && !isStopped(lineage) ? overdueMs(lineage, current) : Number.NaN,
     isRenewed: wanted !== undefined,
     isFailing: wanted !== undefined && failureThatCounts(wanted, lineage, {}, now) !== undefined,
+    isPaused: lineage.paused !== undefined,
     isPending,
     hasFailed: hasFailed(lineage),
     hasOwnTargets,
@@ -215,9 +218,9 @@ export function hashOf(wanted: StoredSpec): number {
 }
 
 /** Returns what a try depends on. A certificate that rests after a try is tried again at once when this changes. */
-export const stateOf = ({ spec, current, renewal, failure, work, rolledBack, deployments }: Lineage): string =>
+export const stateOf = ({ spec, current, renewal, failure, work, rolledBack, paused, deployments }: Lineage): string =>
   JSON.stringify([
-    ...[current?.id, current?.revoked !== undefined, renewal?.at, rolledBack?.until],
+    ...[current?.id, current?.revoked !== undefined, renewal?.at, rolledBack?.until, paused?.at],
     ...[failure?.code, failure?.retryAt, failure?.holdUntil, failure?.account],
     ...[work?.step, work?.version, work?.order?.url, hashOf(spec)],
     // Found since the last try.

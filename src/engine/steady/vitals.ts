@@ -52,6 +52,7 @@ export interface KnownCertificate {
   readonly renewMs: number;
   readonly overdueMs: number;
   readonly isFailing: boolean;
+  readonly isPaused: boolean;
   /** A target lacks the current version. */
   readonly isPending: boolean;
 }

@@ -196,7 +196,7 @@ export function createWatch({ engine, declared, isMine, times }: Surroundings): 
     const found = await find(name, signal);
     if (found === undefined) return undefined;
     own.set(name, nextAfterLook(name, node, times.ownMs));
-    if (found === 'later') return undefined;
+    if (found === 'later' || found.lineage.paused) return undefined;
     return (await lacksHere(pass, found.wanted, found.lineage, signal)) ? found : undefined;
   }
 

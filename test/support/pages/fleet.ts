@@ -33,6 +33,7 @@ const byState: Readonly<Record<State, Partial<CertificateRow> & { readonly name:
   working: { name: 'api.example.com', step: 'validate' },
   interrupted: { name: 'cdn.example.com', step: 'finalize' },
   pending: { name: 'wildcard.apps.example.com' },
+  paused: { name: 'moving.example.com', isPaused: true },
   revoked: { name: 'leaked.example.net' },
   undeclared: { name: 'retired.example.net' },
   test: { name: 'www.example.com~staging' },
@@ -48,6 +49,7 @@ const expiryDays: Readonly<Record<State, number | undefined>> = {
   working: 28,
   interrupted: 27,
   pending: 83,
+  paused: 20,
   revoked: 40,
   undeclared: 12,
   test: 55,
@@ -65,7 +67,7 @@ export function rowOf(state: State, now: Date): CertificateRow {
     issuer: state === 'due' ? 'zerossl' : 'letsencrypt',
     state,
     ...(days === undefined ? {} : { notAfter: later(now, days) }),
-    ...(days === undefined || isTest || state === 'undeclared' || state === 'revoked'
+    ...(days === undefined || isTest || state === 'undeclared' || state === 'revoked' || state === 'paused'
       ? {}
       : { renewAt: later(now, Math.max(days - 30, 0)) }),
     targets,
@@ -330,6 +332,7 @@ export function viewOf(row: CertificateRow, now: Date): CertificateView {
         : {}),
     })),
     ...(failure ? { failure } : {}),
+    ...(row.isPaused ? { paused: { at: later(now, -1), by: 'ada', reason: 'the proxy is replaced' } } : {}),
     ...(state === 'revoked'
       ? { revoked: { at: later(now, -1), reason: 'keyCompromise' as const, isReplaced: true } }
       : {}),

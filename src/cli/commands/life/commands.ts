@@ -1,7 +1,7 @@
 import type { RevocationReason } from '../../../core/lineage/revocation.ts';
 import type { Command, Flag } from '../commands.ts';
 
-/** The commands in this file take one certificate, as an argument or with certbot's flag. */
+/** Most commands in this file take one certificate, as an argument or with certbot's flag. */
 const oneName = { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' };
 const nameFlag: Flag = { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] };
 
@@ -104,6 +104,36 @@ export const commandsOfLife: readonly Command[] = [
     flags: [nameFlag],
     examples: [{ line: 'certfleet rollback www.example.com', why: 'use the version before the last renewal again' }],
     load: async () => (await import('./rollback.ts')).rollback,
+  },
+  {
+    name: 'pause',
+    summary: 'leave certificates alone until they are resumed',
+    description:
+      'For instance, while their targets are moved. Neither `certfleet run` nor `certfleet renew` orders, renews or delivers ' +
+      'them until then. What you ask for by name is still done: `certfleet issue NAME`, `certfleet renew NAME --force` or ' +
+      '`--redeploy`, `rollback`, `revoke` and `delete`. What an earlier run left is still removed, and the alarm about a ' +
+      'certificate that expires stays. If a process is working on one, waits until that has finished.',
+    arguments: { text: '[name...]', description: 'names of certificates, as `certfleet status` shows them' },
+    flags: [
+      { ...nameFlag, list: true },
+      { flags: '--reason <text>', description: 'why, as `certfleet status` and the alarm show it' },
+    ],
+    examples: [
+      {
+        line: 'certfleet pause www.example.com --reason "the proxy is replaced"',
+        why: 'nothing is renewed or delivered meanwhile',
+      },
+    ],
+    load: async () => (await import('./pause.ts')).pause,
+  },
+  {
+    name: 'resume',
+    summary: 'end the pause of certificates',
+    description: 'They are renewed and delivered again as before: those that are due, at once or by the next `renew`.',
+    arguments: { text: '[name...]', description: 'names of certificates, as `certfleet status` shows them' },
+    flags: [{ ...nameFlag, list: true }],
+    examples: [{ line: 'certfleet resume www.example.com', why: 'renew and deliver it again' }],
+    load: async () => (await import('./pause.ts')).resume,
   },
   {
     name: 'export',

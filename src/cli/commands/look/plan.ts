@@ -85,7 +85,12 @@ function tableOf(rows: readonly One[], now: Date, width: number): string {
   return formatTable(head, cells, width, { leaveOut: [3], shorten: 1 });
 }
 
-const words: Readonly<Record<string, string>> = { 'by-hand': 'by hand', undeclared: 'expires', revoked: 'never' };
+const words: Readonly<Record<string, string>> = {
+  'by-hand': 'by hand',
+  undeclared: 'expires',
+  revoked: 'never',
+  paused: 'paused',
+};
 
 /** Says how much there is, and when what is not in the table comes. */
 function restText({ certificates, until }: Ahead, rows: readonly One[], now: Date): string {

@@ -1,5 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
+import { pauseText } from '../../../core/lineage/pause.ts';
 import { byCause, type KeptPlaces, waitsForOther } from '../../../core/lineage/places.ts';
 import { lineageNotFound } from '../../../core/names/not-found.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
@@ -9,7 +10,7 @@ import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
 import { folderOf, type Places, placesOf } from '../../output/places.ts';
 import { saidIn } from '../../output/said.ts';
-import { dateText, fromNow, widthOf, wrap } from '../../output/text.ts';
+import { dateText, fromNow, widthOf, withDates, wrap } from '../../output/text.ts';
 import { showHistory } from './history.ts';
 import { isLeftAlone } from './status.ts';
 
@@ -88,8 +89,10 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
   const isCorrupt = lineage.state === 'corrupt';
   const renewal = isLeftAlone(lineage)
     ? 'never'
-    : lineage.renewAt &&
-      `${lineage.byHand ? 'by hand ' : ''}${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA suggests (ARI)' : 'from its lifetime'}`;
+    : lineage.paused
+      ? 'not while it is paused'
+      : lineage.renewAt &&
+        `${lineage.byHand ? 'by hand ' : ''}${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA suggests (ARI)' : 'from its lifetime'}`;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['Name', withLetters(lineage.name)],
     ['State', lineage.state],
@@ -114,6 +117,7 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
     ['Serial', lineage.serial],
     ['Valid from', date(lineage.notBefore)],
     ['Valid until', date(lineage.notAfter)],
+    ['Paused', lineage.paused && withDates(pauseText(lineage.paused).replace(/^paused /, ''), now)],
     ['Rolled back', isLeftAlone(lineage) ? undefined : date(lineage.rolledBack?.at)],
     ['Exported', lineage.exports?.map(({ at, to }) => `${dateText(at, now)} to ${to}`).join(', ')],
     ['Revoked', lineage.revoked && `${date(lineage.revoked.at)}, ${lineage.revoked.reason}`],
@@ -164,7 +168,10 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
       lineage.heldUntil && `until ${date(lineage.heldUntil)}, as the CA asked; \`--force\` does not override it`,
     ],
     ['Rate limit', lineage.rateLimit && `until ${date(lineage.rateLimit.until)} (${lineage.rateLimit.quota})`],
-    ['Next try', isCorrupt || isLeftAlone(lineage) || failure?.notDue ? undefined : date(failure?.retryAt)],
+    [
+      'Next try',
+      isCorrupt || isLeftAlone(lineage) || lineage.paused || failure?.notDue ? undefined : date(failure?.retryAt),
+    ],
     ...(lineage.left ?? []).map(({ what, reason }): readonly [string, string] => [
       'Left outside',
       `${what} could not be removed: ${reason}`,

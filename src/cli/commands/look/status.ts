@@ -3,6 +3,7 @@ import { isFailure } from '../../../core/errors/errors.ts';
 import { type Language, say } from '../../../core/errors/wording.ts';
 import { limitText } from '../../../core/lineage/failure.ts';
 import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
+import { pauseText } from '../../../core/lineage/pause.ts';
 import { waitsForOther } from '../../../core/lineage/places.ts';
 import { rolloverText } from '../../../core/lineage/rollover.ts';
 import { shortList } from '../../../core/text/short-list.ts';
@@ -123,6 +124,7 @@ function renewalText(lineage: LineageStatus, now: Date): string {
   const heldUntil = lineage.heldUntil ?? rateLimit?.until;
   if (isLeftAlone(lineage)) return 'never';
   if (state === 'corrupt') return '-';
+  if (lineage.paused) return 'paused';
   if (state === 'revoked' && !failure) return 'now';
   if (failure && !failure.notDue)
     return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
@@ -215,7 +217,7 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     if (failure.hint) remarks.push(`  ${failure.hint}`);
     if (rateLimit) remarks.push(`  It is ${limitedText(lineage, rateLimit, now)}`);
     else if (heldUntil) remarks.push(`  The ${heldText(heldUntil, failure.retryAt, now)}`);
-    else if (state !== 'corrupt' && !isLeftAlone(lineage))
+    else if (state !== 'corrupt' && !isLeftAlone(lineage) && !lineage.paused)
       remarks.push(
         `  \`certfleet renew\` tries again after ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
       );
@@ -234,7 +236,12 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
       remarks.push(`${name}: ${pending}${message}`);
     }
-  const { revoked, rolledBack, givenBack, settingsLost } = lineage;
+  const { revoked, rolledBack, givenBack, settingsLost, paused } = lineage;
+  if (paused && !isLeftAlone(lineage))
+    remarks.push(
+      `${name} is ${withDates(pauseText(paused), now)}${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
+      `  \`certfleet resume ${name}\` lets it be renewed and delivered again.`,
+    );
   if (givenBack)
     remarks.push(
       `${name} was given back to certbot in ${givenBack.path} by \`import --undo\` on ${dateText(givenBack.at, now)}, so it is not renewed here${notAfter ? `; what the store has expires on ${dateText(notAfter, now)}` : ''}.`,
@@ -256,7 +263,9 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   if (revoked) {
     const next = revoked.isReplaced
       ? 'the next `certfleet renew` gets another one'
-      : `it is not renewed; \`certfleet issue ${name}\` gets another one`;
+      : paused
+        ? 'it is paused, so it is not renewed'
+        : `it is not renewed; \`certfleet issue ${name}\` gets another one`;
     remarks.push(`${name} was revoked on ${dateText(revoked.at, now)} (${revoked.reason}): ${next}.`);
   }
   for (const { version, reason, at } of lineage.revoking ?? [])
@@ -320,7 +329,8 @@ function limitedText(
 }
 
 /** Reports whether it is too early to retry. */
-const waits = ({ failure, heldUntil, rateLimit, rollover }: LineageStatus, now: Date): boolean =>
+const waits = ({ failure, heldUntil, rateLimit, rollover, paused }: LineageStatus, now: Date): boolean =>
+  paused !== undefined ||
   heldUntil !== undefined ||
   rateLimit !== undefined ||
   rollover !== undefined ||

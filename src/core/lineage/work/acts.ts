@@ -13,6 +13,7 @@ import {
   unfinishedWork,
   type Version,
 } from '../lineage.ts';
+import type { Pause } from '../pause.ts';
 import { endOfRollback } from '../renewal.ts';
 import type { RevocationIntent, RevocationReason } from '../revocation.ts';
 import { oneForEach, owedBy, tombstoneOf } from '../tombstones.ts';
@@ -126,7 +127,7 @@ export const leftAlone = ({
   name: 'leftAlone',
   [change]: (lineage) => {
     if (!lineage) return undefined;
-    const { work: _over, failure: _failed, rolledBack: _back, tombstones = [], ...others } = lineage;
+    const { work: _over, failure: _failed, rolledBack: _back, paused: _until, tombstones = [], ...others } = lineage;
     const rest = withRetired(others, versionsOf(unfinishedWork(lineage)));
     const { [target]: _delivered, ...deployments } = rest.deployments;
     const { spec } = rest;
@@ -233,6 +234,21 @@ export const rolledBack = ({ wanted, now }: { readonly wanted: StoredSpec; reado
       last: { at: now.toISOString(), result: 'unchanged', version: previous.id, message: 'it was rolled back' },
     };
   });
+
+/** Leaves the certificate alone until it is resumed. What is half done stays as it is. A later pause replaces an earlier one. */
+export const paused = (pause: Pause): Transition => ({
+  name: 'paused',
+  [change]: (lineage) => lineage && { ...lineage, paused: pause },
+});
+
+export const resumed = (): Transition => ({
+  name: 'resumed',
+  [change]: (lineage) => {
+    if (!lineage) return undefined;
+    const { paused: _over, ...rest } = lineage;
+    return rest;
+  },
+});
 
 /** How many exports a lineage remembers. */
 const mostExports = 10;

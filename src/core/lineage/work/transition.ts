@@ -47,6 +47,8 @@ const mayFollow = {
   leftAlone: ['idle', 'interrupted', ...held],
   windowAsked: ['idle'],
   drifted: ['idle', 'interrupted'],
+  paused: ['idle', 'interrupted', ...held],
+  resumed: ['idle', 'interrupted', ...held],
   recordsKept: held,
   released: held,
   abandoned: held,

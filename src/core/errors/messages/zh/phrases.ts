@@ -101,6 +101,12 @@ export const phrases: Readonly<Record<string, string>> = {
   '{certificate} cannot be renewed: {why}': '{certificate} 无法续期：{why}',
   '{name} expires at {notAfter}, and {planned}': '{name} 将于 {notAfter} 过期，{planned}',
   '{name} expired at {notAfter}, and {planned}': '{name} 已于 {notAfter} 过期，{planned}',
+  'should have been renewed at {at}; it is {paused}': '本应在 {at} 续期；{paused}',
+  'can be renewed since {at}; it is {paused}': '{at} 起可以续期；{paused}',
+  'paused by {by} since {at} ({why})': '已由 {by} 于 {at} 暂停（{why}）',
+  'paused by {by} since {at}': '已由 {by} 于 {at} 暂停',
+  'Until it is resumed (`certfleet resume {name}`), it is neither renewed nor delivered.':
+    '恢复之前（`certfleet resume {name}`）不续期，也不部署。',
   'should have been renewed at {at}; its last try failed: {why}': '本应在 {at} 续期；最近一次尝试失败：{why}',
   'should have been renewed at {at}': '本应在 {at} 续期',
   'can be renewed since {at}; its last try failed: {why}': '{at} 起可以续期；最近一次尝试失败：{why}',
