@@ -6,7 +6,10 @@ const dayMs = 1_440 * minuteMs;
 
 /** What a person asks for, beside the processes that keep running. */
 export type Ask =
-  | { readonly ask: 'renew --force' | 'renew --redeploy' | 'rollback'; readonly certificate: string }
+  | {
+      readonly ask: 'renew --force' | 'renew --redeploy' | 'rollback' | 'pause' | 'resume';
+      readonly certificate: string;
+    }
   | {
       readonly ask: 'revoke';
       readonly certificate: string;
@@ -31,7 +34,7 @@ export interface Command {
 /** The name of all processes of persons, as faults name it. */
 export const person = 'person';
 
-const weights: Readonly<Record<Ask['ask'], number>> = {
+const weights: Readonly<Record<Exclude<Ask['ask'], 'pause' | 'resume'>, number>> = {
   'renew --force': 3,
   'renew --redeploy': 1,
   rollback: 4,
@@ -131,4 +134,26 @@ function drawAsk(chance: Chance, certificate: string, lifetimeMs: number): Ask {
     default:
       return { ask };
   }
+}
+
+/** Draws when a person pauses certificates: often around a renewal, and when another command runs. */
+export function drawPauses(
+  chance: Chance,
+  world: Parameters<typeof drawCommands>[1],
+  commands: ReturnType<typeof drawCommands>['commands'],
+): ReturnType<typeof drawCommands> {
+  const { certificates, nodes, spanMs, lifetimeMs } = world;
+  const faults: Fault[] = [];
+  const everyMs = lifetimeMs * (lifetimeMs < 10 * dayMs ? 1 / 2 : 2 / 3);
+  const drawn = Array.from({ length: chance.whole(1, 3) }, () => {
+    const anyMs = chance.between(0, 0.9) * spanMs;
+    const renewalMs = Math.round(anyMs / everyMs) * everyMs + chance.between(-10, 10) * minuteMs;
+    const met = commands.length > 0 ? chance.one(commands).atMs + chance.between(-5, 10) * minuteMs : anyMs;
+    const atMs = Math.floor(Math.max(0, Math.min(chance.one([anyMs, renewalMs, met]), 0.95 * spanMs)));
+    const asked = { ask: 'pause', certificate: chance.one(certificates) } as const;
+    if (chance() < 0.3)
+      faults.push({ atMs, replica: person, call: 'store.put lineage', what: chance.weighed(whats), forMs: 75_000 });
+    return { atMs, command: { asked, node: chance.one(nodes), tries: chance.whole(1, 4), patienceMs: undefined } };
+  });
+  return { commands: drawn, faults };
 }

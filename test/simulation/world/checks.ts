@@ -7,9 +7,10 @@ import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { Order, OrderRequest } from '../../../src/ports/issuer.ts';
 import type { SolverChallenge } from '../../../src/ports/solver.ts';
 import type { Key } from '../../../src/ports/store.ts';
+import { person } from './asks.ts';
 import type { StoredCertificate } from './ca-model/ca-model.ts';
 import { publicKeyOf } from './ca-model/fake-pem.ts';
-
+import type { Pauses } from './pauses.ts';
 import type { Process } from './process.ts';
 import { isStopped, type Promises } from './promises.ts';
 
@@ -18,6 +19,9 @@ const fetchableMs = 5 * 3_600_000;
 
 /** How many durable writes a renewal may need if nothing goes wrong. */
 const mostWrites = 11;
+
+/** For so long after a pause, a certificate may expire that was due during it. */
+const pausedMs = 2 * 86_400_000;
 
 /**
  * By how much a question for a window may be late. Replicas wake within ten minutes, and do something first; what does
@@ -45,6 +49,8 @@ export interface Checks {
   prepares(process: Process, name: string): void;
   presents(process: Process, challenge: SolverChallenge): void;
   delivers(process: Process, what: string, name: string): void;
+  /** It delivers to a target of its own node, which takes no lease. */
+  deliversHere(process: Process, what: string, name: string): void;
   /** It orders from the CA of this directory. */
   orders(process: Process, directory: string, request: OrderRequest): void;
   accepts(process: Process): void;
@@ -75,6 +81,7 @@ export function createChecks(world: {
   /** Nothing goes wrong in this world, so that writes can be counted. */
   readonly isCalm: boolean;
   readonly promises: Promises;
+  readonly pauses: () => Pauses;
   /** Every question for a window is asked in this world, by one replica. */
   readonly asksAll: boolean;
   readonly violate: (what: string) => void;
@@ -119,6 +126,10 @@ export function createChecks(world: {
     const { name = '', version = '' } = keys.get(publicKey) ?? {};
     const { current, retired = [] } = lineageOf(name) ?? {};
     return current?.compromised === true && retired.includes(version);
+  };
+  /** Only a person acts on what a person has paused. */
+  const mustNotBePaused = (process: Process, what: string, name: string) => {
+    if (lineageOf(name)?.paused && process.replica !== person) violate(`${what} for ${name}, which is paused`);
   };
   const mustHold = (process: Process, what: string, name: string) => {
     if (!holds(process, name)) violate(`${what} for ${name}, whose lease it does not hold`);
@@ -177,7 +188,8 @@ export function createChecks(world: {
   function watchExpiry(name: string, version: string, notAfterMs: number): void {
     world.later(notAfterMs - nowMs(), () => {
       const lineage = lineageOf(name);
-      if (world.wanted().has(name) && lineage?.current?.id === version && !isStopped(lineage))
+      const wasPaused = world.pauses().since(name, nowMs() - pausedMs);
+      if (world.wanted().has(name) && lineage?.current?.id === version && !isStopped(lineage) && !wasPaused)
         violate(`the certificate of ${name} has expired`);
     });
   }
@@ -208,6 +220,8 @@ export function createChecks(world: {
         else lineages.delete(name);
         lineageWritten(process, name, before, after);
         world.changed(name);
+        // Nothing asks for the window of one that is paused.
+        if (after?.paused) askAt.delete(after.current?.facts.ariId ?? '');
       } else if (kind === 'session') {
         const session = bytes && decodeSession(bytes, name, 'memory');
         sessionsWritten(process, id, session ? [session] : []);
@@ -231,10 +245,12 @@ export function createChecks(world: {
     },
     holds,
     prepares(process, name) {
+      mustNotBePaused(process, 'it prepares', name);
       mustHold(process, 'it prepares', name);
       if (!lineageOf(name)?.work?.probe) violate(`it prepares for ${name} without an intent in the journal`);
     },
     presents(process, { lineage: name, type, identifier, token }) {
+      mustNotBePaused(process, 'it presents a challenge', name);
       mustHold(process, 'it presents a challenge', name);
       const { challenges = [] } = lineageOf(name)?.work ?? {};
       const isIntended = challenges.some(
@@ -243,7 +259,13 @@ export function createChecks(world: {
       if (!isIntended) violate(`it presents a challenge of ${identifier.value} that is not in the journal of ${name}`);
     },
     delivers(process, what, name) {
+      // A sweep takes back what was uploaded for versions of before.
+      if (what !== 'deployer.retire') mustNotBePaused(process, `it calls ${what}`, name);
       mustHold(process, `it calls ${what}`, name);
+    },
+    deliversHere(process, what, name) {
+      if (process.replica !== person && world.pauses().isLasting(name))
+        violate(`it calls ${what} on its own node for ${name}, which is paused`);
     },
     orders(process, directory, { identifiers }) {
       const set = identifierSet(identifiers);
@@ -255,6 +277,9 @@ export function createChecks(world: {
           spec.issuer.settings.directory === directory &&
           identifierSet(spec.identifiers) === set,
       );
+      for (const { lineage } of lineages.values())
+        if (isHeldBy(process, lineage.work?.lease) && identifierSet(lineage.spec.identifiers) === set)
+          mustNotBePaused(process, `it orders ${set}`, lineage.name);
       if (!isIntended) violate(`it orders ${set} without a lease and an intent in the journal`);
       const last = lastBought.get(`${directory} ${set}`);
       if (last && nowMs() - last.atMs < fetchableMs && !isCounted(last.publicKey) && !isGivenUp(last.publicKey))

@@ -2,12 +2,14 @@ import { asFailure, fail } from '../../../src/core/errors/errors.ts';
 import { Secret } from '../../../src/core/errors/secret.ts';
 import type { Trigger } from '../../../src/core/history/run-entry.ts';
 import type { Found } from '../../../src/core/lineage/found.ts';
+import { pauseOf } from '../../../src/core/lineage/pause.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import { knownAccounts } from '../../../src/engine/accounts/accounts.ts';
 import { giveUpRollover, rollover } from '../../../src/engine/accounts/change.ts';
 import { adopt } from '../../../src/engine/acts/adopt.ts';
 import { forget } from '../../../src/engine/acts/forget.ts';
 import { forgetNode } from '../../../src/engine/acts/forget-node.ts';
+import { changePause } from '../../../src/engine/acts/pause.ts';
 import { revokeVersions } from '../../../src/engine/acts/revoke.ts';
 import { rollBack } from '../../../src/engine/acts/rollback.ts';
 import { type Engine, type EngineProcess, inPass } from '../../../src/engine/engine.ts';
@@ -40,6 +42,8 @@ const triggers: Readonly<Record<Command['asked']['ask'], Trigger | undefined>> =
   'renew --force': 'renew',
   'renew --redeploy': 'renew',
   rollback: 'rollback',
+  pause: undefined,
+  resume: undefined,
   revoke: 'revoke',
   delete: 'delete',
   import: 'import',
@@ -64,6 +68,13 @@ async function answerOf(
       const job = jobFor(wanted, asked.certificate, { redeploy: true });
       await rollBack(engine, { name: asked.certificate, wanted: job.wanted }, signal);
       return run(engine, job, signal);
+    }
+    case 'pause':
+    case 'resume': {
+      const { certificate: name, ask } = asked;
+      const pause = ask === 'pause' ? pauseOf('ada', undefined, engine.clock.now()) : undefined;
+      const lineage = await changePause(engine, { name, pause, by: 'ada' }, signal);
+      return lineage ? ask : 'it is not there';
     }
     case 'revoke': {
       const { certificate: name, reason } = asked;
@@ -118,7 +129,8 @@ function jobFor(
 ): Job {
   const spec = wanted.get(name);
   if (!spec) throw fail('lineage/not-issued', { name });
-  return { wanted: spec, origin: 'configuration', force: false, obeyBackoff: false, unattended: true, ...how };
+  const usual = { force: false, obeyBackoff: false, actsOnPaused: true, unattended: true };
+  return { wanted: spec, origin: 'configuration', ...usual, ...how };
 }
 
 async function run(engine: Engine, job: Job, signal: AbortSignal): Promise<string> {

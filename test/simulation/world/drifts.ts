@@ -30,6 +30,8 @@ export function createDrifts(
     readonly isHindered: (name: string, fromMs: number) => boolean;
     /** Whether a process that looked at a target may have ended before it wrote what it saw, since a time. */
     readonly hasLostLook: (fromMs: number) => boolean;
+    /** Whether it was paused at some time since then. */
+    readonly isPausedSince: (name: string, fromMs: number) => boolean;
     readonly violate: (what: string) => void;
   },
 ): Drifts {
@@ -54,7 +56,8 @@ export function createDrifts(
         const isThere = outside.used.get(place) === previous.id && lineage?.current?.id !== previous.id;
         if (!lineage || !isThere || !wanted.has(name) || isStopped(lineage)) return;
         const fromMs = nowMs() - budgetMs;
-        if (world.isHindered(name, fromMs) || world.hasLostLook(fromMs)) world.later(checkMs, check);
+        const isHindered = world.isHindered(name, fromMs) || world.isPausedSince(name, fromMs);
+        if (isHindered || world.hasLostLook(fromMs)) world.later(checkMs, check);
         else world.violate(`${place} still has ${previous.id}, which somebody has put back`);
       };
       world.later(budgetMs, check);

@@ -17,7 +17,8 @@ export function leftAtTheEnd(world: {
   const found: string[] = [];
   const names = new Set(lineages.map(({ name }) => name));
   for (const name of wanted.keys()) if (!names.has(name)) found.push(`${name} has no document`);
-  for (const { name, work, current, tombstones, failure } of lineages) {
+  for (const { name, work, current, tombstones, failure, paused } of lineages) {
+    if (paused) found.push(`${name} is still paused`);
     // An order of a certificate that was removed meanwhile just ends. If a process died then, its lease stays until
     // `delete` takes it over: nothing else waits for it.
     const isOrdering = work && work.step !== 'close' && work.step !== 'deploy';

@@ -150,7 +150,7 @@ export function createDeployer(ports: Ports, target: string, settings: AdapterSe
   const placeOf = ({ lineage }: VersionRef) => `${lineage} ${target}${isOfNode ? `@${node}` : ''}`;
   const call = <T>(what: string, version: VersionRef, signal: AbortSignal, effect: () => T): Promise<T> => {
     // A node delivers to its own targets without a lease.
-    if (!isOfNode && what !== 'look') checks.delivers(process, `deployer.${what}`, version.lineage);
+    if (what !== 'look') checks[isOfNode ? 'deliversHere' : 'delivers'](process, `deployer.${what}`, version.lineage);
     const about = `${placeOf(version)} ${version.id}`;
     return gate({ name: `deployer.${what}`, about, signal, ms: api, effect, failure, lost: failure });
   };

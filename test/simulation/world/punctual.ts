@@ -60,6 +60,7 @@ export function createPunctuality(
     const lineage = world.lineageOf(name);
     const { current, renewal, rolledBack } = lineage ?? {};
     const set = identifierSet(spec.identifiers);
+    if (lineage?.paused) return undefined;
     if (!lineage || !current) return { why: `there is no certificate of ${set} by ${directory}`, atMs: nowMs() };
     // A certificate that was revoked for good is not replaced, whatever its names are to be.
     if (isStopped(lineage)) return undefined;
@@ -91,9 +92,13 @@ export function createPunctuality(
         return directory === (incident.isOther ? otherDirectoryUrl : directoryUrl);
       case 'invalid':
         return incident.certificate === name;
+      case 'command': {
+        // A pause is no work.
+        const { asked } = incident.command;
+        return asked.ask !== 'pause' || asked.certificate === name;
+      }
       case 'clock':
       case 'disk-full':
-      case 'command':
         return true;
       default:
         return false;

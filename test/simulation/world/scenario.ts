@@ -1,7 +1,7 @@
 import type { LimitId } from '../../../src/core/limits/rate-limits.ts';
 import type { LookTimes } from '../../../src/core/node/look-times.ts';
 import type { AdapterTraits, NamedAdapter, StoredSpec } from '../../../src/core/spec/spec.ts';
-import { type Command, drawCommands } from './asks.ts';
+import { type Command, drawCommands, drawPauses } from './asks.ts';
 import { type Chance, chanceOf } from './chance.ts';
 import { drawDrifts, looksFor, withEndpoint } from './endpoints.ts';
 import { callsOfAlarms, drawFaults, type Fault } from './faults.ts';
@@ -266,12 +266,19 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
   ]);
   const drawn = drawIncidents(chance.fork('incidents'), calm);
   const incidents = byTime([...(hasTwo ? withOtherCa(spread, drawn, calm) : drawn), ...drifts]);
-  const asked = chance.fork('commands');
-  if (asked() < 0.5) return { ...calm, faults, incidents };
   const certificates = specs.map(({ name }) => name);
-  const { commands, faults: more } = drawCommands(asked, { certificates, nodes: names, spanMs, lifetimeMs });
-  const others = commands.map((one) => ({ what: 'command', ...one }) as const);
-  return { ...calm, faults: byTime([...faults, ...more]), incidents: byTime([...incidents, ...others]) };
+  const asking = { certificates, nodes: names, spanMs, lifetimeMs };
+  const nothing = { commands: [], faults: [] };
+  const asked = chance.fork('commands');
+  const usual = asked() < 0.5 ? nothing : drawCommands(asked, asking);
+  const pausing = chance.fork('pauses');
+  const pauses = pausing() < 0.6 ? nothing : drawPauses(pausing, asking, usual.commands);
+  const commands = [...usual.commands, ...pauses.commands].map((one) => ({ what: 'command', ...one }) as const);
+  return {
+    ...calm,
+    faults: byTime([...faults, ...usual.faults, ...pauses.faults]),
+    incidents: byTime([...incidents, ...commands]),
+  };
 }
 
 const byTime = <T extends { readonly atMs: number }>(all: readonly T[]): readonly T[] =>

@@ -13,6 +13,7 @@ import { endsProcess } from './faults.ts';
 import { createFaults, createGate, type TakeFault } from './gate.ts';
 import { type Grips, happen } from './incidents.ts';
 import { emptyOutside, validates } from './outside.ts';
+import { createPauses } from './pauses.ts';
 import { request } from './person.ts';
 import { createProcess, type Process } from './process.ts';
 import { createPromises } from './promises.ts';
@@ -93,6 +94,7 @@ export async function runWorld(
   };
   /** Tells every replica that the document or the spec of a certificate has changed. */
   const tellAll = (name: string) => {
+    pauses.look(name);
     punctuality.look(name);
     alarmChecks.look(name);
     for (const names of changed.values()) names.add(name);
@@ -130,7 +132,18 @@ export async function runWorld(
     lineageOf: (name) => checks.lineages.get(name)?.lineage,
     isHindered: (name, fromMs) => punctuality.isHindered(name, fromMs),
     hasLostLook: (fromMs) => punctuality.hasLostLook(fromMs),
+    isPausedSince: (name, fromMs) => pauses.since(name, fromMs),
     ...{ wanted, outside, violate },
+  });
+  const pauses = createPauses({
+    nowMs: () => timeline.nowMs,
+    later: (ms, run) => void timeline.later(ms, run),
+    chance: chance.fork('pauses'),
+    endMs: startMs + scenario.spanMs,
+    lifetimeMs: scenario.lifetimeMs,
+    nodes: scenario.replicas.map(({ name }) => name),
+    lineageOf: (name) => checks.lineages.get(name)?.lineage,
+    request: (command) => grips.request(command),
   });
   const promises = createPromises({
     nowMs: () => timeline.nowMs,
@@ -148,6 +161,7 @@ export async function runWorld(
     isCalm: scenario.faults.length === 0 && scenario.incidents.length === 0,
     violate,
     promises,
+    pauses: () => pauses,
     changed: tellAll,
     later: (ms, run) => void timeline.later(ms, run),
   });
