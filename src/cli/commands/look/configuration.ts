@@ -68,11 +68,14 @@ export const checkConfig: Run = async (session) => {
     counted(Object.keys(settings.issuers).length, 'issuer'),
     ...(alarms > 0 ? [`alarms to ${counted(alarms, 'service')}`] : []),
     ...(settings.listen ? [`\`listen\` at ${settings.listen.address}`] : []),
+    ...(settings.pages ? [`pages at ${settings.pages.listen.join(' and ')}`] : []),
   ];
   session.print(`${all} valid: ${parts.join(', ')}.`);
   session.note(
     settings.certificates.length === 0
-      ? 'It declares no certificate: `certfleet run` and `certfleet renew` take care of those that `certfleet issue -d NAME` got.'
+      ? settings.pages
+        ? 'It declares no certificate: declare them on the pages of `certfleet run`, or with `certfleet issue -d NAME`.'
+        : 'It declares no certificate: `certfleet run` and `certfleet renew` take care of those that `certfleet issue -d NAME` got.'
       : 'Next: `certfleet issue` gets the missing certificates; `certfleet status` shows all.',
   );
   return 0;

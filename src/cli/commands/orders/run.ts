@@ -27,12 +27,14 @@ async function keepRunning(session: Session): Promise<number> {
   const source = await sourceOf(session);
   const settings = await session.settings();
   if (role === 'responder' && settings.responderSecret !== undefined) return answerTokens(session, settings);
-  const { storeIsDeclared, certificates, listen } = settings;
+  const { storeIsDeclared, certificates, listen, pages } = settings;
   const { cache } = await session.world();
   if (role === 'node') await rememberListen(cache, configurationPath(session), listen?.address);
-  // A supervisor starts it on a new volume, without `issue` first. A typed `--store` may be mistyped.
+  // A supervisor starts it on a new volume, without `issue` first, and on pages people declare what it lacks. A typed
+  // `--store` may be mistyped.
   const isTyped = session.invocation.flags['store'] !== undefined;
-  const makeStore = storeIsDeclared === true || (role === 'node' && certificates.length > 0 && !isTyped);
+  const hasWork = certificates.length > 0 || pages !== undefined;
+  const makeStore = storeIsDeclared === true || (role === 'node' && hasWork && !isTyped);
   const fleet = await session.fleet({ makeStore, tellsAlarms: true });
   await reportStart(session, 'run');
   const ready = await readyFor(session, role);

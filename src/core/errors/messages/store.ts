@@ -96,7 +96,7 @@ export const store = {
     message: 'there is no store at {path}',
     blame: 'config',
     retry: 'never',
-    hint: 'Check the path (--store, or `store` in certfleet.yaml). `certfleet issue` creates a new store, and so does `certfleet run` without `--store` if the configuration declares certificates.',
+    hint: 'Check the path (--store, or `store` in certfleet.yaml). `certfleet issue` creates a new store, and so does `certfleet run` without `--store` if the configuration declares certificates or `pages`.',
   },
   'store/corrupt': {
     message: 'the document {key} cannot be read: {reason}',

@@ -64,7 +64,7 @@ export const store = translation(english, {
   },
   'store/absent': {
     message: '{path} 没有存储',
-    hint: '请检查路径（--store，或者 certfleet.yaml 的 `store`）。`certfleet issue` 会新建存储；配置声明了证书时，不带 `--store` 的 `certfleet run` 也会。',
+    hint: '请检查路径（--store，或者 certfleet.yaml 的 `store`）。`certfleet issue` 会新建存储；配置声明了证书或 `pages` 时，不带 `--store` 的 `certfleet run` 也会。',
   },
   'store/corrupt': {
     message: '无法读取文档 {key}：{reason}',
