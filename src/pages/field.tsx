@@ -6,9 +6,9 @@ import type { Text } from './text/text.ts';
 /** What every control of a form has. */
 interface ControlOptions {
   readonly name: string;
-  readonly label: string;
+  readonly label: Child;
   /** What to type or choose. */
-  readonly hint?: string | undefined;
+  readonly hint?: Child;
   /** What is wrong with what was typed: one message, or several. */
   readonly problem?: Problem;
 }
@@ -22,12 +22,30 @@ interface FieldOptions extends ControlOptions {
   readonly autofocus?: boolean;
   readonly required?: boolean;
   readonly maxlength?: number;
+  readonly inputmode?: 'numeric' | undefined;
+  readonly placeholder?: string | undefined;
+  /** What is usually typed. */
+  readonly usual?: readonly string[];
 }
 
 /** A field with what is wrong with it beside it. */
-export const Field: FC<FieldOptions> = ({ name, label, hint, problem, required = true, ...input }) => (
+export const Field: FC<FieldOptions> = ({ name, label, hint, problem, required = true, usual = [], ...input }) => (
   <Labelled {...{ name, label, hint, problem }}>
-    <input {...about(name, hint, problem)} {...input} autocapitalize="none" spellcheck={false} required={required} />
+    <input
+      {...about(name, hint, problem)}
+      {...input}
+      list={usual.length > 0 ? `${name}-usual` : undefined}
+      autocapitalize="none"
+      spellcheck={false}
+      required={required}
+    />
+    {usual.length > 0 ? (
+      <datalist id={`${name}-usual`}>
+        {usual.map((one) => (
+          <option value={one} />
+        ))}
+      </datalist>
+    ) : null}
   </Labelled>
 );
 
@@ -62,6 +80,23 @@ export const Choice: FC<ControlOptions & { readonly value: string; readonly opti
       <Options value={value} options={options} />
     </select>
   </Labelled>
+);
+
+/** One box, which says yes. */
+export const Box: FC<ControlOptions & { readonly isChecked: boolean }> = ({
+  name,
+  label,
+  hint,
+  problem,
+  isChecked,
+}) => (
+  <div class="field">
+    <label class="choice">
+      <input {...about(name, hint, problem)} type="checkbox" value="true" checked={isChecked} />
+      <span>{label}</span>
+    </label>
+    <Beside name={name} hint={hint} problem={problem} />
+  </div>
 );
 
 /** Boxes of which any number may be checked. */
@@ -165,11 +200,11 @@ export function problemsOf(
 const messagesOf = (problem: Problem): readonly string[] => [problem ?? []].flat().filter((one) => one !== '');
 const isWrong = (problem: Problem): boolean => messagesOf(problem).length > 0;
 
-const describedBy = (name: string, hint: string | undefined, problem: Problem): string | undefined =>
-  [hint && `${name}-hint`, isWrong(problem) && `${name}-problem`].filter(Boolean).join(' ') || undefined;
+const describedBy = (name: string, hint: Child, problem: Problem): string | undefined =>
+  [hint ? `${name}-hint` : '', isWrong(problem) ? `${name}-problem` : ''].filter(Boolean).join(' ') || undefined;
 
 /** Says to a screen reader what a control is, whether it is wrong, and where it is said why. */
-const about = (name: string, hint: string | undefined, problem: Problem) => ({
+const about = (name: string, hint: Child, problem: Problem) => ({
   id: name,
   name,
   'aria-invalid': isWrong(problem) ? ('true' as const) : undefined,
@@ -184,7 +219,7 @@ const Labelled: FC<ControlOptions & { readonly children?: Child }> = ({ name, la
   </div>
 );
 
-const Beside: FC<{ readonly name: string; readonly hint?: string | undefined; readonly problem: Problem }> = ({
+const Beside: FC<{ readonly name: string; readonly hint?: Child; readonly problem: Problem }> = ({
   name,
   hint,
   problem,

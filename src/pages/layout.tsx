@@ -11,7 +11,7 @@ export interface Assets {
 }
 
 /** What the navigation leads to. */
-export type Section = 'overview' | 'certificates' | 'settings';
+export type Section = 'overview' | 'certificates' | 'connections' | 'settings';
 
 export const htmlLanguage = { en: 'en', zh: 'zh-Hans' } as const satisfies Record<Language, string>;
 
@@ -64,6 +64,9 @@ export const Page: FC<
               </a>
               <a href="/certificates" aria-current={at === 'certificates' ? 'page' : undefined}>
                 {text.certificates}
+              </a>
+              <a href="/connections" aria-current={at === 'connections' ? 'page' : undefined}>
+                {text.connections.title}
               </a>
               <a href="/settings" aria-current={at === 'settings' ? 'page' : undefined}>
                 {text.settings.title}

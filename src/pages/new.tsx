@@ -10,6 +10,7 @@ import type { FleetDeclarations, WrongFields } from '../fleet/declarations.ts';
 import type { Clock } from '../ports/clock.ts';
 import { certificateOf, DeclareForm, leftOut, namesIn, nothingTyped, type Typed, typedIn } from './declare-form.tsx';
 import { Buttons } from './field.tsx';
+import { FirstSteps, lacksConnections } from './first-steps.tsx';
 import { type Made, pathOf, Told } from './parts.tsx';
 import { forbidden, missing, page, readerOf } from './respond.tsx';
 
@@ -34,12 +35,14 @@ export function addNew(app: Hono<Env>, { declarations, checks, clock }: Declarin
     if (!may(c.get('who'), 'declare')) return forbidden(c, clock.now());
     // The address of the form, so that a change of the language comes back to it.
     const shown = { ...reader, here: '/new' };
+    const choices = declarations.choices();
+    if (lacksConnections(choices))
+      return page(c, shown, { title, at: 'certificates' }, <FirstSteps reader={shown} choices={choices} />);
     const body = (
       <DeclareForm
-        {...{ reader: shown, title, intro, button, typed, check }}
+        {...{ reader: shown, title, intro, button, typed, check, choices }}
         action="/new"
         back="/certificates"
-        choices={declarations.choices()}
         wrong={wrong ?? {}}
       />
     );

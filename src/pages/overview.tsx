@@ -3,9 +3,11 @@ import type { Alarm } from '../core/alarm/alarm.ts';
 import { sayAlarm } from '../core/alarm/alarm-wording.ts';
 import type { Said } from '../core/errors/wording.ts';
 import type { NodeStatus } from '../core/node/node-status.ts';
+import type { Choices } from '../fleet/declarations.ts';
 import type { LimitsStatus } from '../fleet/limits.ts';
 import type { CertificateRow, Overview } from '../fleet/view.ts';
 import type { OpenAlarms } from '../fleet.ts';
+import { FirstSteps } from './first-steps.tsx';
 import { Zone } from './layout.tsx';
 import {
   Act,
@@ -29,22 +31,17 @@ export interface OverviewData {
   readonly overview: Overview;
   readonly alarms: OpenAlarms | undefined;
   readonly limits: readonly LimitsStatus[] | undefined;
+  readonly choices: Choices;
 }
 
 /** Everything at a glance: first what needs a person. */
-export const OverviewPage: FC<Made & OverviewData> = ({ reader, overview, alarms, limits }) => {
+export const OverviewPage: FC<Made & OverviewData> = ({ reader, overview, alarms, limits, choices }) => {
   const { text } = reader;
   const { total, troubled } = overview;
   return (
     <div id="live" data-live="" hx-get={reader.here} hx-trigger="fleet" hx-select="#live" hx-swap="outerMorph">
       <Headline reader={reader} overview={overview} alarms={alarms} />
-      {total === 0 ? (
-        <Empty>
-          {text.all.noneHint} <code>certfleet issue -d www.example.com --agree-tos</code>
-        </Empty>
-      ) : (
-        <States reader={reader} overview={overview} />
-      )}
+      {total === 0 ? <FirstSteps reader={reader} choices={choices} /> : <States reader={reader} overview={overview} />}
       <div class="columns">
         <div>
           {troubled.length > 0 ? <Troubled reader={reader} overview={overview} alarms={alarms} /> : null}

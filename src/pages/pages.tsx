@@ -11,6 +11,7 @@ import type { Drawn as DrawnParts } from '../fleet.ts';
 import type { Clock } from '../ports/clock.ts';
 import { addActions } from './acting.tsx';
 import { assetNamed } from './assets.ts';
+import { addConnections } from './connections.tsx';
 import { Drawn } from './drawn.tsx';
 import { addEdit } from './edit.tsx';
 import { eventsOf } from './events.ts';
@@ -81,7 +82,8 @@ export function createPages(parts: PagesParts): Hono<Env> {
     const deadline = clock.deadline(storeMs, c.req.raw.signal);
     try {
       const [alarms, limits] = await Promise.allSettled([view.alarms(deadline.signal), view.limits(deadline.signal)]);
-      const data = { overview, alarms: settledValue(alarms), limits: settledValue(limits) };
+      const choices = parts.declarations.choices();
+      const data = { overview, choices, alarms: settledValue(alarms), limits: settledValue(limits) };
       return page(
         c,
         reader,
@@ -109,6 +111,8 @@ export function createPages(parts: PagesParts): Hono<Env> {
   addNew(app, parts);
   addEdit(app, parts);
   addUndeclare(app, parts);
+  const forFirst = () => (view.overview().total === 0 ? parts.declarations.choices() : undefined);
+  addConnections(app, { connections: parts.connections, forFirst, clock });
   addSettings(app, { ...parts.settings, clock });
 
   app.get('/certificates/:name', (c) => certificatePage(c, parts, { name: c.req.param('name') }));

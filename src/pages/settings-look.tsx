@@ -1,6 +1,7 @@
 import type { FC } from 'hono/jsx';
 import type { AuditEntry } from '../core/access/audit.ts';
 import type { ShownSettings } from '../core/spec/shown-settings.ts';
+import { newPath } from './connections-paths.ts';
 import { Zone } from './layout.tsx';
 import { Badge, Empty, Foreign, type Made, Panel, Told, When } from './parts.tsx';
 
@@ -128,10 +129,13 @@ export const Notifiers: FC<
     return (
       <Panel id="notifiers" title={words.alarms}>
         <p>{words.noNotifiers}</p>
-        <p class="hint">
-          <Told>{words.noNotifiersHint}</Told>
-        </p>
-        <pre>{'alarms:\n  ops:\n    type: webhook\n    url: file:/etc/certfleet/webhook.url'}</pre>
+        {mayTest ? (
+          <p>
+            <a class="button" href={newPath('alarms')}>
+              {text.connections.add.alarms}
+            </a>
+          </p>
+        ) : null}
       </Panel>
     );
   return (

@@ -43,6 +43,10 @@ describeWith(['chromium'], 'the pages in a browser', () => {
     '/certificates/wildcard.apps.example.com',
     '/certificates/shop.example.com/path',
     '/certificates/www.example.com/revoke',
+    '/connections',
+    '/connections/new?section=solvers',
+    '/connections/new?section=solvers&type=dns01&provider=rfc2136',
+    '/connections/solvers/bind',
     '/nothing',
   ];
 

@@ -61,23 +61,10 @@ describeWith(['pebble', 'curl'], 'the guide "Pages and API"', () => {
     const type = (begin: string, ...more: readonly string[]) => run([next(begin), ...more].join(' '));
 
     const { httpPort } = pebble;
-    const ca = ['--issuer', pebble.directoryUrl, '--ca-file', pebble.caFile, '--resolver', pebble.dnsServer];
-    await type(
-      'certfleet issue',
-      ...ca,
-      '--http01-port',
-      String(httpPort),
-      '--http',
-      `standalone:127.0.0.1:${httpPort}`,
-    );
-
-    const [first = '', https = '', proxied = ''] = blocksOf(guide(''), 'yaml').map(here);
+    const [first = '', targets = '', https = '', proxied = ''] = blocksOf(guide(''), 'yaml').map(here);
     const preflight = `preflight: { resolvers: ["${pebble.dnsServer}"], http01Port: ${httpPort} }\n`;
-    for (const other of [https, proxied]) {
-      await write('etc/certfleet/certfleet.yaml', other);
-      expect(await run('certfleet config check')).toContain('is valid');
-    }
     await write('etc/certfleet/certfleet.yaml', `${first}${preflight}`);
+    await type('certfleet store key');
     await type('mkdir -p');
     expect(await type('certfleet config check')).toContain('is valid');
     const args = next('certfleet run').split(' ').slice(1);
@@ -96,8 +83,18 @@ describeWith(['pebble', 'curl'], 'the guide "Pages and API"', () => {
     const entered = await fetch(link, { method: 'POST', body: form, redirect: 'manual' });
     expect([entered.status, entered.headers.get('location')]).toEqual([303, '/']);
     const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? '';
-    const overview = await (await fetch(at, { headers: { cookie } })).text();
-    expect(overview).toContain('The certificate is well');
+    const overview = async () => (await fetch(at, { headers: { cookie } })).text();
+    expect(await overview()).toContain('First steps');
+    // The steps in a browser are those of test/browser/connections.test.ts; here, a flag for each.
+    const ca = ['--issuer', pebble.directoryUrl, '--ca-file', pebble.caFile, '--resolver', pebble.dnsServer];
+    const http = ['--http01-port', String(httpPort), '--http', `standalone:127.0.0.1:${httpPort}`];
+    await run(['certfleet issue -d www.example.test --agree-tos', ...ca, ...http].join(' '));
+    const isShown = async () => (await overview()).includes('The certificate is well');
+    await until(isShown, { what: 'the certificate on the overview', everyMs: 200 });
+    for (const other of [targets, https, proxied]) {
+      await write('etc/certfleet/other.yaml', other);
+      expect(await run(here('certfleet config check --config /etc/certfleet/other.yaml'))).toContain('is valid');
+    }
     const configuration = await (await fetch(`${at}settings/configuration`, { headers: { cookie } })).text();
     expect(configuration).toContain(`127.0.0.1:${port}`);
 

@@ -20,12 +20,18 @@ export interface KnownIssuer {
   readonly setsValidity?: true;
   /** For display: limits on names, wildcards and addresses, rate limits, and the like. */
   readonly facts: readonly string[];
+  /** Where its terms of service are. A directory may name the file of today. */
+  readonly terms?: string;
 }
 
 const letsEncryptStaging = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 const googleStaging = 'https://dv.acme-v02.test-api.pki.goog/directory';
 
-const letsEncrypt = { profiles: letsEncryptProfiles, setsValidity: true } as const;
+const letsEncrypt = {
+  profiles: letsEncryptProfiles,
+  setsValidity: true,
+  terms: 'https://letsencrypt.org/repository/',
+} as const;
 const names = 'Up to 100 names and wildcards (25 with tlsserver and shortlived); IP addresses with shortlived only.';
 const google = [
   'Up to 100 names, and wildcards. IP addresses only by agreement.',

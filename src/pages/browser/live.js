@@ -170,9 +170,10 @@ offerAll();
 
 // A look that takes long says so.
 document.addEventListener('htmx:before:request', ({ target }) => {
-  if (!target.dataset?.busy) return;
-  target.setAttribute('aria-busy', 'true');
-  target.textContent = target.dataset.busy;
+  const shown = target.dataset?.busy ? target : target.querySelector?.('[data-busy]');
+  if (!shown) return;
+  shown.setAttribute('aria-busy', 'true');
+  shown.textContent = shown.dataset.busy;
 });
 
 // The server tells times in the zone of the browser.

@@ -1,6 +1,7 @@
 import type { LimitId } from '../../core/limits/rate-limits.ts';
 import type { ServedState } from '../../core/plan/served.ts';
 import type { Hop } from '../../core/request-path/hop.ts';
+import { connections } from './connections-en.ts';
 
 /** The words of the pages in English. Every other language has the same keys. */
 export const en = {
@@ -124,7 +125,6 @@ export const en = {
   all: {
     well: (total: number) => (total === 1 ? 'The certificate is well' : `All ${total} certificates are well`),
     none: 'No certificates yet',
-    noneHint: 'Declare one in certfleet.yaml, or issue one on the command line:',
     need: (count: number, total: number) =>
       count === 1 ? `1 of ${total} certificates needs you` : `${count} of ${total} certificates need you`,
     resting: (total: number) => `${total} ${total === 1 ? 'certificate' : 'certificates'}, none needs you now`,
@@ -464,6 +464,8 @@ export const en = {
   } satisfies Readonly<Record<Hop['at'], string>>,
   hopStates: { well: 'well', 'cannot-tell': 'cannot tell', broken: 'broken' },
 
+  connections,
+
   settings: {
     title: 'Settings',
     sections: 'Parts of the settings',
@@ -558,10 +560,14 @@ export const en = {
       'certificate.pause': 'paused',
       'certificate.resume': 'resumed',
       'alarms.test': 'sent a test message',
+      'certificate.declare': 'declared a certificate',
+      'certificate.undeclare': 'no longer declared a certificate',
+      'connection.declare': 'declared a connection',
+      'connection.remove': 'removed a connection',
+      'connection.test': 'tried a connection',
     },
     noNotifiers: 'No notifier is declared: alarms are shown here, and sent nowhere.',
-    noNotifiersHint: 'Add one below `alarms` in certfleet.yaml, such as:',
-    alarmsText: 'Whom certfleet tells when something needs a person. They are declared in certfleet.yaml.',
+    alarmsText: 'Whom certfleet tells when something needs a person. They are among the connections.',
     type: 'Type',
     test: 'Send a test',
     testOf: (name: string) => `Send a test to ${name}`,

@@ -1,3 +1,4 @@
+import { connections } from './connections-zh.ts';
 import type { Text } from './text.ts';
 
 /** The words of the pages in Simplified Chinese. */
@@ -119,7 +120,6 @@ export const zh: Text = {
   all: {
     well: (total) => (total === 1 ? '证书正常' : `${total} 张证书全部正常`),
     none: '还没有证书',
-    noneHint: '在 certfleet.yaml 里声明，或者在命令行签发：',
     need: (count, total) => `${total} 张证书中，${count} 张需要处理`,
     resting: (total) => `共 ${total} 张证书，目前都不需要处理`,
     alarms: (count) => `有 ${count} 条告警`,
@@ -439,6 +439,8 @@ export const zh: Text = {
   },
   hopStates: { well: '正常', 'cannot-tell': '无法判断', broken: '不通' },
 
+  connections,
+
   settings: {
     title: '设置',
     sections: '设置的各部分',
@@ -533,10 +535,14 @@ export const zh: Text = {
       'certificate.pause': '暂停',
       'certificate.resume': '恢复',
       'alarms.test': '发送测试消息',
+      'certificate.declare': '声明证书',
+      'certificate.undeclare': '取消声明证书',
+      'connection.declare': '声明连接',
+      'connection.remove': '移除连接',
+      'connection.test': '测试连接',
     },
     noNotifiers: '没有声明通知渠道：告警只显示在这里，不会通知任何人。',
-    noNotifiersHint: '在 certfleet.yaml 的 `alarms` 下添加，例如：',
-    alarmsText: '需要人处理时，certfleet 通知这里的渠道。它们在 certfleet.yaml 中声明。',
+    alarmsText: '需要人处理时，certfleet 通知这里的渠道。它们在“连接”中添加。',
     type: '类型',
     test: '发送测试',
     testOf: (name) => `向 ${name} 发送测试`,

@@ -13,6 +13,7 @@ import type { FleetDeclarations } from '../../../src/fleet/declarations.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createPages, type PagesParts } from '../../../src/pages/pages.tsx';
 import { rememberWishes } from '../../../src/pages/wishes.ts';
+import { createConnections } from './connections.ts';
 import { createFleet, type Fleet, type State, states } from './fleet.ts';
 import { createSettings } from './settings.ts';
 
@@ -37,17 +38,6 @@ const noDeclarations: FleetDeclarations = {
   remove: async () => undefined,
 };
 
-const noConnections: FleetConnections = {
-  types: async () => [],
-  list: async () => [],
-  get: async () => undefined,
-  takesSecrets: true,
-  changesTargets: () => false,
-  check: async () => undefined,
-  declare: async () => ({ wrong: { '': 'there is none' } }),
-  remove: async () => undefined,
-  test: async () => ({ ok: true, steps: [] }),
-};
 const noChecks: FleetChecks = { check: async () => ({ wrong: {}, names: [], ca: [] }) };
 
 /** The pages of a fleet, as somebody who is logged in sees them. */
@@ -60,9 +50,9 @@ export function pagesOf(
     seen = () => {},
     recorded = () => {},
     declarations = noDeclarations,
-    connections = noConnections,
     checks = noChecks,
     settings = createSettings(),
+    connections = createConnections(),
   }: {
     readonly role: Role;
     readonly via?: 'login' | 'token';

@@ -1,0 +1,37 @@
+/**
+ * The titles of the options that most adapters share, in Simplified Chinese, by name. Others keep the English title of
+ * their schema, because the names that a cloud has for them are what a person looks for.
+ */
+export const fieldTitlesZh: Readonly<Record<string, string>> = {
+  accessKeyId: 'AccessKey ID',
+  accessKeySecret: 'AccessKey Secret',
+  accessKey: 'AccessKey（AK）',
+  apiKey: 'API 密钥',
+  balancer: '负载均衡',
+  domains: '域名',
+  'eab.hmacKey': 'CA 给您的 EAB HMAC 密钥',
+  'eab.kid': 'CA 给您的 EAB Key ID',
+  directory: 'CA 的 ACME 目录',
+  email: '账户的电子邮件地址',
+  endpoint: 'API 地址（若不是服务商自己的）',
+  from: '发件人',
+  host: 'SMTP 服务器',
+  keyName: 'TSIG 密钥的名称（与服务器上的一致）',
+  listenerPort: '监听端口',
+  loadBalancer: '负载均衡的 ID',
+  loginToken: 'DNSPod 的 ID 和 Token，以逗号相连',
+  password: '密码',
+  region: '地域',
+  secretAccessKey: 'Secret Access Key（SK）',
+  secretId: 'SecretId',
+  secretKey: 'SecretKey',
+  securityToken: '安全令牌（仅用于临时密钥）',
+  sessionToken: '会话令牌（仅用于临时密钥）',
+  site: '站点（国内或国际）',
+  timeout: '最长等待时间',
+  to: '收件人',
+  token: 'API 令牌',
+  ttl: 'TXT 记录的 TTL（秒）',
+  url: '地址（URL）',
+  username: '用户名',
+};
