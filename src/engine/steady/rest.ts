@@ -24,6 +24,8 @@ export function restAfter(
     const { certificate, result } = outcome;
     const lineage = found.get(certificate);
     if (result === 'issued' || result === 'renewed' || result === 'deployed') seen.done(certificate, gatherMs, lineage);
+    // A sweep has taken it from a process that was gone, so the work can go on.
+    if (result === 'unchanged' && outcome.isOfOthers && lineage && !lineage.work?.lease) seen.wake(certificate);
     const until = result === 'unchanged' ? outcome.limited?.until : undefined;
     const waitMs = until === undefined ? 0 : Date.parse(until) - clock.now().getTime();
     if (waitMs > restMs) seen.rest(certificate, Math.min(waitMs, longestWaitMs), lineage);
