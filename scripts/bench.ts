@@ -11,6 +11,7 @@ import { hundred } from './bench/hundred.ts';
 import { importAll } from './bench/import.ts';
 import { printMissed } from './bench/measure.ts';
 import { one } from './bench/one.ts';
+import { pages, pagesWatched } from './bench/pages.ts';
 import { pgIdle } from './bench/pg-idle.ts';
 import { pgKilled } from './bench/pg-killed.ts';
 import { pgMany } from './bench/pg-many.ts';
@@ -31,6 +32,7 @@ import { start } from './bench/start.ts';
 //   npm run bench                             every row
 //   npm run bench -- one dns                  some: start, one, hundred, script, encrypted, distance, dns, renew,
 //                                             plan, import, imported, calls, run, polls, renewals,
+//                                             pages, pages-watched,
 //                                             pg-one, pg-many, pg-idle, pg-killed, pg-tokens
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
@@ -50,6 +52,8 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   run: daemon,
   polls,
   renewals,
+  pages,
+  'pages-watched': pagesWatched,
   'pg-one': pgOne,
   'pg-many': pgMany,
   'pg-idle': pgIdle,

@@ -8,6 +8,7 @@ import {
   type CountedCertificate,
   createUses,
   describeBucket,
+  type Use,
 } from '../core/plan/bucket-status.ts';
 import { versionsFor } from '../core/plan/order-facts.ts';
 import { accountKey, accountOf, sameAccount } from '../core/spec/account.ts';
@@ -39,6 +40,20 @@ export interface LimitsStatus {
   readonly isKnown: boolean;
   readonly accounts: readonly { readonly name: string; readonly url?: string }[];
   readonly buckets: readonly BucketStatus[];
+}
+
+/** The same without what has used it up, which takes a read of every document. */
+export interface LimitsGlance extends Omit<LimitsStatus, 'buckets'> {
+  readonly buckets: readonly Omit<BucketStatus, 'usedBy' | 'usedByUnknown'>[];
+}
+
+/** What a process that keeps running knows of a certificate without its document. */
+export interface KnownNames {
+  readonly issuer: string;
+  /** Joined by spaces. */
+  readonly identifiers: string;
+  /** Whether its orders fail or wait, so that what they meet is of interest, too. */
+  readonly isTroubled: boolean;
 }
 
 /** A CA, as issuers with the same limits know it. */
@@ -73,6 +88,55 @@ export async function limitsOf(
   const sameAs = (ca: Ca) =>
     all.filter((one) => one.issuers[0]?.settings.directory === ca.issuers[0]?.settings.directory);
   return Promise.all(all.filter(isAsked).map((ca) => describeCa(fleet.engine, ca, sameAs(ca), request, signal)));
+}
+
+/** So many certificates are looked at in one go, and so many in trouble at most. */
+const inOneGo = 2_000;
+
+/**
+ * Says what is left of each CA's limits for its accounts, for the domains of its certificates, and for those that are in
+ * trouble. Reads the ledger, and no certificate.
+ */
+export async function limitsAtAGlance(
+  { engine, settings }: Pick<OpenFleet, 'engine' | 'settings'>,
+  certificates: Iterable<KnownNames>,
+  signal: AbortSignal,
+): Promise<readonly LimitsGlance[]> {
+  const registeredDomain = await engine.loadRegisteredDomain();
+  const domainsOf = new Map<string, Set<string>>();
+  const troubled: KnownNames[] = [];
+  let seen = 0;
+  for (const one of certificates) {
+    const domains = domainsOf.get(one.issuer) ?? new Set();
+    domainsOf.set(one.issuer, domains);
+    for (const value of one.identifiers.split(' ')) domains.add(registeredDomain(value));
+    if (one.isTroubled && troubled.length < inOneGo) troubled.push(one);
+    if (++seen % inOneGo === 0) await engine.clock.sleep(1, signal);
+  }
+  const issuers = Object.entries(settings.issuers).map(([name, one]) => ({ name, settings: one }));
+  const describe = async ({ issuers: same }: Ca): Promise<LimitsGlance> => {
+    const about = await aboutCa(engine, same, signal);
+    const { limits, accountNamed, shown } = about;
+    const ofAll = limits.filter(({ scope }) => scope === 'account' || scope === 'domain');
+    const buckets = same.flatMap(({ name, settings: own }) => {
+      const account = accountNamed(accountOf(own).name);
+      const factsOf = (values: Iterable<string>) => ({
+        // Buckets have the values alone.
+        identifiers: [...values].map((value) => ({ type: 'dns', value }) as const),
+        ...{ account, isRenewal: false, isExempt: false, registeredDomain },
+      });
+      const needy = troubled.filter(({ issuer }) => issuer === name);
+      return [
+        ...bucketsAsked(factsOf(domainsOf.get(name) ?? []), ofAll),
+        ...needy.flatMap((one) => bucketsOfCertificate(factsOf(one.identifiers.split(' ')), {}, limits)),
+      ];
+    });
+    const known = new Map(buckets.map((bucket) => [bucket.key, { bucket, isNamed: false }]));
+    const described = await describeBuckets(engine, about, [...known.values()], { registeredDomain, signal });
+    const left = described.filter(matters).map(({ status: { usedBy, usedByUnknown, ...rest } }) => rest);
+    return { ...shown, buckets: left.sort(inOrder) };
+  };
+  return Promise.all(casOf(issuers, []).map(describe));
 }
 
 const has = ({ certificates }: Ca, certificate: string) => certificates.some(({ name }) => name === certificate);
@@ -114,38 +178,82 @@ async function describeCa(
   { names, all }: LimitsRequest,
   signal: AbortSignal,
 ): Promise<LimitsStatus> {
+  const about = await aboutCa(engine, issuers, signal);
+  const { limits, accountNamed, shown } = about;
+  const { directory, accounts } = shown;
+  if (limits.length === 0) return { ...shown, buckets: [] };
+  const registeredDomain = await engine.loadRegisteredDomain();
+  const known = knownBuckets({ accountNamed, directory, accounts, certificates, names, all, limits, registeredDomain });
+  const accountOfSpec = ({ issuer }: StoredSpec) => accountNamed(accountOf(issuer.settings).name);
+  // An issuer of the same CA may have other limits, but its certificates count for the same domains.
+  const counted = sameCa.flatMap((ca) => ca.certificates);
+  const now = engine.clock.now();
+  const usesOf = createUses(directory, counted, { now, registeredDomain, accountOf: accountOfSpec });
+  const described = await describeBuckets(engine, about, known, { registeredDomain, usesOf, signal });
+  const isShown = (one: Described) => all || one.isNamed || (names.length === 0 && matters(one));
+  return {
+    ...shown,
+    buckets: described
+      .filter(isShown)
+      .map(({ status }) => status)
+      .sort(inOrder),
+  };
+}
+
+interface AboutCa {
+  readonly limits: readonly RateLimit[];
+  /** Returns the URL of an account, or its key if it is not open yet. */
+  readonly accountNamed: (name: string) => string;
+  readonly shown: Omit<LimitsStatus, 'buckets'>;
+}
+
+async function aboutCa(engine: Engine, issuers: readonly NamedIssuer[], signal: AbortSignal): Promise<AboutCa> {
   const [{ settings }] = issuers as [NamedIssuer];
   const { directory } = settings;
   const limits = limitsOfIssuer(settings);
   const accounts = await accountsOf(engine, issuers, signal);
-  const about = { issuers: [...new Set(issuers.map(({ name }) => name))], directory, accounts };
-  if (limits.length === 0) return { ...about, isKnown: false, buckets: [] };
-  const registeredDomain = await engine.loadRegisteredDomain();
-  const accountNamed = namesOfAccounts(directory, accounts);
-  const known = knownBuckets({ accountNamed, directory, accounts, certificates, names, all, limits, registeredDomain });
+  const names = [...new Set(issuers.map(({ name }) => name))];
+  return {
+    limits,
+    accountNamed: namesOfAccounts(directory, accounts),
+    shown: { issuers: names, directory, accounts, isKnown: limits.length > 0 },
+  };
+}
+
+interface Described extends Pick<Known, 'bucket' | 'isNamed'> {
+  readonly status: BucketStatus;
+}
+
+/** Reads what is stored of the buckets of a CA. */
+async function describeBuckets(
+  engine: Engine,
+  { shown: { directory } }: AboutCa,
+  known: readonly Known[],
+  about: {
+    registeredDomain(value: string): string;
+    usesOf?(bucket: Bucket): readonly Use[];
+    readonly signal: AbortSignal;
+  },
+): Promise<readonly Described[]> {
+  const { registeredDomain, usesOf = () => [], signal } = about;
   const skewMs = engine.memory.skews.get(directory) ?? 0;
   const now = engine.clock.now();
   const places = known.map(({ bucket }) => placeOf(engine, directory, bucket, registeredDomain));
   const arrivals = await readArrivals(engine, places, signal);
-  const accountOfSpec = ({ issuer }: StoredSpec) => accountNamed(accountOf(issuer.settings).name);
-  // An issuer of the same CA may have other limits, but its certificates count for the same domains.
-  const counted = sameCa.flatMap((ca) => ca.certificates);
-  const usesOf = createUses(directory, counted, { now, registeredDomain, accountOf: accountOfSpec });
-  const buckets = known.flatMap(({ bucket, isNamed, issuedAtMs }) => {
+  return known.map(({ bucket, isNamed, issuedAtMs }) => {
     const arrivalMs = sinceIssue(bucket, arrivals.get(bucket.key), issuedAtMs);
     const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now.getTime());
     const status = describeBucket(bucket, arrivalMs, { now, skewMs, isFromTheFuture }, usesOf(bucket));
-    const matters = bucket.limit.scope === 'account' || status.left < status.burst - usualUse(bucket);
-    return all || isNamed || (names.length === 0 && matters) ? [status] : [];
+    return { bucket, isNamed, status };
   });
-  return { ...about, isKnown: true, buckets: buckets.sort(inOrder) };
 }
 
 /** Every new certificate uses one of its own set, which tells nothing. */
-const usualUse = ({ limit }: Bucket): number => (limit.scope === 'set' ? 1 : 0);
+const matters = ({ bucket: { limit }, status: { left, burst } }: Described): boolean =>
+  limit.scope === 'account' || left < burst - (limit.scope === 'set' ? 1 : 0);
 
 /** By kind, then those first of which least is left. */
-const inOrder = (a: BucketStatus, b: BucketStatus): number =>
+const inOrder = (a: Pick<BucketStatus, 'limit' | 'left' | 'of'>, b: typeof a): number =>
   limitIds.indexOf(a.limit) - limitIds.indexOf(b.limit) || a.left - b.left || (a.of < b.of ? -1 : 1);
 
 /** Returns a function that returns the URL of an account, or its key if it is not open yet. */

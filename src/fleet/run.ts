@@ -63,7 +63,10 @@ export async function run(
   const listening = new Promise<void>((done) => {
     begun = done;
   });
-  const rows = createRows(process, declared, fleet.settings().pages !== undefined);
+  const rows = createRows(process, declared, {
+    isBegun: fleet.settings().pages !== undefined,
+    watch: changes.watch,
+  });
   const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
   const alarms = createAlarmWatch(process, {
     ...{ declared, vitals, peers, changes, lookEveryMs: 30_000 },

@@ -23,7 +23,7 @@ import {
   type Rows,
 } from '../engine/steady/rows.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
-import type { LimitsStatus } from './limits.ts';
+import type { KnownNames, LimitsGlance } from './limits.ts';
 import type { OpenFleet } from './opened.ts';
 
 export type { CertificateRow, Changed, Counts, ListPage, ListQuery };
@@ -41,8 +41,8 @@ export interface FleetView {
   overview(): Overview;
   /** Returns all that is known of a certificate; undefined if there is none of that name. Takes at most three reads. */
   certificate(name: string, signal: AbortSignal): Promise<CertificateView | undefined>;
-  /** Returns what is left of each CA's rate limits. It may be half a minute old. */
-  limits(signal: AbortSignal): Promise<readonly LimitsStatus[]>;
+  /** Returns what is left of each CA's rate limits, without what has used it up. It may be half a minute old. */
+  limits(signal: AbortSignal): Promise<readonly LimitsGlance[]>;
   /** Returns the open alarms. They may be a few seconds old. Fails with `store/corrupt`. */
   alarms(signal: AbortSignal): Promise<OpenAlarms>;
   /**
@@ -180,12 +180,17 @@ export function createView({ engine, rows, declared, nodes, file, open }: Seen):
     return inStore?.names.has(name) || inStore?.refused.has(name) ? 'store' : 'file';
   }
 
+  function* knownNames(): Iterable<KnownNames> {
+    for (const { issuer, identifiers, state } of rows.glances())
+      yield { issuer, identifiers, isTroubled: state === 'failing' || state === 'missing' };
+  }
+
   let last: { readonly atMs: number; readonly overview: Overview } | undefined;
   const alarms = createRecent(clock, (signal) => readAlarms(engine, signal));
   const limits = createRecent(clock, (signal) =>
     inPass(engine, async (pass) => {
-      const { limitsOf } = await import('./limits.ts');
-      return limitsOf({ ...open(), engine: pass }, { names: [], all: false }, signal);
+      const { limitsAtAGlance } = await import('./limits.ts');
+      return limitsAtAGlance({ ...open(), engine: pass }, knownNames(), signal);
     }),
   );
 

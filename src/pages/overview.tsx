@@ -4,7 +4,7 @@ import { sayAlarm } from '../core/alarm/alarm-wording.ts';
 import type { Said } from '../core/errors/wording.ts';
 import type { NodeStatus } from '../core/node/node-status.ts';
 import type { Choices } from '../fleet/declarations.ts';
-import type { LimitsStatus } from '../fleet/limits.ts';
+import type { LimitsGlance } from '../fleet/limits.ts';
 import type { CertificateRow, Overview } from '../fleet/view.ts';
 import type { OpenAlarms } from '../fleet.ts';
 import { FirstSteps } from './first-steps.tsx';
@@ -30,7 +30,7 @@ import { Strip } from './strip.tsx';
 export interface OverviewData {
   readonly overview: Overview;
   readonly alarms: OpenAlarms | undefined;
-  readonly limits: readonly LimitsStatus[] | undefined;
+  readonly limits: readonly LimitsGlance[] | undefined;
   readonly choices: Choices;
 }
 

@@ -53,7 +53,7 @@ export interface CountedCertificate {
 /** Returns the buckets that an order of a certificate asks, and those of its names that fail. */
 export function bucketsOfCertificate(
   facts: OrderFacts,
-  { lineage }: Pick<CountedCertificate, 'lineage'>,
+  { lineage }: Partial<Pick<CountedCertificate, 'lineage'>>,
   limits: readonly RateLimit[],
 ): readonly Bucket[] {
   const all = { ...facts, isRenewal: false, isExempt: false };

@@ -1,3 +1,4 @@
+import { createBell } from '../../core/async/bell.ts';
 import type { Cursor, Entry, Gone, Kind } from '../../ports/store.ts';
 import type { EngineProcess } from '../engine.ts';
 import { createTrouble } from './complain.ts';
@@ -7,6 +8,8 @@ import { aheadMsOf, isJump } from './wall-clock.ts';
 
 /** How often a process looks for what others have changed, unless the store says otherwise. */
 const everyMs = 5_000;
+/** How often while somebody watches. */
+const watchedMs = 1_000;
 
 /** What a process follows besides the lineages. */
 type OtherKind = (typeof otherKinds)[number];
@@ -24,6 +27,8 @@ export interface Hearing {
 export interface Follower extends Changes, Hearing {
   /** Lets others look at the same times, so that their looks are part of that statement. They never fail. */
   together(look: (signal: AbortSignal) => Promise<void>): void;
+  /** Looks more often from now on, for somebody who watches. Returns what ends that. */
+  watch(): () => void;
   /** Wakes the loop for a change of something else than the store. */
   wake(): void;
   /** Looks for changes until the signal aborts. It wakes the loop, which may sleep for hours, if the wall clock has jumped. */
@@ -42,6 +47,8 @@ export async function createFollower(
   const addNames: Told = (changed) => {
     for (const { key } of changed) names.add(key.name);
   };
+  let watchers = 0;
+  const watched = createBell();
   const others: ((signal: AbortSignal) => Promise<void>)[] = [];
   const listeners = new Map<Kind, Told>([['lineage', addNames]]);
   const cursors = new Map<Kind, Cursor>();
@@ -84,10 +91,16 @@ export async function createFollower(
     },
     hear: (kind, told) => void listeners.set(kind, told),
     together: (other) => void others.push(other),
+    watch() {
+      watchers++;
+      watched.ring();
+      return () => void watchers--;
+    },
     wake: () => ring(),
     async follow(until) {
       while (!until.aborted) {
-        await clock.sleep(store.followMs ?? everyMs, until).catch(() => undefined);
+        const usualMs = store.followMs ?? everyMs;
+        await watched.orAfter(watchers > 0 ? Math.min(usualMs, watchedMs) : usualMs, clock, until);
         if (until.aborted) return;
         if (isJump(takenAheadMs, aheadMsOf(clock))) ring();
         await look(until);

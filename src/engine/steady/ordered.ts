@@ -24,7 +24,8 @@ export function createOrdered<T extends { readonly name: string }>(numberOf: (it
     return Number.isNaN(number) ? last : number;
   };
   const placeOf = (item: T): readonly [number, string] => [keyOf(item), item.name];
-  const compare = (item: T, [number, name]: readonly [number, string]): number =>
+  const compare = (item: T, [number, name]: readonly [number, string]): number => compareTo(item, number, name);
+  const compareTo = (item: T, number: number, name: string): number =>
     keyOf(item) - number || (item.name < name ? -1 : item.name > name ? 1 : 0);
 
   /** Returns the index of the first item that is not before a place. */
@@ -39,7 +40,7 @@ export function createOrdered<T extends { readonly name: string }>(numberOf: (it
   }
 
   function sortedNow(all: Iterable<T>): readonly T[] {
-    if (!sorted) sorted = [...all].sort((a, b) => compare(a, placeOf(b)));
+    if (!sorted) sorted = [...all].sort((a, b) => compareTo(a, keyOf(b), b.name));
     for (const { before, after } of changes) {
       if (before) {
         const at = indexOf(sorted, placeOf(before));

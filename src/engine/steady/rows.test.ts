@@ -11,7 +11,7 @@ async function createList() {
   const engine = replica(1);
   const job = { ...simulatedJob(simulatedSpec()), unattended: true };
   const declared = { names: () => ['abc', 'later'], jobOf: (name: string) => (name === 'other' ? undefined : job) };
-  const rows = createRows(engine, () => declared, true);
+  const rows = createRows(engine, () => declared, { isBegun: true, watch: () => () => {} });
   const see = async () => {
     const entry = (await store.get({ kind: 'lineage', name: 'abc' }, signal))!;
     rows.saw(decodeLineage(entry.bytes, 'abc', store.location), entry.revision, job.wanted);

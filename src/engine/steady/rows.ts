@@ -1,7 +1,7 @@
 import { createBell } from '../../core/async/bell.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { failureThatCounts } from '../../core/lineage/failure.ts';
-import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
+import type { Lease, Lineage, Step } from '../../core/lineage/lineage.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import { type Served, servedAt } from '../../core/plan/served.ts';
 import { atNow, type LineageStatus, lineageStates, stateOfLineage } from '../../core/plan/status.ts';
@@ -64,6 +64,8 @@ export interface ListPage {
 
 /** What of a certificate counts and sums need. Times are in ms since 1970, NaN if there is none. */
 export interface Glance extends Pick<CertificateRow, 'name' | 'issuer' | 'state'> {
+  /** Joined by spaces. */
+  readonly identifiers: string;
   readonly notAfterMs: number;
   readonly renewMs: number;
 }
@@ -103,7 +105,10 @@ export interface Rows {
   follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
 }
 
-/** What is kept of a certificate: texts that many share are kept once. Times are in ms since 1970, NaN if there is none. */
+/**
+ * What is kept of a certificate. There may be a hundred thousand, so texts that many share are kept once, and times are
+ * whole seconds since 1970, 0 if there is none, which take no memory of their own.
+ */
 interface Kept {
   readonly name: string;
   /** Joined by spaces; empty if that is its name. */
@@ -115,12 +120,11 @@ interface Kept {
   /** As JSON, because most certificates have the same. */
   readonly served: string;
   readonly state: LineageStatus['state'];
-  readonly notAfterMs: number;
-  readonly renewMs: number;
+  readonly notAfter: number;
+  readonly renewAt: number;
   readonly isPaused: boolean;
-  readonly code: string;
-  readonly retryMs: number;
-  readonly step: string;
+  readonly failure: { readonly code: string; readonly retryAt: string } | undefined;
+  readonly step: Step | undefined;
   readonly revision: string;
 }
 
@@ -128,11 +132,23 @@ interface Kept {
 const mostChanges = 4_096;
 /** How often those who follow learn that a process has come to its end without a word. */
 const leasesMs = 2_000;
+/**
+ * The part of `leaseTtl` for which a process of another node may be silent: one at work beats three times in that time.
+ * Its work is shown as interrupted before another process takes it over.
+ */
+const silentPart = 2 / 3;
 
 type Ports = Pick<EngineProcess, 'clock' | 'processes' | 'sessions' | 'limits' | 'store'>;
 
-/** @param isBegun whether it keeps rows from the start */
-export function createRows(ports: Ports, declared: () => Declarations, isBegun: boolean): Rows {
+/**
+ * @param about.isBegun whether it keeps rows from the start
+ * @param about.watch called when somebody begins to follow; returns what to call when they end
+ */
+export function createRows(
+  ports: Ports,
+  declared: () => Declarations,
+  { isBegun, watch }: { readonly isBegun: boolean; readonly watch: () => () => void },
+): Rows {
   const { clock, processes, sessions, limits, store } = ports;
   let isKept = isBegun;
   const kept = new Map<string, Kept>();
@@ -141,11 +157,13 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
   const shared = new Map<string, string>();
   const orders: Readonly<Record<ListQuery['sort'], Ordered<Kept>>> = {
     name: createOrdered(() => 0),
-    expiry: createOrdered(({ notAfterMs }) => notAfterMs),
-    renewal: createOrdered(({ renewMs }) => renewMs),
+    expiry: createOrdered(({ notAfter }) => msOf(notAfter)),
+    renewal: createOrdered(({ renewAt }) => msOf(renewAt)),
   };
   const changes: { readonly id: number; readonly name: string }[] = [];
   const followers = new Set<() => void>();
+  /** Whether those who follow have heard that a process works on a certificate. */
+  const told = new Map<string, boolean>();
   let sequence = 0;
   let seenDeclared: Declarations | undefined;
   /** Declared certificates without a document. */
@@ -165,6 +183,10 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
     for (const order of Object.values(orders)) order.replace(before, next);
     if (next) kept.set(next.name, next);
     else kept.delete(name);
+    note(name);
+  }
+
+  function note(name: string): void {
     sequence++;
     changes.push({ id: sequence, name });
     if (changes.length > mostChanges * 2) changes.splice(0, mostChanges);
@@ -186,12 +208,11 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
       served: once(JSON.stringify(servedAt(spec?.endpoints ?? [], deployments))),
       delivered: targets.filter((target) => deployments[target]?.state === 'current').length,
       state: stateOfLineage(wanted, lineage, { now, isWorking: false, lacks: [] }),
-      notAfterMs: timeOf(current?.facts.notAfter),
-      renewMs: timeOf(paused ? undefined : renewal?.at),
+      notAfter: secondsOf(current?.facts.notAfter),
+      renewAt: secondsOf(paused ? undefined : renewal?.at),
       isPaused: paused !== undefined,
-      code: once(failure?.code ?? ''),
-      retryMs: timeOf(failure?.retryAt),
-      step: once(work?.step ?? ''),
+      failure: failure && { code: once(failure.code), retryAt: failure.retryAt },
+      step: work?.step,
       revision,
     };
   }
@@ -217,16 +238,23 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
   }
 
   const isAtWork = (lease: Lease): boolean =>
-    processes.look(lease.holder) !== 'dead' && sessions.others.silentMs(lease) < limits.leaseTtlMs;
+    processes.look(lease.holder) !== 'dead' && sessions.others.silentMs(lease) < limits.leaseTtlMs * silentPart;
 
-  function stateNow({ name, state, notAfterMs, renewMs }: Kept, now: Date): LineageStatus['state'] {
+  /** Reads the signs of life of the processes of other nodes that are at work, if nobody has read them just now. */
+  async function lookForLife(signal: AbortSignal): Promise<void> {
+    for (const lease of leases.values())
+      if (lease.session && processes.look(lease.holder) === 'unknown')
+        await sessions.others.look(lease, undefined, signal).catch(() => undefined);
+  }
+
+  function stateNow({ name, state, notAfter, renewAt }: Kept, now: Date): LineageStatus['state'] {
     const lease = leases.get(name);
     if (lease && isAtWork(lease)) return 'working';
-    return atNow(state, { notAfterMs, renewMs }, now);
+    return atNow(state, { notAfterMs: msOf(notAfter), renewMs: msOf(renewAt) }, now);
   }
 
   function rowOf(one: Kept, now: Date): CertificateRow {
-    const { name, identifiers, issuer, targets, delivered, served, code, retryMs, step, revision } = one;
+    const { name, identifiers, issuer, targets, delivered, served, failure, step, revision } = one;
     return {
       ...{ name, issuer, delivered, revision },
       served: JSON.parse(served) as Served,
@@ -234,11 +262,11 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
       targets: targets === '' ? [] : targets.split('\n'),
       state: stateNow(one, now),
       ...present({
-        notAfter: textOf(one.notAfterMs),
-        renewAt: textOf(one.renewMs),
+        notAfter: textOf(one.notAfter),
+        renewAt: textOf(one.renewAt),
         isPaused: one.isPaused ? (true as const) : undefined,
-        failure: code === '' ? undefined : { code, retryAt: textOf(retryMs) ?? now.toISOString() },
-        step: step === '' ? undefined : step,
+        failure,
+        step,
       }),
     };
   }
@@ -306,8 +334,10 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
       refresh();
       const now = clock.now();
       for (const one of kept.values()) {
-        const { name, issuer, notAfterMs, renewMs } = one;
-        yield { name, issuer, notAfterMs, renewMs, state: stateNow(one, now) };
+        const { name, issuer, notAfter, renewAt } = one;
+        const identifiers = one.identifiers || name;
+        const times = { notAfterMs: msOf(notAfter), renewMs: msOf(renewAt) };
+        yield { name, identifiers, issuer, ...times, state: stateNow(one, now) };
       }
     },
     covering(names, except) {
@@ -352,37 +382,48 @@ export function createRows(ports: Ports, declared: () => Declarations, isBegun: 
   async function* follow(since: number, signal: AbortSignal): AsyncIterable<Changed> {
     const bell = createBell();
     followers.add(bell.ring);
+    const endWatch = watch();
     let known = since;
-    let working = new Set(atWork());
     try {
       while (!signal.aborted) {
+        await noteEnds(signal);
         const begin = changes.findLastIndex(({ id }) => id <= known) + 1;
         const names = new Set(changes.slice(begin).map(({ name }) => name));
         known = sequence;
-        const next = new Set(atWork());
-        for (const name of working) if (!next.has(name) && leases.has(name)) names.add(name);
-        working = next;
         if (names.size > 0) yield { id: known, names: [...names] };
         await bell.orAfter(leasesMs, clock, signal);
       }
     } finally {
       followers.delete(bell.ring);
+      endWatch();
     }
   }
 
-  function atWork(): readonly string[] {
-    return [...leases].flatMap(([name, lease]) => (isAtWork(lease) ? [name] : []));
+  /** Takes note of the certificates whose processes have come to their ends without a word, or have come back. */
+  async function noteEnds(signal: AbortSignal): Promise<void> {
+    await lookForLife(signal);
+    for (const name of told.keys()) if (!leases.has(name)) told.delete(name);
+    for (const [name, lease] of leases) {
+      const isNow = isAtWork(lease);
+      if (told.has(name) && told.get(name) !== isNow) note(name);
+      told.set(name, isNow);
+    }
   }
 }
 
 export const noneOfEach = () =>
   Object.fromEntries(lineageStates.map((state) => [state, 0])) as Record<LineageStatus['state'], number>;
 
-const isSame = (one: Kept, other: Kept): boolean =>
-  (Object.keys(one) as (keyof Kept)[]).every((field) => Object.is(one[field], other[field]));
+const isSame = ({ failure, ...one }: Kept, { failure: otherFailure, ...other }: Kept): boolean =>
+  failure?.code === otherFailure?.code &&
+  failure?.retryAt === otherFailure?.retryAt &&
+  (Object.keys(one) as (keyof typeof one)[]).every((field) => one[field] === other[field]);
 
-const timeOf = (text: string | undefined): number => (text === undefined ? Number.NaN : Date.parse(text));
-const textOf = (ms: number): string | undefined => (Number.isNaN(ms) ? undefined : new Date(ms).toISOString());
+const secondsOf = (text: string | undefined): number =>
+  text === undefined ? 0 : Math.floor(Date.parse(text) / 1_000) || 0;
+const msOf = (seconds: number): number => (seconds === 0 ? Number.NaN : seconds * 1_000);
+const textOf = (seconds: number): string | undefined =>
+  seconds === 0 ? undefined : new Date(seconds * 1_000).toISOString();
 
 /** The place of a row in an order, for the next page. */
 const cursorOf = (place: readonly [number, string]): string => Buffer.from(JSON.stringify(place)).toString('base64url');

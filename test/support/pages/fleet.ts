@@ -4,7 +4,7 @@ import { type LineageStatus, lineageStates } from '../../../src/core/plan/status
 import type { OpenAlarms } from '../../../src/engine/alarms/open.ts';
 import { noneOfEach } from '../../../src/engine/steady/rows.ts';
 import type { ActionRequest, FleetActions } from '../../../src/fleet/actions.ts';
-import type { LimitsStatus } from '../../../src/fleet/limits.ts';
+import type { LimitsGlance } from '../../../src/fleet/limits.ts';
 import type {
   CertificateRow,
   CertificateView,
@@ -412,7 +412,7 @@ function runsOf(state: State, now: Date): readonly RunEntry[] {
   return [failed, ...good];
 }
 
-const limitsAt = (now: Date): readonly LimitsStatus[] => [
+const limitsAt = (now: Date): readonly LimitsGlance[] => [
   {
     issuers: ['letsencrypt'],
     directory: 'https://acme-v02.api.letsencrypt.org/directory',
@@ -428,8 +428,6 @@ const limitsAt = (now: Date): readonly LimitsStatus[] => [
         periodSeconds: 10_800,
         left: 288,
         fullAt: later(now, 0.01),
-        usedBy: [],
-        usedByUnknown: 0,
       },
       {
         limit: 'certificatesPerDomain',
@@ -440,8 +438,6 @@ const limitsAt = (now: Date): readonly LimitsStatus[] => [
         periodSeconds: 604_800,
         left: 6,
         fullAt: later(now, 6),
-        usedBy: [],
-        usedByUnknown: 0,
       },
       {
         limit: 'failedAuthorizations',
@@ -452,8 +448,6 @@ const limitsAt = (now: Date): readonly LimitsStatus[] => [
         periodSeconds: 3600,
         left: 0,
         nextAt: later(now, 0.008),
-        usedBy: [],
-        usedByUnknown: 5,
       },
     ],
   },
