@@ -12,9 +12,9 @@ import { type EngineProcess, inPass } from '../engine/engine.ts';
 import { readHistory } from '../engine/history/stored-history.ts';
 import { endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
 import { lineageOf } from '../engine/run/stored-lineage.ts';
+import type { Changed } from '../engine/steady/news.ts';
 import {
   type CertificateRow,
-  type Changed,
   type Counts,
   type Glance,
   type ListPage,

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { coveringOf } from './covering.ts';
 
-const one = (name: string, identifiers = '', notAfterMs = Number.NaN, state: 'valid' | 'undeclared' = 'valid') => ({
-  ...{ name, identifiers, notAfterMs, state },
+const one = (name: string, identifiers = '', notAfter = 0, state: 'valid' | 'undeclared' = 'valid') => ({
+  ...{ name, identifiers, notAfter, state },
 });
 const all = [
   one('a.example'),

@@ -4,8 +4,8 @@ import type { CertificateRow } from './rows.ts';
 interface Covering extends Pick<CertificateRow, 'name' | 'state'> {
   /** Joined by spaces; empty if that is its name. */
   readonly identifiers: string;
-  /** NaN if there is none. */
-  readonly notAfterMs: number;
+  /** 0 if there is none. */
+  readonly notAfter: number;
 }
 
 /** A person wants to know whether there is one. */
@@ -31,8 +31,7 @@ export function coveringOf<T extends Covering>(
     for (const own of one.identifiers === '' ? [one.name] : one.identifiers.split(' '))
       for (const name of wanted.get(own) ?? []) found.set(name, (found.get(name) ?? new Set()).add(one));
   }
-  const endOf = ({ notAfterMs }: Covering) => (Number.isNaN(notAfterMs) ? 0 : notAfterMs);
   return new Map(
-    [...found].map(([name, ones]) => [name, [...ones].sort((a, b) => endOf(b) - endOf(a)).slice(0, mostCovering)]),
+    [...found].map(([name, ones]) => [name, [...ones].sort((a, b) => b.notAfter - a.notAfter).slice(0, mostCovering)]),
   );
 }

@@ -1,7 +1,5 @@
-import { createBell } from '../../core/async/bell.ts';
-import { fail } from '../../core/errors/errors.ts';
 import { failureThatCounts } from '../../core/lineage/failure.ts';
-import type { Lease, Lineage, Step } from '../../core/lineage/lineage.ts';
+import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import { type Served, servedAt } from '../../core/plan/served.ts';
 import { atNow, type LineageStatus, lineageStates, stateOfLineage } from '../../core/plan/status.ts';
@@ -11,6 +9,8 @@ import { present } from '../../core/text/present.ts';
 import type { EngineProcess } from '../engine.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
 import { coveringOf } from './covering.ts';
+import { cursorOf, isSame, type Kept, msOf, placeIn, secondsOf, textOf } from './kept-row.ts';
+import { type Changed, createNews } from './news.ts';
 import { createOrdered, type Ordered } from './ordered.ts';
 import type { Declarations } from './seen.ts';
 
@@ -73,13 +73,6 @@ export interface Glance extends Pick<CertificateRow, 'name' | 'issuer' | 'state'
 /** How many certificates are in each state. */
 export type Counts = Readonly<Record<LineageStatus['state'], number>>;
 
-/** Certificates that have changed. */
-export interface Changed {
-  /** The number of the last of these changes. */
-  readonly id: number;
-  readonly names: readonly string[];
-}
-
 /** What a process that keeps running knows of all certificates, for those who look at lists. */
 export interface Rows {
   /** Begins to keep rows, of what the store has and of what it hears from then on. Before, it keeps nothing. */
@@ -105,39 +98,6 @@ export interface Rows {
   follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
 }
 
-/**
- * What is kept of a certificate. There may be a hundred thousand, so texts that many share are kept once, and times are
- * whole seconds since 1970, 0 if there is none, which take no memory of their own.
- */
-interface Kept {
-  readonly name: string;
-  /** Joined by spaces; empty if that is its name. */
-  readonly identifiers: string;
-  readonly issuer: string;
-  /** Joined by line ends. */
-  readonly targets: string;
-  readonly delivered: number;
-  /** As JSON, because most certificates have the same. */
-  readonly served: string;
-  readonly state: LineageStatus['state'];
-  readonly notAfter: number;
-  readonly renewAt: number;
-  readonly isPaused: boolean;
-  readonly failure: { readonly code: string; readonly retryAt: string } | undefined;
-  readonly step: Step | undefined;
-  readonly revision: string;
-}
-
-/** So many changes are remembered, for those who come back after a while. */
-const mostChanges = 4_096;
-/** How often those who follow learn that a process has come to its end without a word. */
-const leasesMs = 2_000;
-/**
- * The part of `leaseTtl` for which a process of another node may be silent: one at work beats three times in that time.
- * Its work is shown as interrupted before another process takes it over.
- */
-const silentPart = 2 / 3;
-
 type Ports = Pick<EngineProcess, 'clock' | 'processes' | 'sessions' | 'limits' | 'store'>;
 
 /**
@@ -149,22 +109,16 @@ export function createRows(
   declared: () => Declarations,
   { isBegun, watch }: { readonly isBegun: boolean; readonly watch: () => () => void },
 ): Rows {
-  const { clock, processes, sessions, limits, store } = ports;
+  const { clock, store } = ports;
   let isKept = isBegun;
   const kept = new Map<string, Kept>();
-  /** Of the certificates on which a process works. */
-  const leases = new Map<string, Lease>();
   const shared = new Map<string, string>();
   const orders: Readonly<Record<ListQuery['sort'], Ordered<Kept>>> = {
     name: createOrdered(() => 0),
     expiry: createOrdered(({ notAfter }) => msOf(notAfter)),
     renewal: createOrdered(({ renewAt }) => msOf(renewAt)),
   };
-  const changes: { readonly id: number; readonly name: string }[] = [];
-  const followers = new Set<() => void>();
-  /** Whether those who follow have heard that a process works on a certificate. */
-  const told = new Map<string, boolean>();
-  let sequence = 0;
+  const news = createNews(ports, watch);
   let seenDeclared: Declarations | undefined;
   /** Declared certificates without a document. */
   const absent = new Set<string>();
@@ -183,14 +137,7 @@ export function createRows(
     for (const order of Object.values(orders)) order.replace(before, next);
     if (next) kept.set(next.name, next);
     else kept.delete(name);
-    note(name);
-  }
-
-  function note(name: string): void {
-    sequence++;
-    changes.push({ id: sequence, name });
-    if (changes.length > mostChanges * 2) changes.splice(0, mostChanges);
-    for (const tell of followers) tell();
+    news.note(name);
   }
 
   function keptOf(name: string, wanted: StoredSpec | undefined, lineage: Lineage | undefined, revision: string): Kept {
@@ -233,23 +180,12 @@ export function createRows(
 
   function forget(name: string): void {
     absent.delete(name);
-    leases.delete(name);
+    news.holds(name, undefined);
     if (kept.has(name)) keep(name, undefined);
   }
 
-  const isAtWork = (lease: Lease): boolean =>
-    processes.look(lease.holder) !== 'dead' && sessions.others.silentMs(lease) < limits.leaseTtlMs * silentPart;
-
-  /** Reads the signs of life of the processes of other nodes that are at work, if nobody has read them just now. */
-  async function lookForLife(signal: AbortSignal): Promise<void> {
-    for (const lease of leases.values())
-      if (lease.session && processes.look(lease.holder) === 'unknown')
-        await sessions.others.look(lease, undefined, signal).catch(() => undefined);
-  }
-
   function stateNow({ name, state, notAfter, renewAt }: Kept, now: Date): LineageStatus['state'] {
-    const lease = leases.get(name);
-    if (lease && isAtWork(lease)) return 'working';
+    if (news.isWorkedOn(name)) return 'working';
     return atNow(state, { notAfterMs: msOf(notAfter), renewMs: msOf(renewAt) }, now);
   }
 
@@ -280,8 +216,7 @@ export function createRows(
 
   function saw(lineage: Lineage, revision: string, wanted: StoredSpec | undefined): void {
     const { name, work } = lineage;
-    if (work?.lease) leases.set(name, work.lease);
-    else leases.delete(name);
+    news.holds(name, work?.lease);
     absent.delete(name);
     keep(name, keptOf(name, wanted, lineage, revision));
   }
@@ -317,9 +252,9 @@ export function createRows(
     lost(...gone) {
       if (isKept) lost(...gone);
     },
-    isAtWork,
+    isAtWork: news.isAtWork,
     get sequence() {
-      return sequence;
+      return news.sequence;
     },
     get total() {
       refresh();
@@ -370,70 +305,11 @@ export function createRows(
         rows.push(rowOf(one, now));
         last = one;
       }
-      return { rows, total: kept.size, sequence, ...present({ next }) };
+      return { rows, total: kept.size, sequence: news.sequence, ...present({ next }) };
     },
-    follow(since, signal) {
-      const isKnown =
-        since === sequence || (changes[0] !== undefined && since >= changes[0].id - 1 && since < sequence);
-      return isKnown ? follow(since, signal) : undefined;
-    },
+    follow: news.follow,
   };
-
-  async function* follow(since: number, signal: AbortSignal): AsyncIterable<Changed> {
-    const bell = createBell();
-    followers.add(bell.ring);
-    const endWatch = watch();
-    let known = since;
-    try {
-      while (!signal.aborted) {
-        await noteEnds(signal);
-        const begin = changes.findLastIndex(({ id }) => id <= known) + 1;
-        const names = new Set(changes.slice(begin).map(({ name }) => name));
-        known = sequence;
-        if (names.size > 0) yield { id: known, names: [...names] };
-        await bell.orAfter(leasesMs, clock, signal);
-      }
-    } finally {
-      followers.delete(bell.ring);
-      endWatch();
-    }
-  }
-
-  /** Takes note of the certificates whose processes have come to their ends without a word, or have come back. */
-  async function noteEnds(signal: AbortSignal): Promise<void> {
-    await lookForLife(signal);
-    for (const name of told.keys()) if (!leases.has(name)) told.delete(name);
-    for (const [name, lease] of leases) {
-      const isNow = isAtWork(lease);
-      if (told.has(name) && told.get(name) !== isNow) note(name);
-      told.set(name, isNow);
-    }
-  }
 }
 
 export const noneOfEach = () =>
   Object.fromEntries(lineageStates.map((state) => [state, 0])) as Record<LineageStatus['state'], number>;
-
-const isSame = ({ failure, ...one }: Kept, { failure: otherFailure, ...other }: Kept): boolean =>
-  failure?.code === otherFailure?.code &&
-  failure?.retryAt === otherFailure?.retryAt &&
-  (Object.keys(one) as (keyof typeof one)[]).every((field) => one[field] === other[field]);
-
-const secondsOf = (text: string | undefined): number =>
-  text === undefined ? 0 : Math.floor(Date.parse(text) / 1_000) || 0;
-const msOf = (seconds: number): number => (seconds === 0 ? Number.NaN : seconds * 1_000);
-const textOf = (seconds: number): string | undefined =>
-  seconds === 0 ? undefined : new Date(seconds * 1_000).toISOString();
-
-/** The place of a row in an order, for the next page. */
-const cursorOf = (place: readonly [number, string]): string => Buffer.from(JSON.stringify(place)).toString('base64url');
-
-function placeIn(cursor: string): readonly [number, string] {
-  try {
-    const [value, name] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[];
-    if (typeof value === 'number' && typeof name === 'string') return [value, name];
-  } catch {
-    // It is refused below.
-  }
-  throw fail('usage/invalid-value', { typed: cursor, form: '`next` of the page before' });
-}
