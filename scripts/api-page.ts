@@ -59,6 +59,15 @@ ${curl('/certificates/{name}/renew', '--request POST', '--header "If-Match: $eta
     '/declared/certificates/check',
     sent({ certificate: { identifiers: [exampleName], solver: 'dns' } }),
   ),
+  'GET /adapters/{section}': curl('/adapters/solvers'),
+  'GET /declared/{section}/{name}': curl('/declared/issuers/internal'),
+  'PUT /declared/{section}/{name}': curl(
+    '/declared/issuers/internal',
+    '--request PUT',
+    sent({ directory: 'https://ca.example.internal/acme/directory', agreeToTerms: true }),
+  ),
+  'DELETE /declared/{section}/{name}': curl('/declared/issuers/internal', '--request DELETE'),
+  'POST /declared/{section}/{name}/test': curl('/declared/issuers/internal/test', '--request POST'),
   'GET /plan': curl('/plan?until=30d'),
   'GET /audit': curl('/audit?limit=20'),
   'POST /users': curl(

@@ -1,12 +1,10 @@
 import { createRoute, type z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
-import type { Env } from '../access/who.ts';
 import { isInScope } from '../core/access/role.ts';
 import { fail } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import type { DeclarationView } from '../fleet/declarations.ts';
 import * as contract from './contract.ts';
-import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, usual, wrong } from './parts.ts';
+import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, revisionOf, usual, wrong } from './parts.ts';
 import { problemOf } from './problem.ts';
 
 const missing = { 404: wrong('The store declares no certificate of that name, or the token is not for it') };
@@ -81,7 +79,7 @@ export function addDeclared(app: Api, { declarations, checks }: ApiParts): void 
       const certificate = c.req.valid('json');
       const done = await declarations.declare(
         askerOf(c),
-        { name, certificate, ifRevision: revisionIn(c) },
+        { name, certificate, ifRevision: revisionOf(c) },
         c.req.raw.signal,
       );
       if ('wrong' in done)
@@ -103,7 +101,7 @@ export function addDeclared(app: Api, { declarations, checks }: ApiParts): void 
     }),
     async (c) => {
       const { name } = c.req.valid('param');
-      await declarations.remove(askerOf(c), { name, ifRevision: revisionIn(c) }, c.req.raw.signal);
+      await declarations.remove(askerOf(c), { name, ifRevision: revisionOf(c) }, c.req.raw.signal);
       return c.body(null, 204);
     },
   );
@@ -113,11 +111,3 @@ const shown = ({ certificate, ...rest }: DeclarationView): z.infer<typeof contra
   ...rest,
   ...present({ certificate: certificate && { ...certificate } }),
 });
-
-/** Returns the revision that must be current; null if there must be none, undefined if any will do. */
-function revisionIn(c: Context<Env>): string | null | undefined {
-  if (c.req.header('if-none-match')?.trim() === '*') return null;
-  const match = c.req.header('if-match')?.trim();
-  if (match === undefined || match === '*') return undefined;
-  return /^(?:W\/)?"([^"]*)"$/.exec(match)?.[1] ?? match;
-}

@@ -9,6 +9,7 @@ import { lineageNotFound } from '../core/names/not-found.ts';
 import type { Ahead } from '../core/plan/ahead.ts';
 import { type FleetActions, refuseFleet, refuseRole } from '../fleet/actions.ts';
 import type { FleetChecks } from '../fleet/checks.ts';
+import type { FleetConnections } from '../fleet/connections.ts';
 import type { FleetDeclarations } from '../fleet/declarations.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Drawn } from '../fleet.ts';
@@ -21,6 +22,7 @@ export interface ApiParts {
   readonly view: FleetView;
   readonly actions: FleetActions;
   readonly declarations: FleetDeclarations;
+  readonly connections: FleetConnections;
   readonly checks: FleetChecks;
   readonly access: Pick<Access, 'audit' | 'users' | 'tokens'>;
   readonly clock: Clock;
@@ -117,3 +119,11 @@ type Mutable<T> = T extends readonly (infer I)[]
   : T extends object
     ? { -readonly [K in keyof T]: Mutable<T[K]> }
     : T;
+
+/** Returns the revision that must be current; null if there must be none, undefined if any will do. */
+export function revisionOf(c: Context<Env>): string | null | undefined {
+  if (c.req.header('if-none-match')?.trim() === '*') return null;
+  const match = c.req.header('if-match')?.trim();
+  if (match === undefined || match === '*') return undefined;
+  return /^(?:W\/)?"([^"]*)"$/.exec(match)?.[1] ?? match;
+}

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { fail } from '../core/errors/errors.ts';
 import { version } from '../core/errors/version.ts';
 import { addActions, addCertificates } from './certificates.ts';
+import { addConnections } from './connections.ts';
 import { addDeclared } from './declared.ts';
 import { addEvents } from './events.ts';
 import { addFleet } from './fleet.ts';
@@ -30,6 +31,7 @@ export function createApi(parts: ApiParts): Api {
   addCertificates(app, parts);
   addActions(app, parts);
   addDeclared(app, parts);
+  addConnections(app, parts);
   addFleet(app, parts);
   addPeople(app, parts);
   addEvents(app, parts);

@@ -58,6 +58,10 @@ async function lookAfterNodes(engine: Engine, signal: AbortSignal): Promise<void
 
 /** Warns of declarations in the store that cannot be used. */
 function reportRefused({ engine, settings }: OpenFleet): void {
+  for (const { section, name, why } of settings.inStore?.connections.refused ?? []) {
+    const message = `${section}.${name}: its declaration in the store is refused: ${why}`;
+    report(engine, { level: 'warn', event: 'log', message });
+  }
   for (const [certificate, reason] of settings.inStore?.refused ?? []) {
     const message = `its declaration in the store is refused, so it keeps its settings of before: ${reason}`;
     report(engine, { level: 'warn', event: 'log', certificate, message });

@@ -116,7 +116,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const shownTo = { view, actions, clock: engine.clock, draw };
     return {
       pages: createPages({ ...shownTo, audit, declarations, connections, checks, settings: ofSettings }),
-      api: createApi({ ...shownTo, access, declarations, checks, plan, failed, life }),
+      api: createApi({ ...shownTo, access, declarations, connections, checks, plan, failed, life }),
       settle: actions.settle,
     };
   };

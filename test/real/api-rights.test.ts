@@ -67,7 +67,7 @@ it('lets each role and scope do what the document says, and nobody without a tok
     }
   // The events have no end, and the other names do not exist, so that nothing is done.
   for (const { method, path: template, operation } of operations.filter(({ path }) => path !== '/events')) {
-    const path = template.replace('{name}', 'none-such');
+    const path = template.replace('{name}', 'none-such').replace('{section}', 'solvers');
     expect((await daemon.ask(method, path, { token: '' })).status, `${method} ${path}`).toBe(401);
     expect((await daemon.ask(method, path, { token: 'cft_wrong' })).status, `${method} ${path}`).toBe(401);
     for (const [name, { token, rank, scope }] of tokens) {
