@@ -4,6 +4,7 @@ import { canonicalName, isDnsName } from '../core/names/dns-name.ts';
 import type { NamedConnection } from '../core/spec/connection.ts';
 import { present } from '../core/text/present.ts';
 import { type Engine, type EngineProcess, inPass } from '../engine/engine.ts';
+import { checkMayRegister } from '../engine/looks/ca.ts';
 import { tryProvider, tryRule } from './challenges.ts';
 import type { OpenFleet } from './opened.ts';
 import { sendTest } from './send-test.ts';
@@ -90,6 +91,10 @@ async function once({ clock }: Engine, step: string, run: () => Promise<string>)
 
 async function askDirectory({ engine, settings }: OpenFleet, name: string, signal: AbortSignal): Promise<string> {
   const asked = settings.issuers[name]!;
-  await engine.connect.issuer(name, asked).directory(signal);
-  return asked.directory;
+  const issuer = engine.connect.issuer(name, asked);
+  const directory = await issuer.directory(signal);
+  // An account that has a name may be there already, and then needs no more.
+  if (asked.account === undefined) checkMayRegister(issuer, asked, directory);
+  const { termsOfService } = directory;
+  return `${asked.directory}${termsOfService === undefined ? '' : `, terms of service: ${termsOfService}`}`;
 }

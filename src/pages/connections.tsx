@@ -3,7 +3,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../access/who.ts';
 import { may } from '../core/access/role.ts';
 import { type KnownIssuer, knownIssuers } from '../core/ca/known-issuers.ts';
-import { type CertfleetError, isFailure } from '../core/errors/errors.ts';
+import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { type ConnectionSection, type ConnectionType, connectionSections } from '../core/spec/connection.ts';
 import { present } from '../core/text/present.ts';
@@ -206,8 +206,8 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
         const answer = await connections.test(asker(c), request, c.req.raw.signal);
         return showOne(c, view, { tried: 'wrong' in answer ? { zone, wrong: answer.wrong } : { zone, answer } });
       } catch (error) {
-        if (!isFailure(error, 'access/')) throw error;
-        return forbidden(c, section, error);
+        if (isFailure(error, 'access/')) return forbidden(c, section, error);
+        return showOne(c, view, { tried: { zone, answer: { ok: false, steps: [], failure: asFailure(error) } } });
       }
     }),
   );

@@ -48,7 +48,6 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], `the connections in ${t
     await page.getByRole('link', { name: words.first.issuer }).click();
     await page.getByRole('link', { name: words.anotherCa }).click();
     await page.getByLabel(words.name, { exact: true }).fill('pebble');
-    await page.getByLabel(words.agree).check();
     await option(page, 'email').fill('ops@example.test');
     await option(page, 'directory').fill('my own CA');
     await page.getByText(words.more).click();
@@ -61,6 +60,12 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], `the connections in ${t
     await option(page, 'directory').fill(pebble.directoryUrl);
     await page.getByRole('button', { name: words.save }).click();
     await page.getByText(words.done.added).waitFor();
+    // The test says where the terms are, and that nobody has agreed yet.
+    await page.getByRole('button', { name: words.test.button }).click();
+    await page.locator('#test').getByText('data:text/plain').waitFor();
+    await page.getByLabel(words.agree).check();
+    await page.getByRole('button', { name: words.save }).click();
+    await page.getByText(words.done.changed).waitFor();
     await page.getByRole('button', { name: words.test.button }).click();
     await page.getByText(words.test.well).waitFor();
 

@@ -168,12 +168,20 @@ document.addEventListener('change', ({ target }) => {
 });
 offerAll();
 
-// A look that takes long says so.
+// A look that takes long says so, until there is an answer or none will come.
+const busyIn = (target) => (target.dataset?.busy ? target : target.querySelector?.('[data-busy]'));
 document.addEventListener('htmx:before:request', ({ target }) => {
-  const shown = target.dataset?.busy ? target : target.querySelector?.('[data-busy]');
+  const shown = busyIn(target);
   if (!shown) return;
+  shown.dataset.idle = shown.textContent;
   shown.setAttribute('aria-busy', 'true');
   shown.textContent = shown.dataset.busy;
+});
+document.addEventListener('htmx:finally:request', ({ target }) => {
+  const shown = busyIn(target);
+  if (shown?.dataset.idle === undefined) return;
+  shown.removeAttribute('aria-busy');
+  shown.textContent = shown.dataset.idle;
 });
 
 // The server tells times in the zone of the browser.
