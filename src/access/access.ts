@@ -83,7 +83,10 @@ export interface Access {
       given: { readonly user: string; readonly password: string; readonly from: string },
       signal: AbortSignal,
     ): Promise<LoginAnswer>;
+    /** Returns the login, of which this is a use. */
     find(cookie: string, signal: AbortSignal): Promise<Login | undefined>;
+    /** Returns the login as it is. */
+    look(cookie: string, signal: AbortSignal): Promise<Login | undefined>;
     end(cookie: string, by: By, signal: AbortSignal): Promise<void>;
   };
   /** Links that make the first user. */
@@ -199,7 +202,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
     await audit.record(by, { what: 'login', object: by.name, result: 'refused', detail }, signal);
   }
 
-  async function find(cookie: string, signal: AbortSignal): Promise<Login | undefined> {
+  async function look(cookie: string, signal: AbortSignal, isUse = false): Promise<Login | undefined> {
     if (!/^[A-Za-z0-9_-]{43}$/.test(cookie)) return undefined;
     const id = digestOf(cookie);
     const found = await logins.known(id, signal);
@@ -208,7 +211,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
     const user = (await users.known(name, signal))?.document;
     const now = clock.now();
     if (!user || isOver(found.document, user, now)) return undefined;
-    if (isToNote(found.document, now)) await note(id, found, signal);
+    if (isUse && isToNote(found.document, now)) await note(id, found, signal);
     return { who: { name, role: user.role, via: 'login' }, csrf: csrfOf(cookie) };
   }
   async function note(id: string, { document, revision }: Found<LoginDocument>, signal: AbortSignal): Promise<void> {
@@ -330,7 +333,8 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
         await done({ name, via: 'login', from }, 'login', name, signal);
         return { is: 'in', cookie, who: { name, role: user.role, via: 'login' }, csrf: csrfOf(cookie) };
       },
-      find,
+      find: (cookie, signal) => look(cookie, signal, true),
+      look: (cookie, signal) => look(cookie, signal),
       async end(cookie, by, signal) {
         const id = digestOf(cookie);
         for (;;) {

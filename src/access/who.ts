@@ -10,5 +10,7 @@ export interface Env {
     readonly language: Language;
     /** The address of the client. */
     readonly from: string;
+    /** Reports whether the login or the token is still valid, with the same role. To ask is no use of the login. */
+    readonly isStill: () => Promise<boolean>;
   };
 }

@@ -1,7 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isInScope, type Who } from '../core/access/role.ts';
 import { orQuiet } from '../core/async/or-quiet.ts';
-import { endedBy, eventText, quietMs, retryLine, stillHere, streamOf } from '../core/text/event-stream.ts';
+import {
+  endedBy,
+  endWith,
+  eventText,
+  numberOfChange,
+  quietMs,
+  retryLine,
+  stillHere,
+  streamOf,
+} from '../core/text/event-stream.ts';
 import { type Api, type ApiParts, needs, usual } from './parts.ts';
 
 /** Then the reader comes back, and is asked again who it is. */
@@ -13,7 +22,7 @@ export function addEvents(app: Api, parts: ApiParts): void {
     createRoute({
       ...{ tags: ['Events'], method: 'get', path: '/events', summary: 'Follow what changes' },
       description:
-        'Server-sent events. `changed` names certificates that have changed. `reload` says that not everything since the number that was given is known, so read all that you show again. Every few minutes the stream ends; come back with `Last-Event-ID`, as browsers do by themselves.',
+        'Server-sent events. `changed` names certificates that have changed. `reload` says that not everything since the number that was given is known, so read all that you show again. Every few minutes the stream ends; come back with `Last-Event-ID`, as browsers do by themselves. It also ends within seconds after the token is removed or the login ends.',
       ...needs('look', 'certificates'),
       request: {
         query: z.object({
@@ -28,6 +37,7 @@ export function addEvents(app: Api, parts: ApiParts): void {
     (c) => {
       const since = c.req.header('last-event-id') ?? c.req.valid('query').since;
       const over = endedBy(c.req.raw.signal);
+      void endWith(c.get('isStill'), parts.clock, over);
       const stream = streamOf(textsOf(parts, { who: c.get('who'), since }, over.signal), over);
       return c.body(stream, 200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }) as never;
     },
@@ -42,7 +52,7 @@ async function* textsOf(
   const endMs = clock.monotonicMs() + longestMs;
   yield retryLine;
   const { sequence } = view;
-  const changes = view.follow(since === undefined ? sequence : numberIn(since, life), signal);
+  const changes = view.follow(since === undefined ? sequence : numberOfChange(since, life), signal);
   if (!changes) {
     yield eventText('reload', '{}', `${life}.${sequence}`);
     return;
@@ -54,9 +64,3 @@ async function* textsOf(
     if (clock.monotonicMs() >= endMs) return;
   }
 }
-
-/** Returns the number of a change, or NaN if another process has counted it. */
-const numberIn = (text: string, life: string): number =>
-  text.startsWith(`${life}.`) && /^\d{1,15}$/.test(text.slice(life.length + 1))
-    ? Number(text.slice(life.length + 1))
-    : Number.NaN;

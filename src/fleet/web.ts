@@ -113,10 +113,10 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const life = Buffer.from(engine.random.bytes(6)).toString('base64url');
     const { createApi } = await import('../api/routes.ts');
     const { createPages } = await import('../pages/pages.tsx');
-    const shownTo = { view, actions, clock: engine.clock, draw };
+    const shownTo = { view, actions, clock: engine.clock, draw, life };
     return {
       pages: createPages({ ...shownTo, audit, declarations, connections, checks, settings: ofSettings }),
-      api: createApi({ ...shownTo, access, declarations, connections, checks, plan, failed, life }),
+      api: createApi({ ...shownTo, access, declarations, connections, checks, plan, failed }),
       settle: actions.settle,
     };
   };

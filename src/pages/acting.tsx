@@ -15,6 +15,7 @@ interface Parts {
   readonly view: FleetView;
   readonly actions: FleetActions;
   readonly clock: Clock;
+  readonly life: string;
   readonly audit: Pick<Audit, 'record'>;
 }
 

@@ -306,7 +306,7 @@ describe('the list', () => {
 });
 
 describe('events', () => {
-  const read = async (since: number | undefined, act: () => void, isEnough: (text: string) => boolean) => {
+  const read = async (since: string | undefined, act: () => void, isEnough: (text: string) => boolean) => {
     const end = new AbortController();
     const answer = await app.request(`/events${since === undefined ? '' : `?since=${since}`}`, { signal: end.signal });
     expect(answer.headers.get('content-type')).toBe('text/event-stream');
@@ -328,19 +328,19 @@ describe('events', () => {
   it('say which certificates have changed', async () => {
     const { sequence } = fleet.view;
     const text = await read(
-      sequence,
+      `life.${sequence}`,
       () => fleet.change('www.example.com', {}),
       (all) => all.includes('changed'),
     );
-    expect(text).toContain(`event: changed\nid: ${sequence + 1}\ndata: ["www.example.com"]\n\n`);
+    expect(text).toContain(`event: changed\nid: life.${sequence + 1}\ndata: ["www.example.com"]\n\n`);
   });
 
-  it.each([0, 1_000_000])('say that there is a gap after %s', async (since) => {
+  it.each(['life.0', 'life.1000000', 'other.1', '1', 'x'])('say that there is a gap after %s', async (since) => {
     const text = await read(
       since,
       () => {},
       (all) => all.includes('gap'),
     );
-    expect(text).toContain(`event: gap\nid: ${fleet.view.sequence}\n`);
+    expect(text).toContain(`event: gap\nid: life.${fleet.view.sequence}\n`);
   });
 });

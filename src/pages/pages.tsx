@@ -31,6 +31,8 @@ export interface PagesParts {
   readonly connections: FleetConnections;
   readonly checks: FleetChecks;
   readonly clock: Clock;
+  /** Differs for each process, because each counts changes by itself. */
+  readonly life: string;
   readonly audit: Pick<Audit, 'record'>;
   /** Looks at the path from the CA to the answers of a certificate, hop by hop. */
   draw(name: string, signal: AbortSignal): Promise<DrawnParts>;
@@ -45,7 +47,7 @@ const storeMs = 2000;
  * keeps what a reader wishes (`wishes.ts`), and adds the headers that all answers have.
  */
 export function createPages(parts: PagesParts): Hono<Env> {
-  const { view, clock } = parts;
+  const { view, clock, life } = parts;
   const app = new Hono<Env>();
 
   app.get('/assets/:name', compress(), (c) => {
@@ -64,9 +66,9 @@ export function createPages(parts: PagesParts): Hono<Env> {
   });
 
   app.get('/events', (c) => {
-    const since = c.req.header('last-event-id') ?? c.req.query('since') ?? '';
-    const number = /^\d{1,15}$/.test(since) ? Number(since) : undefined;
-    return c.body(eventsOf({ view, clock }, number, c.req.raw.signal), 200, {
+    const since = c.req.header('last-event-id') ?? c.req.query('since');
+    const asked = { since, isStill: c.var.isStill };
+    return c.body(eventsOf(parts, asked, c.req.raw.signal), 200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       // Of nginx, which otherwise keeps events back.
@@ -78,7 +80,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
 
   app.get('/', async (c) => {
     const overview = view.overview();
-    const reader = readerOf(c, clock.now(), overview.sequence);
+    const reader = readerOf(c, clock.now(), `${life}.${overview.sequence}`);
     const deadline = clock.deadline(storeMs, c.req.raw.signal);
     try {
       const [alarms, limits] = await Promise.allSettled([view.alarms(deadline.signal), view.limits(deadline.signal)]);
@@ -99,7 +101,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
     const query = listQueryOf(new URL(c.req.url).searchParams);
     const { issuers } = view.overview();
     const listed = listOf(view, query);
-    const reader = readerOf(c, clock.now(), listed.page.sequence);
+    const reader = readerOf(c, clock.now(), `${life}.${listed.page.sequence}`);
     const { search, state, issuer } = listed.query;
     // Of all together, a pass over all of them would tell nothing new.
     const counts = search || state || issuer ? view.count({ search, issuer }) : undefined;

@@ -23,8 +23,8 @@ export interface Reader {
   readonly csrf: string;
   /** The page's own path and query. */
   readonly here: string;
-  /** The number of the last change that the page has. */
-  readonly sequence?: number;
+  /** The last change that the page has: `<life>.<number>`. */
+  readonly sequence?: string;
 }
 
 export const createReader = (

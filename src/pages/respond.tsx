@@ -17,7 +17,7 @@ import { Foreign, pathOf, Told } from './parts.tsx';
 import { createReader, type Reader, themes } from './reader.ts';
 import { hereOf } from './wishes.ts';
 
-export function readerOf(c: Context<Env>, now: Date, sequence: number | undefined): Reader {
+export function readerOf(c: Context<Env>, now: Date, sequence: string | undefined): Reader {
   const who = c.get('who');
   const theme = themes.find((one) => one === getCookie(c, 'theme')) ?? 'auto';
   const shown = who && { name: who.name, role: who.role, isSocket: who.via === 'socket' };
@@ -110,6 +110,7 @@ interface Parts {
   readonly view: FleetView;
   readonly actions: FleetActions;
   readonly clock: Clock;
+  readonly life: string;
 }
 
 const isAction = (text: string | undefined): text is FleetAction =>
@@ -118,10 +119,10 @@ const isAction = (text: string | undefined): text is FleetAction =>
 /** Answers with the page of a certificate, and with why an action was refused. */
 export async function certificatePage(
   c: Context<Env>,
-  { view, actions, clock }: Parts,
+  { view, actions, clock, life }: Parts,
   { name, refused }: { readonly name: string; readonly refused?: CertfleetError },
 ) {
-  const sequence = view.sequence;
+  const sequence = `${life}.${view.sequence}`;
   const found = await view.certificate(name, c.req.raw.signal);
   if (!found) return missing(c, clock.now(), name);
   const reader = { ...readerOf(c, clock.now(), sequence), here: pathOf(name) };

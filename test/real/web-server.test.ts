@@ -14,11 +14,13 @@ import { type Identity, serveWeb } from '../../src/daemon/web-server.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { createStreams } from '../../src/lib/streams.ts';
+import { eventsOf } from '../../src/pages/events.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { type Answer, type Ask, askAt } from '../support/ask-at.ts';
 import { makeLocalHttps } from '../support/https.ts';
+import { createFleet } from '../support/pages/fleet.ts';
 import { createPlaceholder } from '../support/pages/placeholder.tsx';
 import { freePort, nodeAs, temporaryFolder, until } from '../support/service.ts';
 import { storeWorld } from '../support/store-world.ts';
@@ -240,6 +242,51 @@ it('ends logins with time, and with a change of role or password, also of anothe
   const removed = await one.login('operator-ann');
   await other.access.users.remove('operator-ann', by, signal);
   expect(await is(one, removed.cookie)).toBe(false);
+});
+
+it('ends events within seconds after a log-out, another role, a removed token, and the end of a login', async () => {
+  const { view } = createFleet({ now: new Date() });
+  const pages = new Hono<Env>();
+  pages.get('/events', (c) =>
+    c.body(
+      eventsOf(
+        { view, clock: systemClock, life: 'life' },
+        { since: undefined, isStill: c.var.isStill },
+        c.req.raw.signal,
+      ),
+    ),
+  );
+  pages.route('/', createPlaceholder());
+  const { ask, access, clock, port, login } = await serve({}, { pages });
+  const follow = async (headers: Readonly<Record<string, string>>) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/events`, { headers });
+    expect(answer.status).toBe(200);
+    const reader = answer.body!.getReader();
+    await reader.read();
+    const state = { isOver: false };
+    void (async () => {
+      while (!(await reader.read()).done);
+      state.isOver = true;
+    })();
+    return state;
+  };
+  const [viewer, operator, admin] = await Promise.all(
+    ['viewer-ann', 'operator-ann', 'admin-ann'].map((one) => login(one)),
+  );
+  const ofLogin = ({ cookie }: { readonly cookie: string }) => follow({ cookie });
+  const [left, changed, stays] = await Promise.all([viewer!, operator!, admin!].map(ofLogin));
+  const ofToken = await follow({ authorization: `Bearer ${prepared.token}` });
+  await ask('/logout', { headers: { cookie: viewer!.cookie }, form: { csrf: viewer!.csrf } });
+  await access.users.setRole('operator-ann', 'viewer', by, signal);
+  await access.tokens.remove('ci', by, signal);
+  await until(() => [left!, changed!, ofToken].every(({ isOver }) => isOver), {
+    what: 'their events end',
+    deadlineMs: 8_000,
+  });
+  expect(stays!.isOver).toBe(false);
+  // An open page is no use of the login.
+  await clock.advance(13 * 3_600_000);
+  await until(() => stays!.isOver, { what: 'the events of the old login end', deadlineMs: 8_000 });
 });
 
 it('slows down who guesses, and no one else', async () => {

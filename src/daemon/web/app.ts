@@ -4,6 +4,7 @@ import { getCookie } from 'hono/cookie';
 import type { Access } from '../../access/access.ts';
 import type { Env } from '../../access/who.ts';
 import { problemOf, statusOf } from '../../api/problem.ts';
+import type { Who } from '../../core/access/role.ts';
 import { asFailure, type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
 import { type Language, say } from '../../core/errors/wording.ts';
 import { rememberWishes } from '../../pages/wishes.ts';
@@ -110,9 +111,11 @@ function gate(access: Access): MiddlewareHandler<WebEnv> {
     const { signal } = c.req.raw;
     const bearer = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
     if (bearer !== undefined) {
-      const who = await access.tokens.find(bearer, signal);
+      const find = (over: AbortSignal) => access.tokens.find(bearer, over);
+      const who = await find(signal);
       if (!who) return unknown(c);
       c.set('who', who);
+      c.set('isStill', async () => isSameWho(await find(signal), who));
       c.set('csrf', '');
       return next();
     }
@@ -121,13 +124,17 @@ function gate(access: Access): MiddlewareHandler<WebEnv> {
     if (login) {
       c.set('who', login.who);
       c.set('csrf', login.csrf);
+      c.set('isStill', async () => isSameWho((await access.logins.look(cookie!, signal))?.who, login.who));
     } else if (c.env.arrival.isOwn) {
       c.set('who', { name: 'socket', role: 'admin', via: 'socket' });
       c.set('csrf', '');
+      c.set('isStill', async () => true);
     } else if (!isOpen(c.req.path)) return unknown(c);
     return next();
   };
 }
+
+const isSameWho = (now: Who | undefined, then: Who): boolean => now?.name === then.name && now.role === then.role;
 
 /** Answers that a login is needed, in the form that suits the request. */
 function unknown(c: Context<WebEnv>): Response {

@@ -5,9 +5,15 @@
 // connection, because it has six to a server: the tab that holds the lock listens and tells the others. A hidden tab
 // neither listens nor reads.
 
-const { sequence, build } = document.body.dataset;
-/** The number of the last change that this page knows. */
-let known = Number(sequence);
+const { sequence = '', build } = document.body.dataset;
+/** The last change that this page knows: the life of the process that counted it, and its number. */
+let [life, known] = changeOf(sequence);
+
+/** Reads `<life>.<number>`. */
+function changeOf(text) {
+  const at = text.lastIndexOf('.');
+  return [text.slice(0, Math.max(0, at)), at < 0 ? Number.NaN : Number(text.slice(at + 1))];
+}
 
 /**
  * A page about one certificate is read at most twice a second. One about all is read less often, and not by all readers
@@ -46,11 +52,15 @@ function read() {
   for (const id of parts) document.getElementById(id)?.dispatchEvent(new CustomEvent('fleet'));
 }
 
-function onNews({ id, names, build: other }) {
+function onNews({ at, names, build: other }) {
   if (other !== undefined && other !== build) return reload();
-  if (id === undefined || id <= known) return;
-  known = id;
-  refresh(names);
+  if (at === undefined) return;
+  const [now, id] = changeOf(at);
+  // A process that began anew counts anew, so nothing is known of what has changed meanwhile.
+  const isAnother = now !== life;
+  if (!isAnother && id <= known) return;
+  [life, known] = [now, id];
+  refresh(isAnother ? undefined : names);
 }
 
 /** Another version of certfleet answers. A person who types is not disturbed. */
@@ -65,7 +75,7 @@ let retryMs = 1000;
 const channel = 'BroadcastChannel' in window ? new BroadcastChannel('certfleet') : undefined;
 channel?.addEventListener('message', ({ data }) => {
   if (data.ask) {
-    if (source) channel.postMessage({ id: known, isLost });
+    if (source) channel.postMessage({ at: `${life}.${known}`, isLost });
   } else if (!document.hidden) {
     if (data.isLost !== undefined) setLost(data.isLost);
     onNews(data);
@@ -78,19 +88,19 @@ function tell(news) {
 }
 
 function listen() {
-  source = new EventSource(`/events?since=${known}`);
+  source = new EventSource(`/events?since=${life}.${known}`);
   source.addEventListener('open', () => {
     retryMs = 1000;
     setLost(false);
     channel?.postMessage({ isLost: false });
   });
   source.addEventListener('changed', ({ data, lastEventId }) => {
-    tell({ id: Number(lastEventId), names: JSON.parse(data) });
+    tell({ at: lastEventId, names: JSON.parse(data) });
   });
   // The server does not know all that has changed since, or counts anew: everything is read again.
   source.addEventListener('gap', ({ lastEventId }) => {
     known = -1;
-    tell({ id: Number(lastEventId) });
+    tell({ at: lastEventId });
   });
   source.addEventListener('build', ({ data }) => tell({ build: data }));
   source.addEventListener('error', () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
@@ -49,6 +50,8 @@ export function pagesOf(
     now,
     seen = () => {},
     recorded = () => {},
+    isStill = async () => true,
+    life = 'life',
     declarations = noDeclarations,
     checks = noChecks,
     settings = createSettings(),
@@ -62,6 +65,8 @@ export function pagesOf(
     readonly declarations?: FleetDeclarations;
     readonly connections?: FleetConnections;
     readonly checks?: FleetChecks;
+    readonly isStill?: () => Promise<boolean>;
+    readonly life?: string;
     readonly recorded?: (entry: Parameters<Audit['record']>) => void;
   },
 ): Hono<Env> {
@@ -70,6 +75,7 @@ export function pagesOf(
     seen(`${c.req.method} ${c.req.path}`);
     c.set('who', { name: 'mia', role, via });
     c.set('csrf', 'token');
+    c.set('isStill', isStill);
     c.set('from', '192.0.2.7');
     const wish = getCookie(c, 'language') ?? c.req.header('accept-language') ?? '';
     c.set('language', wish.startsWith('zh') ? 'zh' : 'en');
@@ -81,7 +87,7 @@ export function pagesOf(
   app.route(
     '/',
     createPages({
-      ...{ view, actions, clock, draw, settings, declarations, connections, checks },
+      ...{ life, view, actions, clock, draw, settings, declarations, connections, checks },
       audit: { record: async (...entry) => void recorded(entry) },
     }),
   );
@@ -108,7 +114,8 @@ export async function servePages({
   const fleet = createFleet({ now: now ?? new Date(), more, has });
   const requests: string[] = [];
   const seen = (request: string) => void requests.push(request);
-  const app = pagesOf(fleet, { role, seen, ...present({ settings, now: now && (() => now) }) });
+  // Each server is another process.
+  const app = pagesOf(fleet, { role, seen, life: randomUUID(), ...present({ settings, now: now && (() => now) }) });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port }) as Server;
   await new Promise<void>((resolve) => server.once('listening', resolve));
   return {
