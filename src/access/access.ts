@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import type { AuditEntry } from '../core/access/audit.ts';
 import { decodeLogin, isOver, isToNote, type LoginDocument } from '../core/access/login.ts';
 import { isScope, type Role, scopeRule, type Who } from '../core/access/role.ts';
 import { createBucket, createThrottle } from '../core/access/throttle.ts';
@@ -97,6 +98,8 @@ export interface Access {
     /** Makes an administrator. Fails with `access/link-over`, `access/user-name`, `access/password`. */
     use(secret: string, user: Pick<NewUser, 'name' | 'password'>, from: string, signal: AbortSignal): Promise<void>;
   };
+  /** Writes down that someone was refused something because of their role. Of very many, only how many. */
+  refused(by: By, act: Pick<AuditEntry, 'what' | 'object'>, signal: AbortSignal): Promise<void>;
   /** Learns what other processes change, and removes what is over, until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
 }
@@ -130,6 +133,21 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
   const nowText = () => clock.now().toISOString();
   const done = (by: By, what: string, object: string, signal: AbortSignal, detail?: string) =>
     audit.record(by, { what, object, result: 'done', ...present({ detail }) }, signal);
+  /** Writes down what someone changes, and also what they tried in vain. */
+  async function recorded(
+    by: By,
+    act: Pick<AuditEntry, 'what' | 'object' | 'detail'>,
+    work: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isFailure(error, 'access/')) await audit.record(by, { ...act, result: error.code }, signal);
+      throw error;
+    }
+    await audit.record(by, { ...act, result: 'done' }, signal);
+  }
 
   async function existing(name: string, signal: AbortSignal): Promise<Found<UserDocument>> {
     const found = await users.get(name, signal);
@@ -190,16 +208,16 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
   const isRecent = (mark: AccessDocument | undefined): boolean =>
     mark?.kind === 'first' && Math.abs(clock.now().getTime() - Date.parse(mark.at)) < makingMs;
 
-  /** Whoever guesses from many addresses must not fill the store. */
+  /** Whoever guesses from many addresses, or tries again and again, must not fill the store. */
   let unrecorded = 0;
-  async function recordRefused(by: By, signal: AbortSignal): Promise<void> {
+  async function refused(by: By, act: Pick<AuditEntry, 'what' | 'object'>, signal: AbortSignal): Promise<void> {
     if (!refusals.take(clock.monotonicMs())) {
       unrecorded += 1;
       return;
     }
     const detail = unrecorded > 0 ? `and ${unrecorded} more before it` : undefined;
     unrecorded = 0;
-    await audit.record(by, { what: 'login', object: by.name, result: 'refused', detail }, signal);
+    await audit.record(by, { ...act, result: 'refused', detail }, signal);
   }
 
   async function look(cookie: string, signal: AbortSignal, isUse = false): Promise<Login | undefined> {
@@ -252,31 +270,40 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
       },
       async add(user, by, signal) {
         const name = userName(user.name);
-        checkUser({ ...user, name });
-        await create(name, await drawn(user), signal);
-        await done(by, 'user.add', name, signal, user.role);
+        const act = { what: 'user.add', object: isUserName(name) ? name : 'unknown', detail: user.role };
+        const work = async () => {
+          checkUser({ ...user, name });
+          await create(name, await drawn(user), signal);
+        };
+        await recorded(by, act, work, signal);
       },
       async setRole(typed, role, by, signal) {
         const name = userName(typed);
-        await existing(name, signal);
-        if (role !== 'admin') await refuseLastAdmin(name, signal);
-        await change(name, () => ({ role }), signal);
-        await done(by, 'user.role', name, signal, role);
+        const work = async () => {
+          await existing(name, signal);
+          if (role !== 'admin') await refuseLastAdmin(name, signal);
+          await change(name, () => ({ role }), signal);
+        };
+        await recorded(by, { what: 'user.role', object: name, detail: role }, work, signal);
       },
       async setPassword(typed, password, by, signal) {
         const name = userName(typed);
-        await existing(name, signal);
-        checkPassword(password, name);
-        const hash = await passwords.hash(password);
-        await change(name, () => ({ password: hash, passwordAt: nowText() }), signal);
-        await done(by, 'user.password', name, signal);
+        const work = async () => {
+          await existing(name, signal);
+          checkPassword(password, name);
+          const hash = await passwords.hash(password);
+          await change(name, () => ({ password: hash, passwordAt: nowText() }), signal);
+        };
+        await recorded(by, { what: 'user.password', object: name }, work, signal);
       },
       async remove(typed, by, signal) {
         const name = userName(typed);
-        await existing(name, signal);
-        await refuseLastAdmin(name, signal);
-        while (!(await users.remove(name, await existing(name, signal), signal)));
-        await done(by, 'user.remove', name, signal);
+        const work = async () => {
+          await existing(name, signal);
+          await refuseLastAdmin(name, signal);
+          while (!(await users.remove(name, await existing(name, signal), signal)));
+        };
+        await recorded(by, { what: 'user.remove', object: name }, work, signal);
       },
     },
     tokens: {
@@ -285,22 +312,27 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           .map(({ document: { schema: _format, kind: _kind, ...token } }) => token)
           .sort((one, other) => (one.name < other.name ? -1 : 1)),
       async add({ name, role, scope, expiresAt }, by, signal) {
-        if (!isUserName(name)) throw fail('access/user-name', { name, rule: userNameRule });
-        const bad = scope?.find((one) => !isScope(one));
-        if (bad !== undefined) throw fail('access/scope', { scope: bad, rule: scopeRule });
-        if ((await tokens(signal)).some(({ document }) => document.name === name))
-          throw fail('access/token-exists', { name });
         const text = `${tokenPrefix}${secret()}`;
-        const what = { name, role, createdAt: nowText(), createdBy: by.name, ...present({ scope, expiresAt }) };
-        await access.put(digestOf(text), { schema: 1, kind: 'token', ...what }, null, signal);
-        await done(by, 'token.add', name, signal, [role, ...(scope ?? [])].join(' '));
+        const work = async () => {
+          if (!isUserName(name)) throw fail('access/user-name', { name, rule: userNameRule });
+          const bad = scope?.find((one) => !isScope(one));
+          if (bad !== undefined) throw fail('access/scope', { scope: bad, rule: scopeRule });
+          if ((await tokens(signal)).some(({ document }) => document.name === name))
+            throw fail('access/token-exists', { name });
+          const what = { name, role, createdAt: nowText(), createdBy: by.name, ...present({ scope, expiresAt }) };
+          await access.put(digestOf(text), { schema: 1, kind: 'token', ...what }, null, signal);
+        };
+        const detail = [role, ...(scope ?? [])].join(' ');
+        await recorded(by, { what: 'token.add', object: isUserName(name) ? name : 'unknown', detail }, work, signal);
         return text;
       },
       async remove(name, by, signal) {
-        const mine = (await tokens(signal)).filter(({ document }) => document.name === name);
-        if (mine.length === 0) throw fail('access/no-token', { name });
-        for (const { id, ...found } of mine) await access.remove(id, found, signal);
-        await done(by, 'token.remove', name, signal);
+        const work = async () => {
+          const mine = (await tokens(signal)).filter(({ document }) => document.name === name);
+          if (mine.length === 0) throw fail('access/no-token', { name });
+          for (const { id, ...found } of mine) await access.remove(id, found, signal);
+        };
+        await recorded(by, { what: 'token.remove', object: name }, work, signal);
       },
       async find(text, signal) {
         if (!text.startsWith(tokenPrefix) || text.length > 100) return undefined;
@@ -323,7 +355,8 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
         const isRight = await passwords.isRight(password, user?.password);
         if (!user || !isRight) {
           // People type passwords into the wrong field, so the log has only names that exist.
-          await recordRefused({ name: user ? name : 'unknown', via: 'login', from }, signal);
+          const by = { name: user ? name : 'unknown', via: 'login', from } as const;
+          await refused(by, { what: 'login', object: by.name }, signal);
           return { is: 'wrong' };
         }
         throttle.succeeded(attempt, clock.monotonicMs());
@@ -374,6 +407,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
         await done({ name, via: 'link', from }, 'user.add', name, signal, 'admin, by the link for the first user');
       },
     },
+    refused,
     async follow(signal) {
       let tidiedMs = Number.NEGATIVE_INFINITY;
       while (!signal.aborted) {

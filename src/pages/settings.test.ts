@@ -81,12 +81,15 @@ describe('the settings', () => {
     expect((await post(app, '/settings/users/bob/remove')).status).toBe(404);
     const [day = ''] = await audit.days(signal);
     const entries = await audit.day(day, signal);
-    expect(entries.map(({ who, via, what, object }) => `${who} ${via} ${what} ${object}`)).toEqual([
-      'mia login user.add ann',
-      'mia login user.add bob',
-      'mia login user.role bob',
-      'mia login user.password bob',
-      'mia login user.remove bob',
+    expect(entries.map(({ who, via, what, object, result }) => `${who} ${via} ${what} ${object} ${result}`)).toEqual([
+      'mia login user.add ann done',
+      'mia login user.add bob done',
+      'mia login user.role bob done',
+      'mia login user.password bob done',
+      'mia login user.role ann access/last-admin',
+      'mia login user.remove ann access/last-admin',
+      'mia login user.remove bob done',
+      'mia login user.remove bob access/no-user',
     ]);
     const log = await (await get(app, '/settings/audit')).text();
     expect(log.indexOf(en.settings.acts['user.remove'])).toBeLessThan(log.indexOf(en.settings.acts['user.add']));

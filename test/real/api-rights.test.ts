@@ -80,6 +80,12 @@ it('lets each role and scope do what the document says, and nobody without a tok
       else expect(refused, what).toContain(status);
     }
   }
+  const { entries } = (await daemon.ask('GET', '/audit?limit=1000')).json;
+  const tried = entries.filter(({ what }: { readonly what: string }) => what === 'settings');
+  for (const object of ['POST /api/v1/users', 'DELETE /api/v1/tokens/none-such'])
+    expect(tried).toContainEqual(
+      expect.objectContaining({ who: 'viewer-false', via: 'token', object, result: 'refused' }),
+    );
 });
 
 const cases: readonly (readonly [string, string, string, Parameters<ApiDaemon['ask']>[2], number, string])[] = [

@@ -8,6 +8,7 @@ import { Hono } from 'hono';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { type Access, createAccess } from '../../src/access/access.ts';
 import type { Env } from '../../src/access/who.ts';
+import { may } from '../../src/core/access/role.ts';
 import type { PagesSettings } from '../../src/core/spec/spec.ts';
 import { present } from '../../src/core/text/present.ts';
 import { type Identity, serveWeb } from '../../src/daemon/web-server.ts';
@@ -287,6 +288,24 @@ it('ends events within seconds after a log-out, another role, a removed token, a
   // An open page is no use of the login.
   await clock.advance(13 * 3_600_000);
   await until(() => stays!.isOver, { what: 'the events of the old login end', deadlineMs: 8_000 });
+});
+
+it('writes down who tries to change settings and may not, and of very many only how many', async () => {
+  const pages = new Hono<Env>();
+  pages.post('/settings/*', (c) => c.text('', may(c.var.who, 'users') ? 200 : 403));
+  pages.route('/', createPlaceholder());
+  const { ask, access, login } = await serve({}, { pages });
+  const [viewer, admin] = [await login('viewer-ann'), await login('admin-ann')];
+  const tryAs = async ({ cookie, csrf }: { readonly cookie: string; readonly csrf: string }) =>
+    (await ask('/settings/users/bob/role', { headers: { cookie }, form: { csrf, role: 'admin' } })).status;
+  expect([await tryAs(viewer), await tryAs(admin)]).toEqual([403, 200]);
+  const [day = ''] = await access.audit.days(signal);
+  const tried = async () => (await access.audit.day(day, signal)).filter(({ what }) => what === 'settings');
+  expect(await tried()).toMatchObject([
+    { who: 'viewer-ann', via: 'login', object: 'POST /settings/users/bob/role', result: 'refused', from: '127.0.0.1' },
+  ]);
+  for (let at = 0; at < 100; at++) expect(await tryAs(viewer)).toBe(403);
+  expect((await tried()).length).toBe(60);
 });
 
 it('slows down who guesses, and no one else', async () => {

@@ -66,6 +66,7 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   app.use(rememberWishes);
   app.use(gate(access));
   app.use(refuseForeign);
+  app.use(recordRefused(access));
   addLogin(app, access);
   app.post(logoutPath, async (c) => {
     const { who, from } = c.var;
@@ -165,6 +166,25 @@ const refuseForeign: MiddlewareHandler<WebEnv> = async (c, next) => {
   }
   return next();
 };
+
+/** What has no action that writes down who was refused. */
+const settingPaths = ['/settings', `${apiPath}/users`, `${apiPath}/tokens`] as const;
+
+/** Writes down who tried to change settings, and may not. */
+const recordRefused =
+  (access: Access): MiddlewareHandler<WebEnv> =>
+  async (c, next) => {
+    await next();
+    const { method, path } = c.req;
+    if (
+      isSafe(method) ||
+      c.res.status !== 403 ||
+      !settingPaths.some((one) => path.startsWith(`${one}/`) || path === one)
+    )
+      return;
+    const { who, from } = c.var;
+    await access.refused({ ...who, from }, { what: 'settings', object: `${method} ${path}` }, c.req.raw.signal);
+  };
 
 async function fieldOf(c: Context<WebEnv>, name: string): Promise<string | undefined> {
   if (!/^(application\/x-www-form-urlencoded|multipart\/form-data)/i.test(c.req.header('content-type') ?? ''))

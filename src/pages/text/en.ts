@@ -559,6 +559,7 @@ export const en = {
       'certificate.revoke': 'began to revoke',
       'certificate.pause': 'paused',
       'certificate.resume': 'resumed',
+      settings: 'tried to change settings',
       'alarms.test': 'sent a test message',
       'certificate.declare': 'declared a certificate',
       'certificate.undeclare': 'no longer declared a certificate',

@@ -534,6 +534,7 @@ export const zh: Text = {
       'certificate.revoke': '开始吊销',
       'certificate.pause': '暂停',
       'certificate.resume': '恢复',
+      settings: '试图修改设置',
       'alarms.test': '发送测试消息',
       'certificate.declare': '声明证书',
       'certificate.undeclare': '取消声明证书',
