@@ -51,7 +51,7 @@ export interface Composed {
   readRootsAgain(): void;
   /** Returns what keeps the secrets of the settings from being read. */
   secretProblems(settings: Settings): Promise<readonly Problem[]>;
-  /** Returns the settings that are declared now as people may see them, without secrets. */
+  /** Returns what the file declares now as people may see it, without secrets. */
   shown(): Promise<ShownSettings>;
   /** Checks certificates that are declared outside the file (`compose/declarations.ts`). */
   checkDeclarations(
@@ -171,7 +171,8 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     },
     secretProblems: async (of) =>
       (await import('./config/adapters/secret-problems.ts')).secretProblems(of, registry, opening),
-    shown: async () => (await import('./config/adapters/shown-settings.ts')).shownSettings(settings, registry),
+    shown: async () =>
+      (await import('./config/adapters/shown-settings.ts')).shownSettings(withoutStored(settings), registry),
     checkDeclarations: async (entries, of, now) =>
       (await import('./compose/declarations.ts')).declaredCertificates(entries, of, context, now),
     checkConnections: async (entries, file) =>

@@ -1,6 +1,8 @@
 import type { Composed } from '../compose.ts';
+import type { Declared } from '../core/lineage/declaration.ts';
 import type { ConnectionOptions, ConnectionSection, KnownType, NamedConnection } from '../core/spec/connection.ts';
 import { chosenType, shownOptions } from '../core/spec/connection-options.ts';
+import type { ShownOption } from '../core/spec/shown-settings.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
@@ -42,27 +44,42 @@ interface Viewing {
 
 interface Known {
   readonly settings: Settings;
-  readonly stored: StoredDeclaration | undefined;
+  readonly stored: ReadonlyMap<string, StoredDeclaration>;
   readonly users: UsersOf;
+  /** What may be shown of those of the file. */
+  readonly inFile: ReadonlyMap<string, ConnectionOptions>;
 }
 
-/** Returns a function that shows the connections of a section, by name. */
+/** Returns a function that shows the connections of some sections, by name, or those of one name. */
 export function viewsFrom({ composed, documents, sources }: Viewing) {
-  async function viewsOf(section: ConnectionSection, signal: AbortSignal): Promise<readonly ConnectionView[]> {
-    const stored = new Map((await documents.looked(section, signal)).map((one) => [one.name, one]));
+  async function viewsOf(
+    sections: readonly ConnectionSection[],
+    signal: AbortSignal,
+    only?: string,
+  ): Promise<readonly ConnectionView[]> {
+    const stored = await documents.looked(signal);
     const settings = sources.settings();
-    const users = usersIn(settings);
-    const names = new Set([...Object.keys(settings[section]), ...stored.keys()]);
-    const views = [...names]
-      .sort()
-      .map((name) => viewOf({ section, name }, { settings, stored: stored.get(name), users }));
-    return Promise.all(views);
+    const { parts } = await composed.shown();
+    const known: Known = {
+      settings,
+      stored: new Map(stored.map((one) => [placeOf(one), one])),
+      users: usersIn(settings),
+      // Commands and addresses may contain secrets.
+      inFile: new Map(parts.map(({ path, options }) => [path, optionsIn(options)])),
+    };
+    const all = sections.flatMap((section) => {
+      const ofStore = stored.filter((one) => one.section === section).map(({ name }) => name);
+      const names = [...new Set([...Object.keys(settings[section]), ...ofStore])].sort();
+      return names.filter((name) => only === undefined || name === only).map((name) => ({ section, name }));
+    });
+    return Promise.all(all.map((one) => viewOf(one, known)));
   }
 
-  async function viewOf(one: NamedConnection, { settings, stored, users }: Known): Promise<ConnectionView> {
+  async function viewOf(one: NamedConnection, { settings, stored, users, ...known }: Known): Promise<ConnectionView> {
     const { section, name } = one;
     const inFile = isInFile(settings, one);
-    const declaration = stored?.declaration;
+    const found = stored.get(placeOf(one));
+    const declaration = found?.declaration;
     const ofStore = declaration && 'settings' in declaration ? declaration : undefined;
     const own = inFile ? settingsOf(settings, one) : (ofStore?.settings ?? {});
     const chosen = chosenType(section, own);
@@ -73,13 +90,13 @@ export function viewsFrom({ composed, documents, sources }: Viewing) {
     return {
       ...{ section, name, ...chosen },
       declaredIn: inFile ? 'file' : 'store',
-      options: inFile ? await optionsInFile(one) : shown.options,
+      options: inFile ? (known.inFile.get(placeOf(one)) ?? {}) : shown.options,
       secrets: shown.secrets,
       certificates: certificates.slice(0, mostShown),
       certificateCount: certificates.length,
       usedBy: connections,
       canTest: refused === undefined && (await canTest(one, type)),
-      ...present({ revision: stored?.revision, by: ofStore?.by, at: ofStore?.at, refused }),
+      ...present({ revision: found?.revision, by: ofStore?.by, at: ofStore?.at, refused }),
     };
   }
 
@@ -89,20 +106,19 @@ export function viewsFrom({ composed, documents, sources }: Viewing) {
     return type?.provider !== undefined || (await composed.ruleSolver(name))?.name === name;
   }
 
-  /** Commands and addresses of the file may contain secrets. */
-  async function optionsInFile({ section, name }: NamedConnection): Promise<ConnectionOptions> {
-    const { parts: all } = await composed.shown();
-    const found = all.find(({ path }) => path === `${section}.${name}`)?.options ?? [];
-    const isOption = (option: string) => option !== 'type' && option !== 'provider';
-    return Object.fromEntries(
-      found.flatMap((one) => (one.value === undefined || !isOption(one.name) ? [] : [[one.name, one.value]])),
-    );
-  }
-
   return viewsOf;
 }
 
 const mostShown = 20;
+
+const placeOf = ({ section, name }: Declared): string => `${section}.${name}`;
+
+const optionsIn = (options: readonly ShownOption[]): ConnectionOptions =>
+  Object.fromEntries(
+    options.flatMap(({ name, value }) =>
+      value === undefined || name === 'type' || name === 'provider' ? [] : [[name, value]],
+    ),
+  );
 
 export const isOf =
   ({ section, name }: NamedConnection) =>

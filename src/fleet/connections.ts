@@ -145,7 +145,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
 
   async function declare({ who }: Asker, request: ConnectionRequest, signal: AbortSignal) {
     const { section, name, ifRevision } = request;
-    if (!isLineageName(name)) return { wrong: { name: nameRule } };
+    if (!isName(name)) return { wrong: { name: nameRule } };
     const declared = { section, name };
     const before = await documents.found(declared, ifRevision, signal);
     const wanted = await wantedOf(request, before?.settings);
@@ -163,7 +163,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
   }
 
   async function test({ section, name, zone }: TestRequest, signal: AbortSignal) {
-    await documents.looked(section, signal);
+    await sources.store.look(signal);
     const settings = sources.settings();
     if (!Object.hasOwn(settings[section], name)) throw fail('config/not-declared', { name });
     return tryOut({ section, name }, zone, signal);
@@ -180,16 +180,14 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     types: composed.connectionTypes,
     takesSecrets: composed.takesSecrets,
     changesTargets,
-    async list(signal) {
-      const all = await Promise.all(connectionSections.map((section) => viewsOf(section, signal)));
-      return all.flat();
-    },
+    list: (signal) => viewsOf(connectionSections, signal),
     async get(section, name, signal) {
-      return (await viewsOf(section, signal)).find((one) => one.name === name);
+      const [found] = await viewsOf([section], signal, name);
+      return found;
     },
     async check(request, signal) {
       const { section, name } = request;
-      if (!isLineageName(name)) return { name: nameRule };
+      if (!isName(name)) return { name: nameRule };
       if (isInFile(sources.settings(), { section, name }))
         return { name: 'the configuration file declares one of this name' };
       const wanted = await wantedOf(request, (await documents.found({ section, name }, undefined, signal))?.settings);
@@ -209,6 +207,8 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
   };
 }
 
+/** Objects do not keep the other one. */
+const isName = (name: string): boolean => isLineageName(name) && name !== '__proto__';
 const nameRule = 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen';
 const again = 'enter it again, because it would be sent elsewhere than before';
 const noKey =

@@ -117,11 +117,11 @@ export function createDeclarations({ checkDeclarations, ...parts }: Checking): F
       return { issuers: Object.keys(issuers), solvers: Object.keys(solvers), deployers: Object.keys(deployers) };
     },
     async list(signal) {
-      const stored = await documents.looked('certificates', signal);
+      const stored = await documents.looked(signal, 'certificates');
       return stored.map(viewOf).sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     async get(name, signal) {
-      const one = (await documents.looked('certificates', signal)).find((found) => found.name === name);
+      const one = (await documents.looked(signal, 'certificates')).find((found) => found.name === name);
       return one && viewOf(one);
     },
     check,

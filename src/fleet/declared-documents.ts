@@ -52,8 +52,8 @@ interface Deed {
 
 /** The documents of what the store declares. */
 export interface DeclaredDocuments {
-  /** Returns the declarations of a section after a look at what others have declared. */
-  looked(section: DeclaredSection, signal: AbortSignal): Promise<readonly StoredDeclaration[]>;
+  /** Returns the declarations of a section, or all, after a look at what others have declared. */
+  looked(signal: AbortSignal, section?: DeclaredSection): Promise<readonly StoredDeclaration[]>;
   /**
    * Returns the revision of a document, and what it says if that can be read. Fails with `config/declared-in-file`, and
    * with `config/declaration-changed` if that is not the one that was seen.
@@ -104,7 +104,7 @@ export function createDeclaredDocuments({ engine, sources, audit }: Declaring): 
   }
 
   return {
-    async looked(section, signal) {
+    async looked(signal, section) {
       await sources.store.look(signal);
       return sources.stored(section);
     },

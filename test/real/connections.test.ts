@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { exampleSocket } from '../../scripts/api-page.ts';
+import { wrongToken } from '../../src/dns/test-cloudflare.ts';
 import { type ApiDaemon, apiPlaces, startApiDaemon } from '../support/api-daemon.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { type ServedDnsApi, serveDnsApi } from '../support/dns-api.ts';
@@ -80,6 +81,16 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
     until(async () => ((await versionOf()) ?? before) !== before, { what: 'another version of abc' });
 
   it('issue over DNS-01, in the daemon and in commands', async () => {
+    const wrong = { ...settings(), options: { ...settings().options, token: wrongToken } };
+    expect((await daemon.ask('PUT', dns, { body: wrong })).status).toBe(200);
+    const certificate = { identifiers: [`abc.${zone}`, `*.abc.${zone}`], issuer: 'pebble', solver: 'dns' };
+    expect((await daemon.ask('PUT', '/declared/certificates/abc', { body: certificate })).status).toBe(200);
+    const failed = async () => (await daemon.ask('GET', '/certificates/abc')).json.lastFailure?.code === 'dns/refused';
+    await until(failed, { what: 'the wrong token is refused' });
+    expect((await daemon.ask('POST', `${dns}/test`, { body: { zone } })).json).toMatchObject({
+      ...{ ok: false, failure: { code: 'dns/refused', message: expect.stringContaining('token') } },
+    });
+    // The right one ends the pause after a failure.
     const made = await daemon.ask('PUT', dns, { body: settings() });
     expect([made.status, made.text]).toEqual([200, expect.stringContaining('revision')]);
     const tried = await daemon.ask('POST', `${dns}/test`, { body: { zone } });
@@ -87,9 +98,6 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
       ok: true,
       steps: expect.arrayContaining([{ step: 'gone', finding: expect.any(String), ms: expect.any(Number) }]),
     });
-    expect(api.values()).toEqual([]);
-    const certificate = { identifiers: [`abc.${zone}`, `*.abc.${zone}`], issuer: 'pebble', solver: 'dns' };
-    expect((await daemon.ask('PUT', '/declared/certificates/abc', { body: certificate })).status).toBe(200);
     await issuedAfter(undefined);
     const first = await versionOf();
     const renewed = await certfleet(['renew', 'abc', '--force']);

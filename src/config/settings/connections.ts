@@ -74,7 +74,7 @@ function entryOf(section: ConnectionSection, settings: AdapterSettings, registry
 /** Returns what is wrong with a connection before anything else is known: above all, what only the file may say. */
 async function ownProblems({ section, name, settings }: Connection, registry: Registry): Promise<readonly Problem[]> {
   const chosen = chosenType(section, settings);
-  if (!isLineageName(name))
+  if (!isLineageName(name) || name === '__proto__')
     return [{ path: ['name'], message: 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen' }];
   const type = await knownType(section, chosen, registry);
   const at = [chosen.provider === undefined ? 'type' : 'provider'];
