@@ -166,7 +166,7 @@ const Option: FC<
 /** Returns the title of an option: translated if many adapters have it, else as its schema says. */
 function titleOf({ language, text }: Reader, { section, type, provider }: ConnectionType, field: ConnectionField) {
   const own = field.name.replace(/^options\./, '');
-  if (section === 'issuers' && own === 'email') return text.connections.email;
+  if (section === 'issuers' && (own === 'email' || own === 'directory')) return text.connections[own];
   const { [`${provider ?? type}.${own}`]: ofKind, [own]: ofMany } = fieldTitlesZh;
   return (language === 'zh' ? (ofKind ?? ofMany) : undefined) ?? <English>{field.title}</English>;
 }

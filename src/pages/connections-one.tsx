@@ -67,6 +67,7 @@ export const Connection: FC<
       <div class="columns">
         <Panel id="options" title={words.options}>
           {declaredIn === 'file' ? <p class="hint">{words.inFileText}</p> : null}
+          {form && lacksSecrets(form, view) ? <p class="hint">{words.noSecrets}</p> : null}
           {form ? <Form reader={reader} {...form} /> : <Options reader={reader} view={view} />}
         </Panel>
         <div>
@@ -96,6 +97,10 @@ export const Connection: FC<
     </>
   );
 };
+
+/** Reports whether nothing is entered of what a service would know one by. */
+const lacksSecrets = ({ kind }: ConnectionForm, { section, secrets }: ConnectionView): boolean =>
+  section !== 'issuers' && secrets.length === 0 && kind.fields.some(({ isSecret }) => isSecret);
 
 /** What it is set to, without its secrets. */
 const Options: FC<Made & { readonly view: ConnectionView }> = ({ reader: { text }, view: { options, secrets } }) => (

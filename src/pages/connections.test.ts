@@ -105,6 +105,16 @@ it('makes Let’s Encrypt of a name and a yes', async () => {
     declaredIn: 'store',
     by: 'mia',
   });
+  // A change leaves the CA as it is.
+  const edit = (await get('/connections/issuers/letsencrypt')).text;
+  expect(edit).not.toContain('name="o.directory"');
+  const { revision = '' } = (await connections.get('issuers', 'letsencrypt', signal))!;
+  const change = { 'o.agreeToTerms': 'true', 'o.email': 'ops@example.com，b@example.com', ifRevision: revision };
+  expect((await post('/connections/issuers/letsencrypt', change)).status).toBe(303);
+  expect((await connections.get('issuers', 'letsencrypt', signal))?.options).toEqual({
+    ...{ directory: 'letsencrypt', agreeToTerms: true },
+    email: ['ops@example.com', 'b@example.com'],
+  });
 });
 
 describe('a DNS provider', () => {
@@ -127,7 +137,11 @@ describe('a DNS provider', () => {
     const page = (await get('/connections/solvers/bind')).text;
     expect(page).toContain('value="ns1.example.com"');
     expect(page).toContain(words.kept);
+    expect(page).not.toContain(words.noSecrets);
     expect(page).not.toContain(secret);
+    const role = { name: 'role' };
+    await post('/connections/new?section=solvers&type=dns01&provider=dnspod', role);
+    expect((await get('/connections/solvers/role')).text).toContain(words.noSecrets);
   });
 
   it.each([

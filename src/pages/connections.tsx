@@ -152,7 +152,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     const isEdited = kind !== undefined && view.declaredIn === 'store' && mayChange(c, section);
     const form: ConnectionForm | undefined = isEdited
       ? {
-          ...{ kind, wrong, kept: view.secrets, action: here, back: '/connections' },
+          ...{ kind, wrong, fixed: fixedOf(view), kept: view.secrets, action: here, back: '/connections' },
           ...{ typed: typed ?? typedOf(view, kind.fields), revision: view.revision },
           takesSecrets: connections.takesSecrets,
           ca: section === 'issuers' ? knownIssuer(view.options['directory']) : undefined,
@@ -184,7 +184,8 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
       const kind = types.find((one) => one.type === view.type && one.provider === view.provider);
       if (!kind) return missing(c, clock.now());
       const body = await c.req.parseBody();
-      const typed: Typed = { ...typedIn(body, kind.fields), name };
+      const given = typedIn(body, kind.fields);
+      const typed: Typed = { ...given, name, values: { ...given.values, ...fixedOf(view) } };
       const saved = await save(c, { section, name, settings: settingsOf(kind, typed, options), ...seenIn(body) });
       if (saved.refused) return forbidden(c, section, saved.refused);
       if (saved.wrong) return showOne(c, view, { typed, wrong: saved.wrong, status: 422 });
@@ -219,6 +220,10 @@ const defaultsOf = ({ fields }: ConnectionType): Readonly<Record<string, string>
   Object.fromEntries(
     fields.flatMap((one) => (one.takes === 'boolean' && one.default === 'true' ? [[one.name, 'true']] : [])),
   );
+
+/** The directory of a well-known CA is the CA: whoever wants another one declares another issuer. */
+const fixedOf = ({ section, options: { directory } }: ConnectionView): Readonly<Record<string, string>> =>
+  section === 'issuers' && typeof directory === 'string' && knownIssuer(directory) ? { directory } : {};
 
 const knownIssuer = (directory: unknown): KnownIssuer | undefined =>
   typeof directory === 'string' && Object.hasOwn(knownIssuers, directory) ? knownIssuers[directory] : undefined;

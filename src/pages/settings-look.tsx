@@ -96,7 +96,7 @@ const AuditRow: FC<Made & { readonly entry: AuditEntry }> = ({ reader, entry }) 
           </span>
         ) : null}
       </td>
-      <td data-label={words.result}>
+      <td data-label={words.result} class="wrap">
         {result === 'done' ? (
           words.results.done
         ) : (

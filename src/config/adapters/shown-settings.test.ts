@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { markAsWritten } from '../../core/spec/as-written.ts';
 import { registry } from '../../generated/registry.ts';
 import { settingsOf } from '../file/yaml.ts';
 import { shownSettings } from './shown-settings.ts';
@@ -33,6 +34,11 @@ it('shows where secrets are, and never what they are', async () => {
   const option = (path: string, name: string) =>
     shown.parts.find((one) => one.path === path)?.options.find((one) => one.name === name);
   expect(shown.certificates).toBe(1);
+  // The mark of what the store declares is none of its options.
+  const { cloud } = settings!.solvers;
+  const marked = { ...cloud!, settings: { ...cloud!.settings, options: markAsWritten({ type: 'cloudflare' }) } };
+  const stored = await shownSettings({ ...settings!, solvers: { cloud: marked } }, registry);
+  expect(JSON.stringify(stored)).not.toContain('asWritten');
   for (const [path, name, value] of [
     ['certfleet', 'storeKey', 'file:/etc/certfleet/store.key'],
     ['certfleet', 'heartbeat', undefined],

@@ -1,3 +1,4 @@
+import { isReserved } from '../../core/spec/as-written.ts';
 import type { ShownOption, ShownPart, ShownSettings } from '../../core/spec/shown-settings.ts';
 import type { AdapterSettings, IssuerSettings, Settings } from '../../core/spec/spec.ts';
 import type { Json } from '../../core/text/json.ts';
@@ -109,12 +110,15 @@ async function adapterPart(
 ): Promise<ShownPart> {
   const own = whoseOptions(kind, { name: path, settings }, registry);
   const fields = await fieldsOf(kind, settings.type, registry);
-  const plain = Object.entries(settings).filter(([name]) => own.kind === kind || name !== 'options');
+  const isOption = (name: string) => name === 'type' || !isReserved(name);
+  const plain = Object.entries(settings).filter(
+    ([name]) => isOption(name) && (own.kind === kind || name !== 'options'),
+  );
   const options = plain.map(([name, value]) => [name, shownValue(name, value, fields)] as const);
   if (own.kind === kind) return part(path, options);
   const ofProvider = await fieldsOf(own.kind, own.settings.type, registry);
   const more = Object.entries(own.settings)
-    .filter(([name]) => name !== 'type')
+    .filter(([name]) => !isReserved(name))
     .map(([name, value]) => [`options.${name}`, shownValue(name, value, ofProvider)] as const);
   return part(path, [...options, ...more]);
 }

@@ -76,7 +76,10 @@ export const connections = {
   example: (one: string) => `For instance ${one}`,
   kept: 'It is set. Leave it empty to keep it.',
   forget: 'Secrets that are kept must be typed again if you change where they are sent.',
-  forgetSecret: 'Remove it',
+  forgetSecret: 'Delete what is stored',
+  noSecrets:
+    'No credentials are entered. That works only where none are needed, or where the machine itself has a role in the cloud.',
+  directory: 'ACME directory of the CA',
   noKey:
     'The store has no key, so it takes no secrets. Make one with `certfleet store key FILE`, name it in `storeKey` of certfleet.yaml, and start certfleet again.',
   typeAgain: 'Nothing was saved yet. Secrets are not sent back to the browser: please type them again.',

@@ -76,7 +76,9 @@ export const connections: Text['connections'] = {
   example: (one) => `例如 ${one}`,
   kept: '已设置。留空则保持不变。',
   forget: '如果更改了机密的发送地址，就必须重新输入已保存的机密。',
-  forgetSecret: '移除它',
+  forgetSecret: '删除已保存的',
+  noSecrets: '没有填写任何凭据：只有不需要凭据，或者机器本身在云上有相应角色时，才能使用。',
+  directory: 'CA 的 ACME 目录',
   noKey:
     '存储没有密钥，所以不接受机密。请用 `certfleet store key FILE` 生成密钥，写入 certfleet.yaml 的 `storeKey`，再重新启动 certfleet。',
   typeAgain: '尚未保存。机密不会发回浏览器，请重新输入。',

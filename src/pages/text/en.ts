@@ -72,7 +72,7 @@ export const en = {
     title: 'New certificate',
     link: 'New certificate',
     intro:
-      'It is declared in the store and ordered within seconds. Issuers, proofs and targets are those of the configuration file.',
+      'It is declared in the store and ordered within seconds. Issuers, proofs and targets are on the page “Connections”.',
     names: 'Names',
     namesHint: 'DNS names, also *.example.com, and IP addresses; one a line.',
     name: 'Name of the certificate',
@@ -80,7 +80,7 @@ export const en = {
     proof: 'Proof',
     proofHint: 'The solver that proves to the CA that the names are yours. Only DNS proves a wildcard.',
     targets: 'Targets',
-    noTargets: 'The configuration file declares no deployers.',
+    noTargets: 'No target is declared. The certificate stays in the store.',
     issuer: 'Issuer',
     issuerHint: 'The CA. The overview shows what is left of its limits.',
     button: 'Declare it',
@@ -573,7 +573,7 @@ export const en = {
     test: 'Send a test',
     testOf: (name: string) => `Send a test to ${name}`,
     configurationText:
-      'What is declared now, by files and flags. It is changed in the file, and read again by itself. Secrets are never shown.',
+      'What is declared now, by files, flags and these pages. Files are read again when they change. Secrets are never shown.',
     certificates: (count: number) =>
       `It declares ${count} ${count === 1 ? 'certificate' : 'certificates'}, each of which has a page.`,
     certificatesLink: 'Certificates',

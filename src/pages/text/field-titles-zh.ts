@@ -11,7 +11,6 @@ export const fieldTitlesZh: Readonly<Record<string, string>> = {
   domains: '域名',
   'eab.hmacKey': 'CA 给您的 EAB HMAC 密钥',
   'eab.kid': 'CA 给您的 EAB Key ID',
-  directory: 'CA 的 ACME 目录',
   email: '账户的电子邮件地址',
   endpoint: 'API 地址（若不是服务商自己的）',
   from: '发件人',
