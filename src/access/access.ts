@@ -52,10 +52,16 @@ export interface Login {
   readonly csrf: string;
 }
 
-export type LoginAnswer =
-  | ({ readonly is: 'in'; readonly cookie: string } & Login)
-  | { readonly is: 'wrong' }
-  | { readonly is: 'slow'; readonly waitMs: number };
+export type LoginAnswer = ({ readonly is: 'in'; readonly cookie: string } & Login) | NotProved;
+
+/** What someone has typed, and from where. */
+interface Given {
+  readonly user: string;
+  readonly password: string;
+  readonly from: string;
+}
+type NotProved = { readonly is: 'wrong' } | { readonly is: 'slow'; readonly waitMs: number };
+type Proof = { readonly is: 'right' } | NotProved;
 
 /** Who may use pages and API. What changes something is in the audit log. */
 export interface Access {
@@ -80,10 +86,9 @@ export interface Access {
     find(token: string, signal: AbortSignal): Promise<Who | undefined>;
   };
   readonly logins: {
-    open(
-      given: { readonly user: string; readonly password: string; readonly from: string },
-      signal: AbortSignal,
-    ): Promise<LoginAnswer>;
+    open(given: Given, signal: AbortSignal): Promise<LoginAnswer>;
+    /** Asks once more for the password of someone who is logged in. It counts like a login. */
+    confirm(given: Given, signal: AbortSignal): Promise<Proof>;
     /** Returns the login, of which this is a use. */
     find(cookie: string, signal: AbortSignal): Promise<Login | undefined>;
     /** Returns the login as it is. */
@@ -220,6 +225,21 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
     await audit.record(by, { ...act, result: 'refused', detail }, signal);
   }
 
+  /** Looks whether a password is right, unless there were too many tries. */
+  async function prove(name: string, { password, from }: Omit<Given, 'user'>, signal: AbortSignal) {
+    const attempt = { user: name, from };
+    const waitMs = throttle.waitMs(attempt, clock.monotonicMs());
+    if (waitMs > 0) return { is: 'slow', waitMs } as const;
+    if (passwords.waiting >= mostWaiting) return { is: 'slow', waitMs: 10_000 } as const;
+    // Counted before the hash is made: many tries at once must not all begin with a full bucket.
+    throttle.failed(attempt, clock.monotonicMs());
+    const user = isUserName(name) ? (await users.get(name, signal))?.document : undefined;
+    const isRight = await passwords.isRight(password, user?.password);
+    if (!user || !isRight) return { is: 'wrong', isKnown: user !== undefined } as const;
+    throttle.succeeded(attempt, clock.monotonicMs());
+    return { is: 'right', user } as const;
+  }
+
   async function look(cookie: string, signal: AbortSignal, isUse = false): Promise<Login | undefined> {
     if (!/^[A-Za-z0-9_-]{43}$/.test(cookie)) return undefined;
     const id = digestOf(cookie);
@@ -345,26 +365,24 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
     logins: {
       async open({ user: typed, password, from }, signal) {
         const name = userName(typed);
-        const attempt = { user: name, from };
-        const waitMs = throttle.waitMs(attempt, clock.monotonicMs());
-        if (waitMs > 0) return { is: 'slow', waitMs };
-        if (passwords.waiting >= mostWaiting) return { is: 'slow', waitMs: 10_000 };
-        // Counted before the hash is made: many tries at once must not all begin with a full bucket.
-        throttle.failed(attempt, clock.monotonicMs());
-        const user = isUserName(name) ? (await users.get(name, signal))?.document : undefined;
-        const isRight = await passwords.isRight(password, user?.password);
-        if (!user || !isRight) {
+        const proof = await prove(name, { password, from }, signal);
+        if (proof.is === 'slow') return proof;
+        if (proof.is === 'wrong') {
           // People type passwords into the wrong field, so the log has only names that exist.
-          const by = { name: user ? name : 'unknown', via: 'login', from } as const;
+          const by = { name: proof.isKnown ? name : 'unknown', via: 'login', from } as const;
           await refused(by, { what: 'login', object: by.name }, signal);
           return { is: 'wrong' };
         }
-        throttle.succeeded(attempt, clock.monotonicMs());
+        const { user } = proof;
         const cookie = secret();
         const at = nowText();
         await logins.put(digestOf(cookie), { schema: 1, user: name, epoch: user.epoch, at, seenAt: at }, null, signal);
         await done({ name, via: 'login', from }, 'login', name, signal);
         return { is: 'in', cookie, who: { name, role: user.role, via: 'login' }, csrf: csrfOf(cookie) };
+      },
+      async confirm({ user, password, from }, signal) {
+        const proof = await prove(userName(user), { password, from }, signal);
+        return proof.is === 'slow' ? proof : { is: proof.is };
       },
       find: (cookie, signal) => look(cookie, signal, true),
       look: (cookie, signal) => look(cookie, signal),

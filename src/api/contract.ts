@@ -182,6 +182,8 @@ export const pause = z
   .object({ reason: z.string().max(200).optional().openapi({ description: 'Why; shown with the certificate' }) })
   .openapi('Pause');
 
+export const passwordAgain = z.object({ password: z.string().max(1_000).optional() }).openapi('PasswordAgain');
+
 export const condition = z.object({
   'if-match': z.string().optional().openapi({
     description: 'The ETag or the revision of the certificate that was seen',

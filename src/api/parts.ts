@@ -11,6 +11,7 @@ import { type FleetActions, refuseFleet, refuseRole } from '../fleet/actions.ts'
 import type { FleetChecks } from '../fleet/checks.ts';
 import type { FleetConnections } from '../fleet/connections.ts';
 import type { FleetDeclarations } from '../fleet/declarations.ts';
+import type { FleetKeys } from '../fleet/keys.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Drawn } from '../fleet.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -21,6 +22,7 @@ import { problemOf } from './problem.ts';
 export interface ApiParts {
   readonly view: FleetView;
   readonly actions: FleetActions;
+  readonly keys: FleetKeys;
   readonly declarations: FleetDeclarations;
   readonly connections: FleetConnections;
   readonly checks: FleetChecks;

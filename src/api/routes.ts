@@ -6,6 +6,7 @@ import { addConnections } from './connections.ts';
 import { addDeclared } from './declared.ts';
 import { addEvents } from './events.ts';
 import { addFleet } from './fleet.ts';
+import { addKeys } from './keys.ts';
 import { type Api, type ApiParts, emptyApi, json, needs, usual } from './parts.ts';
 import { addPeople } from './people.ts';
 
@@ -30,6 +31,7 @@ export function createApi(parts: ApiParts): Api {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   addCertificates(app, parts);
   addActions(app, parts);
+  addKeys(app, parts);
   addDeclared(app, parts);
   addConnections(app, parts);
   addFleet(app, parts);

@@ -12,6 +12,7 @@ import { createChecks } from './checks.ts';
 import { createConnectionTests } from './connection-test.ts';
 import { createConnections } from './connections.ts';
 import { createDeclarations } from './declarations.ts';
+import { createKeys } from './keys.ts';
 import type { RunningFleet } from './run.ts';
 import { sendTest } from './send-test.ts';
 import { createView, type Seen } from './view.ts';
@@ -92,6 +93,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const checks = createChecks({ engine, rows: shown.rows, open, checkDeclarations: composed.checkDeclarations });
     const tryOut = createConnectionTests(engine, open);
     const connections = createConnections({ engine, sources, audit, composed, tryOut });
+    const keys = createKeys({ engine, rows: shown.rows, open, access });
     const draw = (name: string, signal: AbortSignal) =>
       inPass(engine, async (pass) => {
         const { drawNamed } = await import('./challenges.ts');
@@ -113,7 +115,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const life = Buffer.from(engine.random.bytes(6)).toString('base64url');
     const { createApi } = await import('../api/routes.ts');
     const { createPages } = await import('../pages/pages.tsx');
-    const shownTo = { view, actions, clock: engine.clock, draw, life };
+    const shownTo = { view, actions, keys, clock: engine.clock, draw, life };
     return {
       pages: createPages({ ...shownTo, audit, declarations, connections, checks, settings: ofSettings }),
       api: createApi({ ...shownTo, access, declarations, connections, checks, plan, failed }),

@@ -4,6 +4,7 @@ import type { Env } from '../access/who.ts';
 import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { type ActionRequest, act, type FleetActions } from '../fleet/actions.ts';
+import type { FleetKeys } from '../fleet/keys.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { actsOnMany, ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
@@ -14,6 +15,7 @@ import { certificatePage, forbidden, missing, page, readerOf } from './respond.t
 interface Parts {
   readonly view: FleetView;
   readonly actions: FleetActions;
+  readonly keys: Pick<FleetKeys, 'isOn'>;
   readonly clock: Clock;
   readonly life: string;
   readonly audit: Pick<Audit, 'record'>;

@@ -9,12 +9,13 @@ import { Targets } from './targets.tsx';
 
 export interface CertificateData {
   readonly view: CertificateView;
+  readonly mayDownload: boolean;
   /** How the last action from these pages failed, if nothing has happened since. */
   readonly lastError?: { readonly at: string; readonly message: string; readonly hint: string } | undefined;
 }
 
 /** One certificate: what it is, what is wrong, what runs, where it is served, and what happened before. */
-export const Certificate: FC<Made & CertificateData> = ({ reader, view, lastError }) => {
+export const Certificate: FC<Made & CertificateData> = ({ reader, view, mayDownload, lastError }) => {
   const { text } = reader;
   const { status, run } = view;
   const { name, state } = status;
@@ -68,7 +69,7 @@ export const Certificate: FC<Made & CertificateData> = ({ reader, view, lastErro
           </Panel>
         </div>
         <div>
-          <Facts reader={reader} view={view} />
+          <Facts reader={reader} view={view} mayDownload={mayDownload} />
           <Panel id="path" title={text.certificate.path}>
             <p class="muted">{text.certificate.pathText}</p>
             <div id="path-drawn" hx-morph-skip>
@@ -183,7 +184,7 @@ const Fact: FC<{ readonly name: string; readonly children?: Child }> = ({ name, 
 /** More are folded away. */
 const mostNames = 10;
 
-const Facts: FC<Made & { readonly view: CertificateView }> = ({ reader, view }) => {
+const Facts: FC<Made & Pick<CertificateData, 'view' | 'mayDownload'>> = ({ reader, view, mayDownload }) => {
   const { text } = reader;
   const { status, declaredIn } = view;
   const { identifiers, notAfter, issuer, account, issuerName, keyType, serial, chain, dropped, records } = status;
@@ -258,7 +259,19 @@ const Facts: FC<Made & { readonly view: CertificateView }> = ({ reader, view }) 
             </ol>
           </Fact>
         ) : null}
-        {keyType ? <Fact name={t.key}>{keyType}</Fact> : null}
+        {keyType ? (
+          <Fact name={t.key}>
+            {keyType}
+            {mayDownload ? (
+              <>
+                {' '}
+                <a class="button" href={pathOf(view.row.name, 'key')}>
+                  {text.actions.downloadKey}
+                </a>
+              </>
+            ) : null}
+          </Fact>
+        ) : null}
         {serial ? (
           <Fact name={t.serial}>
             <code class="wrap">{serial}</code>

@@ -4,6 +4,8 @@ import { createFleet, type Fleet, later, rowOf, states } from '../../test/suppor
 import { contentSecurityPolicy, pagesOf } from '../../test/support/pages/server.ts';
 import type { Env } from '../access/who.ts';
 import { fail } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import type { FleetKeys } from '../fleet/keys.ts';
 import type { CertificateRow } from '../fleet/view.ts';
 import { actsOnMany } from './confirm.tsx';
 import { en } from './text/en.ts';
@@ -152,6 +154,44 @@ describe('actions', () => {
       expect((await get(path, 'en', to)).status).toBe(403);
     },
   );
+
+  it('download a private key for administrators, where the configuration allows it', async () => {
+    const asked: object[] = [];
+    const keys: FleetKeys = {
+      isOn: () => true,
+      download: async (request, { who }) => {
+        asked.push({ ...request, who: who.name });
+        if (request.password === 'wrong') throw fail('access/wrong-password', {});
+        if (request.password === 'again') throw fail('access/slow', { seconds: 30 });
+        return { name: 'www.example.com.pem', pem: new Secret('the key') };
+      },
+    };
+    const path = '/certificates/www.example.com/key';
+    const to = pagesOf(fleet, { role: 'admin', now: () => now, keys });
+    has(await textOf('/certificates/www.example.com', 'en', to), `href="${path}"`);
+    has(await textOf(path, 'en', to), 'type="password"');
+    for (const [password, text] of [
+      ['wrong', 'the password is wrong'],
+      ['again', 'Try again in 30 s.'],
+    ] as const) {
+      const refused = await post(path, { password }, to);
+      expect(refused.status).toBe(422);
+      has(await refused.text(), text);
+    }
+    const answer = await post(path, { password: 'right' }, to);
+    expect([answer.status, answer.headers.get('cache-control'), await answer.text()]).toEqual([
+      ...[200, 'no-store', 'the key'],
+    ]);
+    expect(asked.at(-1)).toEqual({ name: 'www.example.com', password: 'right', who: 'mia' });
+    const operator = pagesOf(fleet, { role: 'operator', now: () => now, keys });
+    expect((await get(path, 'en', operator)).status).toBe(403);
+    hasNot(await textOf('/certificates/www.example.com', 'en', operator), /\/key"/);
+    const off = pagesOf(fleet, { role: 'admin', now: () => now });
+    expect([(await get(path, 'en', off)).status, (await post(path, { password: 'x' }, off)).status]).toEqual([
+      404, 403,
+    ]);
+    hasNot(await textOf('/certificates/www.example.com', 'en', off), /\/key"/);
+  });
 
   it('show who has paused a certificate and why, with a button that ends it', async () => {
     const page = await textOf('/certificates/moving.example.com');

@@ -6,6 +6,7 @@ import type { FleetActions } from '../fleet/actions.ts';
 import type { FleetChecks } from '../fleet/checks.ts';
 import type { FleetConnections } from '../fleet/connections.ts';
 import type { FleetDeclarations } from '../fleet/declarations.ts';
+import type { FleetKeys } from '../fleet/keys.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Drawn as DrawnParts } from '../fleet.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -15,6 +16,7 @@ import { addConnections } from './connections.tsx';
 import { Drawn } from './drawn.tsx';
 import { addEdit } from './edit.tsx';
 import { eventsOf } from './events.ts';
+import { addKey } from './key.tsx';
 import { List } from './list.tsx';
 import { addNew, addUndeclare } from './new.tsx';
 import { OverviewPage } from './overview.tsx';
@@ -27,6 +29,7 @@ import { addSettings, type SettingsParts } from './settings.tsx';
 export interface PagesParts {
   readonly view: FleetView;
   readonly actions: FleetActions;
+  readonly keys: FleetKeys;
   readonly declarations: FleetDeclarations;
   readonly connections: FleetConnections;
   readonly checks: FleetChecks;
@@ -110,6 +113,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
   });
 
   addActions(app, parts);
+  addKey(app, parts);
   addNew(app, parts);
   addEdit(app, parts);
   addUndeclare(app, parts);

@@ -3,11 +3,12 @@ import { getCookie } from 'hono/cookie';
 import type { Child } from 'hono/jsx';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../access/who.ts';
-import { may } from '../core/access/role.ts';
+import { may, type Role } from '../core/access/role.ts';
 import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import type { FleetAction, FleetActions } from '../fleet/actions.ts';
+import type { FleetKeys } from '../fleet/keys.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { assets, build } from './assets.ts';
@@ -52,9 +53,9 @@ export function refusedToken(c: Context<Env>, now: Date) {
 }
 
 /** Says that this is for operators. */
-export function forbidden(c: Context<Env>, now: Date) {
+export function forbidden(c: Context<Env>, now: Date, role: Role = 'operator') {
   const reader = readerOf(c, now, undefined);
-  const title = reader.text.noRight(reader.text.roles.operator);
+  const title = reader.text.noRight(reader.text.roles[role]);
   return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
 }
 
@@ -109,6 +110,7 @@ export function failurePage(c: Context<Env>, now: Date, error: unknown) {
 interface Parts {
   readonly view: FleetView;
   readonly actions: FleetActions;
+  readonly keys: Pick<FleetKeys, 'isOn'>;
   readonly clock: Clock;
   readonly life: string;
 }
@@ -119,7 +121,7 @@ const isAction = (text: string | undefined): text is FleetAction =>
 /** Answers with the page of a certificate, and with why an action was refused. */
 export async function certificatePage(
   c: Context<Env>,
-  { view, actions, clock, life }: Parts,
+  { view, actions, keys, clock, life }: Parts,
   { name, refused }: { readonly name: string; readonly refused?: CertfleetError },
 ) {
   const sequence = `${life}.${view.sequence}`;
@@ -146,7 +148,12 @@ export async function certificatePage(
       ) : isAction(begun) ? (
         <Notice kind="done">{text.begun[begun]}</Notice>
       ) : null}
-      <Certificate reader={reader} view={found} lastError={lastError} />
+      <Certificate
+        reader={reader}
+        view={found}
+        lastError={lastError}
+        mayDownload={keys.isOn() && may(c.var.who, 'download-key')}
+      />
     </>
   );
   return page(

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { en } from '../../src/pages/text/en.ts';
@@ -22,7 +23,7 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the pages of a daemon'
     const port = await freePort();
     const home = await bench.home((configuration) => ({
       ...onlyCertificate('abc')(configuration),
-      pages: { listen: [`127.0.0.1:${port}`] },
+      pages: { listen: [`127.0.0.1:${port}`], keyDownload: true },
     }));
     const daemon = startDaemon(home);
     const { page, complaints, makeUser } = await openFirst(browser!, daemon);
@@ -47,6 +48,19 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the pages of a daemon'
     await page.getByRole('button', { name: en.actions.rollback }).click();
     await page.locator('#history').getByText(en.run.acts['rolled-back']).waitFor();
     await until(async () => (await serial()) === first, { what: 'the serial number of before' });
+
+    await page.getByRole('link', { name: en.actions.downloadKey }).click();
+    await page.getByLabel(en.confirm.password).fill('correct horse');
+    await page.getByRole('button', { name: en.actions.downloadKey }).click();
+    await page.getByText('the password is wrong').waitFor();
+    expect(await findingsOf(page)).toEqual([]);
+    await page.getByLabel(en.confirm.password).fill('correct horse battery');
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('button', { name: en.actions.downloadKey }).click();
+    const file = await downloading;
+    expect(file.suggestedFilename()).toBe('abc.pem');
+    expect(await readFile(await file.path(), 'utf8')).toMatch(/PRIVATE KEY-----\n-----BEGIN CERTIFICATE/);
+    await page.getByRole('link', { name: en.actions.back }).click();
 
     await page.getByRole('link', { name: en.actions.pause }).click();
     await page.getByLabel(en.confirm.pauseReason).fill('the proxy moves');

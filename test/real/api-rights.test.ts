@@ -98,6 +98,7 @@ const cases: readonly (readonly [string, string, string, Parameters<ApiDaemon['a
   ['a cursor of nobody', 'GET', '/certificates?after=x', {}, 400, 'usage/invalid-value'],
   ['too far ahead', 'GET', '/plan?until=9999d', {}, 400, 'usage/invalid-value'],
   ['too long ago', 'GET', '/audit?since=2001-01-01T00:00:00Z', {}, 400, 'usage/invalid-value'],
+  ['the key, where it is off', 'POST', '/certificates/alpha/key', {}, 403, 'access/no-key-download'],
   ['another revision', 'POST', '/certificates/alpha/renew', { headers: { 'if-match': '"x"' } }, 412, 'lineage/changed'],
   ['no JSON', 'POST', '/tokens', { body: '{', headers: { 'content-type': 'application/json' } }, 400, 'usage/request'],
   ['nothing', 'POST', '/tokens', {}, 400, 'usage/request'],

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { exampleName, exampleSocket } from '../../scripts/api-page.ts';
@@ -17,7 +18,7 @@ describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () =
     const bench = await startBench();
     home = await bench.home();
     const places = await apiPlaces(home.folder);
-    await home.configure((configuration) => ({ ...configuration, pages: places.pages }));
+    await home.configure((configuration) => ({ ...configuration, pages: { ...places.pages, keyDownload: true } }));
     daemon = await startApiDaemon(home, places);
     for (const name of ['abc', 'wildcard']) await rested(name, 'valid');
   });
@@ -136,6 +137,46 @@ describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () =
       ['certificate.rollback', 'wildcard', 'token', undefined, 'done'],
       ['certificate.revoke', 'wildcard', 'token', 'superseded', 'done'],
     ]);
+  });
+
+  it('hands a private key to administrators, as a file that nothing keeps, and nowhere else', async () => {
+    await rested('abc', 'valid');
+    const ask = (token?: string) => daemon.ask('POST', '/certificates/abc/key', token === undefined ? {} : { token });
+    const [operator, scoped, token] = await Promise.all([
+      daemon.makeToken({ name: 'key-operator', role: 'operator' }),
+      daemon.makeToken({ name: 'key-scoped', role: 'admin', scope: ['abc'] }),
+      daemon.makeToken({ name: 'key-admin', role: 'admin' }),
+    ]);
+    expect([await ask(operator), await ask(scoped)].map(({ status, json }) => [status, json.code])).toEqual([
+      ...[
+        [403, 'access/role'],
+        [403, 'access/some-certificates'],
+      ],
+    ]);
+    for (const given of [token, undefined]) {
+      const { status, headers, text } = await ask(given);
+      expect([status, headers['content-type'], headers['cache-control'], headers['content-disposition']]).toEqual([
+        ...[200, 'application/x-pem-file', 'no-store', 'attachment; filename="abc.pem"'],
+      ]);
+      expect(new X509Certificate(text).checkPrivateKey(createPrivateKey(text))).toBe(true);
+    }
+    const { entries } = (await daemon.ask('GET', '/audit?limit=500')).json;
+    const mine = entries.filter(({ what }: Record<string, string>) => what === 'certificate.key').toReversed();
+    expect(mine.map(({ who, result }: Record<string, string>) => [who, result])).toEqual([
+      ...[
+        ['key-operator', 'access/role'],
+        ['key-scoped', 'access/some-certificates'],
+      ],
+      ...[
+        ['key-admin', 'done'],
+        ['socket', 'done'],
+      ],
+    ]);
+    const { exports } = (await detailOf('abc')).status;
+    expect(exports.map(({ to }: Record<string, string>) => to)).toEqual([
+      ...['key-admin, by a download from 127.0.0.1', 'socket, by a download from socket'],
+    ]);
+    expect(daemon.said()).not.toMatch(/PRIVATE KEY/);
   });
 
   it('pauses and resumes at once, for the revision that was seen, and by whom', async () => {

@@ -45,6 +45,7 @@ export async function shownSettings(settings: Settings, registry: Registry): Pro
       ['hosts', pages.hosts],
       ['certificate', pages.certificate],
       ['behindProxy', pages.behindProxy],
+      ['keyDownload', pages.keyDownload],
       ['changeTargets', pages.changeTargets],
     ]);
   const issuers = Object.entries(settings.issuers).map(([name, issuer]) => issuerPart(name, issuer));

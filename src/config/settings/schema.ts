@@ -247,6 +247,11 @@ const pages = z.strictObject({
     description:
       'The proxy must pass on `Host` and add the address of the client to `X-Forwarded-For`. Only the proxy may reach the address.',
   }),
+  keyDownload: z.boolean().optional().meta({
+    title: 'Let administrators download private keys on the pages and through the API',
+    description:
+      'A person enters the password once more, and an API token must be without a scope. Each download is in the audit log and in the certificate before the key is sent.',
+  }),
   changeTargets: z.boolean().optional().meta({
     title: 'Let administrators declare deployers on the pages and through the API',
     description:

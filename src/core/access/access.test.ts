@@ -17,6 +17,7 @@ describe('may', () => {
     ['declare', 'no yes yes', false],
     ['connect', 'no yes yes', false],
     ['targets', 'no no yes', false],
+    ['download-key', 'no no yes', false],
     ['users', 'no no yes', false],
     ['tokens', 'no no yes', false],
     ['audit', 'no no yes', false],
@@ -24,7 +25,7 @@ describe('may', () => {
     expect(roles.map((role) => (may({ role }, action) ? 'yes' : 'no')).join(' ')).toBe(allowed);
     expect(may({ role: 'admin', scope: ['www'] }, action)).toBe(inScope);
   });
-  it('has a row for each action', () => expect(actions).toHaveLength(10));
+  it('has a row for each action', () => expect(actions).toHaveLength(11));
 
   it('limits a token to its scope', () => {
     const names = ['www', 'shop-a', 'shop', 'wwww'];

@@ -27,6 +27,8 @@ const leastRole = {
   connect: 'operator',
   /** Change where private keys are sent: deployers, and what they use. */
   targets: 'admin',
+  /** Download private keys, where the configuration allows that. */
+  'download-key': 'admin',
   users: 'admin',
   tokens: 'admin',
   audit: 'admin',

@@ -168,6 +168,8 @@ export interface PagesSettings {
   readonly certificate?: string;
   /** A proxy in front serves HTTPS, and tells the address of the client. */
   readonly behindProxy: boolean;
+  /** Administrators may download private keys there. */
+  readonly keyDownload?: boolean;
   /** Administrators may change there where private keys are sent. */
   readonly changeTargets?: boolean;
 }

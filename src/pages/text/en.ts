@@ -259,6 +259,7 @@ export const en = {
     revoke: 'Revoke',
     pause: 'Pause',
     resume: 'Resume',
+    downloadKey: 'Download with private key',
     retry: 'Try again now',
     issue: 'Issue now',
     continue: 'Continue now',
@@ -319,6 +320,10 @@ export const en = {
       'Until someone resumes them, they are neither renewed nor delivered by themselves. They may expire; the alarms about that stay.',
     resumeMany: (count: number) => (count === 1 ? 'Resume 1 certificate?' : `Resume ${count} certificates?`),
     resumeManyText: 'Those that are due are renewed at once.',
+    key: (name: string) => `Download the private key of ${name}?`,
+    keyText:
+      'Whoever has it can pretend to be your server. You get one file with the key and the certificates. That you got it stands in the audit log and in the certificate.',
+    password: 'Your password',
     noneSelected: 'Select at least one certificate first.',
   },
 
@@ -557,6 +562,7 @@ export const en = {
       'certificate.redeploy': 'began to deliver again',
       'certificate.rollback': 'began to roll back',
       'certificate.revoke': 'began to revoke',
+      'certificate.key': 'downloaded the private key of',
       'certificate.pause': 'paused',
       'certificate.resume': 'resumed',
       settings: 'tried to change settings',

@@ -7,10 +7,12 @@ import { getCookie } from 'hono/cookie';
 import type { Audit } from '../../../src/access/audit.ts';
 import type { Env } from '../../../src/access/who.ts';
 import type { Role } from '../../../src/core/access/role.ts';
+import { fail } from '../../../src/core/errors/errors.ts';
 import { present } from '../../../src/core/text/present.ts';
 import type { FleetChecks } from '../../../src/fleet/checks.ts';
 import type { FleetConnections } from '../../../src/fleet/connections.ts';
 import type { FleetDeclarations } from '../../../src/fleet/declarations.ts';
+import type { FleetKeys } from '../../../src/fleet/keys.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createPages, type PagesParts } from '../../../src/pages/pages.tsx';
 import { rememberWishes } from '../../../src/pages/wishes.ts';
@@ -39,6 +41,12 @@ const noDeclarations: FleetDeclarations = {
   remove: async () => undefined,
 };
 
+const noKeys: FleetKeys = {
+  isOn: () => false,
+  download: async () => {
+    throw fail('access/no-key-download', {});
+  },
+};
 const noChecks: FleetChecks = { check: async () => ({ wrong: {}, names: [], ca: [] }) };
 
 /** The pages of a fleet, as somebody who is logged in sees them. */
@@ -54,6 +62,7 @@ export function pagesOf(
     life = 'life',
     declarations = noDeclarations,
     checks = noChecks,
+    keys = noKeys,
     settings = createSettings(),
     connections = createConnections(),
   }: {
@@ -67,6 +76,7 @@ export function pagesOf(
     readonly checks?: FleetChecks;
     readonly isStill?: () => Promise<boolean>;
     readonly life?: string;
+    readonly keys?: FleetKeys;
     readonly recorded?: (entry: Parameters<Audit['record']>) => void;
   },
 ): Hono<Env> {
@@ -87,7 +97,7 @@ export function pagesOf(
   app.route(
     '/',
     createPages({
-      ...{ life, view, actions, clock, draw, settings, declarations, connections, checks },
+      ...{ life, view, actions, clock, draw, settings, declarations, connections, checks, keys },
       audit: { record: async (...entry) => void recorded(entry) },
     }),
   );

@@ -86,6 +86,30 @@ export const access = {
     retry: 'never',
     hint: 'Use a token without a scope.',
   },
+  'access/no-key-download': {
+    message: 'private keys cannot be downloaded here',
+    blame: 'config',
+    retry: 'never',
+    hint: 'With `keyDownload: true` in `pages` of the configuration file, administrators may. `certfleet export` writes them to a file.',
+  },
+  'access/password-needed': {
+    message: 'this needs the password once more',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Send the password of the user who is logged in.',
+  },
+  'access/wrong-password': {
+    message: 'the password is wrong',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Enter the password of the user who is logged in.',
+  },
+  'access/slow': {
+    message: 'there were too many tries with wrong passwords',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Try again in {seconds} s.',
+  },
   'access/foreign': {
     message: 'this request comes from a page of another site',
     blame: 'config',

@@ -58,6 +58,22 @@ export const access = translation(english, {
     message: 'API 令牌 {name} 只能用于部分证书，而这涉及所有证书',
     hint: '请使用不设范围的令牌。',
   },
+  'access/no-key-download': {
+    message: '这里不能下载私钥',
+    hint: '在配置文件的 `pages` 中设置 `keyDownload: true` 之后，管理员可以下载。`certfleet export` 可把私钥写到文件。',
+  },
+  'access/password-needed': {
+    message: '需要再次输入密码',
+    hint: '请发送已登录用户的密码。',
+  },
+  'access/wrong-password': {
+    message: '密码错误',
+    hint: '请输入已登录用户的密码。',
+  },
+  'access/slow': {
+    message: '密码错误次数过多',
+    hint: '请在 {seconds} 秒后重试。',
+  },
   'access/foreign': {
     message: '这个请求来自其他网站的页面',
     hint: '请打开 certfleet 的页面，在那里操作。',
