@@ -1,6 +1,7 @@
 import { createRoute, type z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Env } from '../access/who.ts';
+import { may } from '../core/access/role.ts';
 import { asFailure, fail } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
@@ -61,7 +62,10 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
     async (c) => {
       const { takesSecrets } = connections;
       const all = await connections.list(c.req.raw.signal);
-      return c.json({ connections: all.map(shown), takesSecrets, changesTargets: connections.changesTargets() }, 200);
+      return c.json(
+        { connections: all.map((one) => shownTo(c, one)), takesSecrets, changesTargets: connections.changesTargets() },
+        200,
+      );
     },
   );
   app.openapi(
@@ -86,7 +90,7 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
       const found = await connections.get(section, name, c.req.raw.signal);
       if (!found) throw fail('config/not-declared', { name });
       if (found.revision !== undefined) c.header('etag', `"${found.revision}"`);
-      return c.json(shown(found), 200);
+      return c.json(shownTo(c, found), 200);
     },
   );
   app.openapi(
@@ -154,4 +158,6 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
 const refused = (c: Context<Env>, name: string, fields: Readonly<Record<string, string>>) =>
   problemOf(c, fail('config/declaration-refused', { name }), { fields }) as never;
 
-const shown = (view: ConnectionView): z.infer<typeof contract.connection> => copyOf(view) as never;
+/** The configuration is for those who may change connections; others see what there is. */
+const shownTo = (c: Context<Env>, view: ConnectionView): z.infer<typeof contract.connection> =>
+  copyOf(may(c.get('who'), 'connect') ? view : { ...view, options: {} }) as never;

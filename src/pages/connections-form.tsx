@@ -168,7 +168,8 @@ function titleOf({ language, text }: Reader, { section, type, provider }: Connec
   const own = field.name.replace(/^options\./, '');
   if (section === 'issuers' && (own === 'email' || own === 'directory')) return text.connections[own];
   const { [`${provider ?? type}.${own}`]: ofKind, [own]: ofMany } = fieldTitlesZh;
-  return (language === 'zh' ? (ofKind ?? ofMany) : undefined) ?? <English>{field.title}</English>;
+  const translated = language === 'zh' ? (ofKind ?? ofMany) : undefined;
+  return translated ? <Told>{translated}</Told> : <English>{field.title}</English>;
 }
 
 /** What an adapter says of itself, in any language. */

@@ -25,12 +25,13 @@ export const Connection: FC<
     readonly view: ConnectionView;
     readonly title: string;
     readonly mayChange: boolean;
-    readonly mayTest: boolean;
+    /** Whether the reader may see what it is set to, and test it. */
+    readonly mayConnect: boolean;
     readonly tried: Tried;
     readonly form: ConnectionForm | undefined;
     readonly choices: Choices | undefined;
   }
-> = ({ reader, view, title, mayChange, mayTest, tried, form, choices }) => {
+> = ({ reader, view, title, mayChange, mayConnect, tried, form, choices }) => {
   const { text } = reader;
   const words = text.connections;
   const { section, name, declaredIn, by, at } = view;
@@ -68,10 +69,16 @@ export const Connection: FC<
         <Panel id="options" title={words.options}>
           {declaredIn === 'file' ? <p class="hint">{words.inFileText}</p> : null}
           {form && lacksSecrets(form, view) ? <p class="hint">{words.noSecrets}</p> : null}
-          {form ? <Form reader={reader} {...form} /> : <Options reader={reader} view={view} />}
+          {form ? (
+            <Form reader={reader} {...form} />
+          ) : mayConnect ? (
+            <Options reader={reader} view={view} />
+          ) : (
+            <p class="hint">{words.onlyOperators}</p>
+          )}
         </Panel>
         <div>
-          {view.canTest && mayTest ? <Test reader={reader} view={view} tried={tried} /> : null}
+          {view.canTest && mayConnect ? <Test reader={reader} view={view} tried={tried} /> : null}
           {choices ? <FirstSteps reader={reader} choices={choices} /> : null}
           <Panel id="facts" title={words.usedBy}>
             <p>

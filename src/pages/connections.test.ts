@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createFleet } from '../../test/support/pages/fleet.ts';
 import { pagesOf } from '../../test/support/pages/server.ts';
 import { declaredCertificates, declaredConnections } from '../compose/declarations.ts';
+import { shownSettings } from '../config/adapters/shown-settings.ts';
 import { knownType, offeredTypes } from '../config/settings/connection-types.ts';
 import { settingsIn } from '../config/settings/settings.ts';
 import type { Role } from '../core/access/role.ts';
@@ -48,7 +49,7 @@ async function open({
     checkConnections,
     connectionTypes: (section) => offeredTypes(section, sources.settings(), registry),
     connectionType: (section, chosen) => knownType(section, chosen, registry),
-    shown: async () => ({ parts: [], certificates: 0 }),
+    shown: () => shownSettings(sources.settings(), registry),
     takesSecrets,
     ruleSolver: async () => undefined,
   };
@@ -264,6 +265,13 @@ it('is open to each role as it may', async () => {
     const [method, path = ''] = route.split(' ');
     const answer = method === 'GET' ? await get(path) : await post(path, bind);
     expect([role, changeTargets, route, answer.status]).toEqual([role, changeTargets, route, status]);
+  }
+  for (const [role, isSeen] of [
+    ['viewer', false],
+    ['operator', true],
+  ] as const) {
+    const page = await (await open({ role })).get('/connections/issuers/own');
+    expect([page.status, page.text.includes('agreeToTerms')]).toEqual([200, isSeen]);
   }
 });
 

@@ -158,7 +158,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
           ca: section === 'issuers' ? knownIssuer(view.options['directory']) : undefined,
         }
       : undefined;
-    const rights = { mayChange: mayChange(c, section), mayTest: may(c.var.who, 'connect') };
+    const rights = { mayChange: mayChange(c, section), mayConnect: may(c.var.who, 'connect') };
     const title = kindTitle(view, types);
     const body = (
       <Connection

@@ -183,6 +183,14 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
     for (const [role, path, body, status, code] of rows)
       expect([role, path, ...(await put(role, path, body))]).toEqual([role, path, status, code]);
     expect((await daemon.ask('GET', '/connections', as('viewer'))).json.changesTargets).toBe(false);
+    for (const [role, isSeen] of [
+      ['viewer', false],
+      ['operator', true],
+    ] as const) {
+      const { connections } = (await daemon.ask('GET', '/connections', as(role))).json;
+      const given = connections.flatMap((one: { options: object }) => Object.keys(one.options));
+      expect([role, given.length > 0]).toEqual([role, isSeen]);
+    }
     const { pages } = JSON.parse(await readFile(config, 'utf8'));
     await configure({ pages: { ...pages, changeTargets: true } });
     await until(async () => (await daemon.ask('GET', '/connections', as('viewer'))).json.changesTargets === true, {

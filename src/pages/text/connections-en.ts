@@ -49,6 +49,7 @@ export const connections = {
   unused: 'nothing yet',
   refused: 'It is not used, because it is refused:',
   options: 'Settings',
+  onlyOperators: 'Its settings are shown to operators.',
   secretSet: 'set, and never shown',
 
   chooseSection: 'What do you want to add?',

@@ -49,6 +49,7 @@ export const connections: Text['connections'] = {
   unused: '尚未使用',
   refused: '它被拒绝，没有使用：',
   options: '设置',
+  onlyOperators: '它的设置只有操作员可以查看。',
   secretSet: '已设置，从不显示',
 
   chooseSection: '要添加什么？',

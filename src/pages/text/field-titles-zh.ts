@@ -3,6 +3,27 @@
  * their schema, because the names that a cloud has for them are what a person looks for.
  */
 export const fieldTitlesZh: Readonly<Record<string, string>> = {
+  // Of all issuers.
+  'acme.account': '账户名称（在该 CA 使用多个账户时）',
+  'acme.accountKey': '新账户密钥的类型',
+  'acme.newAccount': '如果 CA 说账户已停用，允许 `renew` 新开账户',
+  'acme.test': '不受公众信任的 CA（测试环境、Pebble、私有 CA）：域名不需要公共后缀',
+  'acme.testDirectory': '用于 --staging 和 --dry-run 的目录',
+  'eab.algorithm': 'MAC 算法（CA 要求其他算法时）',
+  'limits.certificatesPerDomain': '同一注册域名的新证书，所有账户合计',
+  'limits.certificatesPerSet': '同一组域名的证书，所有账户合计',
+  'limits.failedAuthorizations': '一个账户对同一域名的验证失败',
+  'limits.newOrdersPerAccount': '一个账户的新订单，续期不计',
+  'limits.pausingFailures': '一个账户对同一域名的验证失败，期间没有成功',
+  // Of all DNS providers.
+  challenge: '验证类型',
+  'dns.nameservers': '要查询的 DNS 服务器（地址或 地址:端口）',
+  'dns.zone': '要修改的 DNS 区域',
+  ignoreNameservers: '已失效、不必有记录的 DNS 服务器（CA 仍可能查询它们）',
+  persistFor: 'dns-persist-01：记录的有效期，默认永久',
+  propagation: '至少查询多久：到时每台服务器仍须返回记录（很少需要）',
+  vantagePoints: '所有 DNS 服务器都有记录之后，还必须看到它的其他地区的解析器',
+  // Of several types.
   accessKeyId: 'AccessKey ID',
   accessKeySecret: 'AccessKey Secret',
   accessKey: 'AccessKey（AK）',
