@@ -137,6 +137,8 @@ describe('a DNS provider', () => {
     });
     const page = (await get('/connections/solvers/bind')).text;
     expect(page).toContain('value="ns1.example.com"');
+    // The zone of the solver is the one to try it in.
+    expect(page).toMatch(/name="zone"[^>]* value="example.com"/);
     expect(page).toContain(words.kept);
     expect(page).not.toContain(words.noSecrets);
     expect(page).not.toContain(secret);

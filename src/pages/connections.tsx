@@ -165,7 +165,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
         reader={reader}
         {...{ view, form, title, ...rights }}
         choices={forFirst()}
-        tried={tried ?? { zone: '' }}
+        tried={tried ?? { zone: String(view.options['dns.zone'] ?? '') }}
       />
     );
     return show(c, reader, { title: name, body, status });
