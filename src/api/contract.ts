@@ -410,6 +410,9 @@ export const connection = z
     certificateCount: z.number(),
     usedBy: z.array(z.object({ section, name: z.string() })).openapi({ description: 'The connections that use it' }),
     canTest: z.boolean(),
+    leadsKeys: z.boolean().openapi({
+      description: 'Private keys go where it says, so only administrators may change it, if the file lets them',
+    }),
     revision: z.string().optional().openapi({ description: 'For If-Match' }),
     by: z.string().optional().openapi({ description: 'Who declared it last' }),
     at: time.optional(),

@@ -8,7 +8,7 @@ import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import type { DeclaredDocuments } from './declared-documents.ts';
 import { isInFile, type Sources, type StoredDeclaration } from './sources.ts';
-import { type UsersOf, usersIn } from './users-of-connections.ts';
+import { leadsKeys, type UsersOf, usersIn } from './users-of-connections.ts';
 
 /** An issuer, balancer, solver, deployer or notifier that the file or the store declares. */
 export interface ConnectionView extends NamedConnection {
@@ -27,6 +27,8 @@ export interface ConnectionView extends NamedConnection {
   /** The connections that use it. */
   readonly usedBy: readonly NamedConnection[];
   readonly canTest: boolean;
+  /** Whether private keys go where it says, so that only administrators may change it, if the file lets them. */
+  readonly leadsKeys: boolean;
   /** The revision of the store’s declaration. */
   readonly revision?: string;
   readonly by?: string;
@@ -96,6 +98,7 @@ export function viewsFrom({ composed, documents, sources }: Viewing) {
       certificateCount: certificates.length,
       usedBy: connections,
       canTest: refused === undefined && (await canTest(one, type)),
+      leadsKeys: leadsKeys(one, settings, [...stored.values()]),
       ...present({ revision: found?.revision, by: ofStore?.by, at: ofStore?.at, refused }),
     };
   }

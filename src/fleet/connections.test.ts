@@ -129,7 +129,15 @@ it('declares a connection, which certificates may name at once, and shows no sec
   expect(await declare('solvers', 'dns', { ...dns, timeout: '2m', 'options.ttl': '120' })).toBe('done');
   const [view] = (await connections.list(signal)).filter(({ declaredIn }) => declaredIn === 'store');
   expect(view).toEqual({
-    ...{ section: 'solvers', name: 'dns', type: 'dns01', provider: 'rfc2136', declaredIn: 'store', canTest: true },
+    ...{
+      section: 'solvers',
+      name: 'dns',
+      type: 'dns01',
+      provider: 'rfc2136',
+      declaredIn: 'store',
+      canTest: true,
+      leadsKeys: false,
+    },
     options: { 'options.server': 'ns1.example.com', 'options.keyName': 'acme', 'options.ttl': 120, timeout: '2m' },
     secrets: ['options.secret'],
     ...{ certificates: [], certificateCount: 0, usedBy: [], by: 'mia' },
@@ -368,4 +376,22 @@ it('tries what is declared, and writes down how that ended', async () => {
     'connection.test solvers.none: config/not-declared',
     'connection.test alarms.ops: access/role',
   ]);
+});
+
+it('answers what is nested deeply like any wrong input', async () => {
+  const { declare } = await open();
+  const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+  const group = JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`);
+  for (const value of [deep, group])
+    for (const settings of [
+      { type: 'webhook', url: 'https://a.example/', headers: value },
+      { ...dns, zones: value },
+      value,
+      { ...dns, options: value },
+      { type: value },
+      { ...dns, provider: value },
+    ])
+      expect(
+        await declare('type' in settings && settings.type === 'webhook' ? 'alarms' : 'solvers', 'x', settings),
+      ).toEqual({ '': expect.stringContaining('nested') });
 });

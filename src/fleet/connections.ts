@@ -10,15 +10,14 @@ import {
   type NamedConnection,
 } from '../core/spec/connection.ts';
 import { chosenType, enteredOptions, shownOptions, withKeptSecrets } from '../core/spec/connection-options.ts';
-import type { Settings } from '../core/spec/spec.ts';
-import type { Fields } from '../core/text/json.ts';
+import { type Fields, isDeep } from '../core/text/json.ts';
 import { shortList } from '../core/text/short-list.ts';
 import { type Asker, refuseRole } from './actions.ts';
 import type { ConnectionTest, TryConnection } from './connection-test.ts';
 import { type ConnectionView, isOf, viewsFrom } from './connection-views.ts';
 import { createDeclaredDocuments, type Declaring, type IfRevision } from './declared-documents.ts';
 import { isInFile, refusedIn, type Sources } from './sources.ts';
-import { usersIn } from './users-of-connections.ts';
+import { leadsKeys, usersIn } from './users-of-connections.ts';
 
 /** A connection that someone wants. */
 export interface ConnectionRequest extends NamedConnection {
@@ -90,6 +89,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     { section, name, settings: entered }: ConnectionRequest,
     before: Fields | undefined,
   ): Promise<{ readonly settings: Fields } | { readonly wrong: WrongFields }> {
+    if (isDeep(entered)) return { wrong: { '': 'it is nested too deeply' } };
     const chosen = chosenType(section, entered);
     const type = await composed.connectionType(section, chosen);
     const known = before && (await composed.connectionType(section, chosenType(section, before)));
@@ -131,16 +131,9 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     refuseRole(who, 'connect');
     // Another node may have declared a deployer just now.
     await sources.store.look(signal);
-    const leads = section === 'deployers' || (section === 'balancers' && hasDeployers(name));
+    const leads = leadsKeys({ section, name }, sources.settings(), sources.stored('deployers'));
     refuseRole(who, leads ? 'targets' : 'connect');
     if (leads && !changesTargets()) throw fail('access/fixed-targets', { name });
-  }
-
-  function hasDeployers(balancer: string): boolean {
-    const stored = sources.stored('deployers').map(({ declaration }) => declaration);
-    const all = stored.flatMap((one) => ('settings' in one ? [one.settings] : []));
-    // One that does not fit now may do so after the change.
-    return all.some((one) => one['balancer'] === balancer) || isUsed(sources.settings(), balancer);
   }
 
   async function declare({ who }: Asker, request: ConnectionRequest, signal: AbortSignal) {
@@ -213,10 +206,6 @@ const nameRule = 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a 
 const again = 'enter it again, because it would be sent elsewhere than before';
 const noKey =
   'the store has no key, so it takes no secrets: make one with `certfleet store key FILE`, name it in `storeKey` of the configuration file, and restart certfleet';
-
-/** Reports whether a deployer of the settings uses a balancer. */
-const isUsed = (settings: Settings, balancer: string): boolean =>
-  Object.values(settings.deployers).some((one) => one.settings['balancer'] === balancer);
 
 /** Puts what is wrong within an option beside that option. */
 function byField(wrong: WrongFields, type: KnownType | undefined): WrongFields {

@@ -1,6 +1,7 @@
 import type { ConnectionSection, NamedConnection } from '../core/spec/connection.ts';
 import type { Settings } from '../core/spec/spec.ts';
-import { isFields } from '../core/text/json.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
+import type { StoredDeclaration } from './sources.ts';
 
 /** What uses a connection. */
 export type UsersOf = (connection: NamedConnection) => {
@@ -36,4 +37,21 @@ export function usersIn({ certificates, solvers, deployers }: Settings): UsersOf
     certificates: [...(names.get(used(section, name)) ?? [])],
     connections: others.get(used(section, name)) ?? [],
   });
+}
+
+/**
+ * Reports whether private keys go where a connection says: a deployer, or a balancer that a deployer uses, also one that
+ * does not fit now and may do so later.
+ */
+export function leadsKeys(
+  { section, name }: NamedConnection,
+  { deployers }: Pick<Settings, 'deployers'>,
+  stored: readonly StoredDeclaration[],
+): boolean {
+  if (section === 'deployers') return true;
+  const all = Object.values(deployers).map(({ settings }): Fields => settings);
+  const others = stored.flatMap((one) =>
+    one.section === 'deployers' && 'settings' in one.declaration ? [one.declaration.settings] : [],
+  );
+  return section === 'balancers' && [...all, ...others].some(({ balancer }) => balancer === name);
 }

@@ -34,8 +34,8 @@ export function createShown({ connections, clock }: ConnectionsParts) {
     const reader = readerOf(c, clock.now(), undefined);
     return here === undefined ? reader : { ...reader, here };
   };
-  const mayChange = (c: Context<Env>, section: ConnectionSection): boolean =>
-    section === 'deployers' ? may(c.var.who, 'targets') && connections.changesTargets() : may(c.var.who, 'connect');
+  const mayChange = (c: Context<Env>, section: ConnectionSection, leadsKeys = section === 'deployers'): boolean =>
+    leadsKeys ? may(c.var.who, 'targets') && connections.changesTargets() : may(c.var.who, 'connect');
 
   function show(
     c: Context<Env>,

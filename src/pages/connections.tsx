@@ -149,7 +149,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     const kind = types.find((one) => one.type === view.type && one.provider === view.provider);
     const here = connectionPath(section, name);
     const reader = reading(c, here);
-    const isEdited = kind !== undefined && view.declaredIn === 'store' && mayChange(c, section);
+    const isEdited = kind !== undefined && view.declaredIn === 'store' && mayChange(c, section, view.leadsKeys);
     const form: ConnectionForm | undefined = isEdited
       ? {
           ...{ kind, wrong, fixed: fixedOf(view), kept: view.secrets, action: here, back: '/connections' },
@@ -158,7 +158,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
           ca: section === 'issuers' ? knownIssuer(view.options['directory']) : undefined,
         }
       : undefined;
-    const rights = { mayChange: mayChange(c, section), mayConnect: may(c.var.who, 'connect') };
+    const rights = { mayChange: mayChange(c, section, view.leadsKeys), mayConnect: may(c.var.who, 'connect') };
     const title = kindTitle(view, types);
     const body = (
       <Connection

@@ -33,5 +33,15 @@ export function isDeepJson(text: string): boolean {
   return false;
 }
 
+/** The same for a value. */
+export function isDeep(value: unknown): boolean {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; depth <= deepest; depth += 1) {
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
+}
+
 /** Settings nest six levels deep, and API responses hardly more. Settings in certfleet.yaml may be the user's own. */
 const deepest = 64;

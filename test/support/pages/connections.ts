@@ -3,7 +3,7 @@ import { fail } from '../../../src/core/errors/errors.ts';
 import type { ConnectionView, FleetConnections } from '../../../src/fleet/connections.ts';
 import { registry } from '../../../src/generated/registry.ts';
 
-const common = { usedBy: [], certificates: [], certificateCount: 0, secrets: [] } as const;
+const common = { usedBy: [], certificates: [], certificateCount: 0, secrets: [], leadsKeys: false } as const;
 
 const views: readonly ConnectionView[] = [
   {
