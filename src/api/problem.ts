@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../access/who.ts';
 import type { CertfleetError } from '../core/errors/errors.ts';
-import { say } from '../core/errors/wording.ts';
+import { inLanguage, type Language, say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 
 /** Status codes of errors that are not faults of the process. Others of their area have the one of the area. */
@@ -59,6 +59,9 @@ export interface ProblemDocument {
   readonly fields?: Readonly<Record<string, string>> | undefined;
 }
 
+const wordedIn = (language: Language, fields: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(fields).map(([field, message]) => [field, inLanguage(message, language)]));
+
 /** Answers with an error in the reader’s language. */
 export function problemOf(
   c: Context<Env>,
@@ -71,7 +74,7 @@ export function problemOf(
   const document: ProblemDocument = {
     ...{ type: `urn:certfleet:error:${code}`, title: message, status, code },
     ...present({ params, hint: hint || undefined }),
-    ...more,
+    ...present({ fields: more.fields && wordedIn(c.get('language') ?? 'en', more.fields) }),
   };
   return c.body(JSON.stringify(document), status, { 'content-type': 'application/problem+json' });
 }

@@ -1,4 +1,5 @@
 import type { FC } from 'hono/jsx';
+import { inLanguage } from '../core/errors/wording.ts';
 import type { DeclarationCheck, NameCheck } from '../fleet/checks.ts';
 import { Hops } from './drawn.tsx';
 import { Badge, Foreign, type Look, type Made, pathOf, StateBadge, Told, When } from './parts.tsx';
@@ -31,7 +32,7 @@ const Found: FC<Made & { readonly check: DeclarationCheck }> = ({ reader, check:
     <>
       {problems.map(([, message]) => (
         <p class="why">
-          <Told>{message}</Told>
+          <Told>{inLanguage(message, reader.language)}</Told>
         </p>
       ))}
       {ca.length > 0 ? <Hops reader={reader} hops={ca} /> : null}

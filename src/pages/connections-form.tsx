@@ -35,7 +35,7 @@ export const Form: FC<Made & ConnectionForm> = (props) => {
   const { text, csrf } = reader;
   const words = text.connections;
   const shown = kind.fields.filter(({ name }) => fixed[name] === undefined);
-  const problems = problemsOf(wrong, ['name', ...shown.map(({ name }) => name)]);
+  const problems = problemsOf(wrong, ['name', ...shown.map(({ name }) => name)], reader.language);
   const isHidden = (field: ConnectionField) => isRare(kind, field) && !(ca?.needsAccountBinding && isOfAccount(field));
   const first = shown.filter((field) => !isHidden(field)).sort(termsFirst);
   const rest = shown.filter(isHidden);

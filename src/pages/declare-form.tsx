@@ -98,7 +98,7 @@ export const DeclareForm: FC<
 > = ({ reader, title, intro, button, action, back, choices, typed, wrong, check, isNamed, hidden = {}, children }) => {
   const { text, csrf } = reader;
   const words = text.declare;
-  const problems = problemsOf(wrong, fields);
+  const problems = problemsOf(wrong, fields, reader.language);
   const live = {
     'hx-post': `${action}/check`,
     'hx-target': `#${checkId}`,

@@ -1,4 +1,5 @@
 import type { FC } from 'hono/jsx';
+import { inLanguage, type Language } from '../core/errors/wording.ts';
 import type { Hop } from '../core/request-path/hop.ts';
 import type { DrawnPath, DrawnTarget } from '../fleet.ts';
 import { Badge, Empty, type Look, type Made, Told } from './parts.tsx';
@@ -31,7 +32,7 @@ export const Drawn: FC<Made & DrawnData> = ({ reader, paths, targets }) => (
   </div>
 );
 
-export const Hops: FC<Made & { readonly hops: readonly Hop[] }> = ({ reader: { text }, hops }) => (
+export const Hops: FC<Made & { readonly hops: readonly Hop[] }> = ({ reader: { text, language }, hops }) => (
   <ol class="hops">
     {hops.map(({ at, state, finding, advice }) => (
       <li class={state}>
@@ -39,15 +40,27 @@ export const Hops: FC<Made & { readonly hops: readonly Hop[] }> = ({ reader: { t
           <strong>{text.hops[at]}</strong>
           <Badge look={looks[state]}>{text.hopStates[state]}</Badge>
         </div>
-        <p lang="en">
-          <Told>{finding}</Told>
-        </p>
+        <Worded language={language}>{finding}</Worded>
         {advice ? (
-          <p class="hint" lang="en">
-            <Told>{advice}</Told>
-          </p>
+          <Worded language={language} isHint>
+            {advice}
+          </Worded>
         ) : null}
       </li>
     ))}
   </ol>
 );
+
+/** A text of certfleet, which stays English where it has no other words. */
+const Worded: FC<{ readonly language: Language; readonly isHint?: boolean; readonly children: string }> = ({
+  language,
+  isHint = false,
+  children,
+}) => {
+  const said = inLanguage(children, language);
+  return (
+    <p class={isHint ? 'hint' : undefined} lang={said === children ? 'en' : undefined}>
+      <Told>{said}</Told>
+    </p>
+  );
+};

@@ -3,6 +3,7 @@ import type { FC } from 'hono/jsx';
 import type { Env } from '../access/who.ts';
 import { may } from '../core/access/role.ts';
 import { isFailure } from '../core/errors/errors.ts';
+import { inLanguage } from '../core/errors/wording.ts';
 import type { DeclarationCheck } from '../fleet/checks.ts';
 import type { DeclarationView, WrongFields } from '../fleet/declarations.ts';
 import type { FleetView } from '../fleet/view.ts';
@@ -62,7 +63,7 @@ export function addEdit(
           <Notice kind="refused">
             <p>{edit.refused}</p>
             <p>
-              <Told>{refused}</Told>
+              <Told>{inLanguage(refused, reader.language)}</Told>
             </p>
           </Notice>
         )}

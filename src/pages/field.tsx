@@ -1,5 +1,6 @@
 import type { Child, FC } from 'hono/jsx';
 import { type Role, roles } from '../core/access/role.ts';
+import { inLanguage, type Language } from '../core/errors/wording.ts';
 import { Told } from './parts.tsx';
 import type { Text } from './text/text.ts';
 
@@ -183,16 +184,19 @@ export const OtherProblems: FC<{ readonly problem: Problem }> = ({ problem }) =>
   <Beside name="all" problem={problem} />
 );
 
-/** Sorts what is wrong, also with an entry of a list as `names.2`, by the fields of a form; the rest is under ''. */
+/** Sorts what is wrong, in the reader’s language, also with an entry of a list as `names.2`, by the fields of a form; the rest is under ''. */
 export function problemsOf(
   wrong: Readonly<Record<string, string>>,
   fields: readonly string[],
+  language: Language,
 ): Readonly<Record<string, readonly string[]>> {
   const fieldOf = (path: string) => fields.find((field) => path === field || path.startsWith(`${field}.`)) ?? '';
   return Object.fromEntries(
     ['', ...fields].map((field) => [
       field,
-      Object.entries(wrong).flatMap(([path, message]) => (fieldOf(path) === field ? [message] : [])),
+      Object.entries(wrong).flatMap(([path, message]) =>
+        fieldOf(path) === field ? [inLanguage(message, language)] : [],
+      ),
     ]),
   );
 }

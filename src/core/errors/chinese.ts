@@ -1,5 +1,5 @@
 import type { DetailedCode } from './error-details.ts';
-import type { ErrorCode } from './error-table.ts';
+import { type ErrorCode, errorTable } from './error-table.ts';
 import { access } from './messages/zh/access.ts';
 import { accounts } from './messages/zh/accounts.ts';
 import { balancers } from './messages/zh/balancers.ts';
@@ -40,13 +40,63 @@ export const chinese: { readonly [code in ErrorCode]: ErrorWords } = {
 const allDetails: { readonly [code in DetailedCode]: readonly string[] } = details;
 export const chineseDetails: { readonly [code in ErrorCode]?: readonly string[] } = allDetails;
 
-const patterns = Object.entries(phrases)
-  .filter(([english]) => placeholdersIn(english).length > 0)
-  .map(([english, own]) => ({ own, names: placeholdersIn(english), text: patternOf(english) }));
+interface Pattern {
+  readonly own: string;
+  readonly names: readonly string[];
+  /** The text before, between and after the placeholders. */
+  readonly parts: readonly string[];
+}
 
-function patternOf(english: string): RegExp {
-  const parts = english.split(/\{\w+\}/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('(.+?)')}$`);
+const leastWords = 15;
+let known: readonly Pattern[] | undefined;
+
+/** All texts with placeholders: the phrases, then the messages and hints of errors, which a text may repeat. */
+function patterns(): readonly Pattern[] {
+  if (known) return known;
+  const ofErrors = Object.entries(errorTable).flatMap(([code, english]) => {
+    const own = chinese[code as ErrorCode];
+    return [[english.message, own.message] as const, [english.hint, own.hint] as const];
+  });
+  // One that is little but placeholders would fit what others say.
+  const says = ([english]: readonly [string, string]) => english.replaceAll(/\{\w+\}/g, '').length >= leastWords;
+  known = [...Object.entries(phrases), ...ofErrors.filter(says)]
+    .filter(([english]) => placeholdersIn(english).length > 0)
+    .map(([english, own]) => ({ own, names: placeholdersIn(english), parts: english.split(/\{\w+\}/) }))
+    // The one that says most fits best.
+    .sort((a, b) => b.parts.join('').length - a.parts.join('').length);
+  return known;
+}
+
+let exact: ReadonlyMap<string, string> | undefined;
+
+/** The texts without placeholders. */
+function wholes(): ReadonlyMap<string, string> {
+  exact ??= new Map([
+    ...Object.entries(errorTable).flatMap(([code, { message, hint }]) => {
+      const own = chinese[code as ErrorCode];
+      return [[message, own.message] as const, [hint, own.hint] as const];
+    }),
+    ...Object.entries(phrases),
+  ]);
+  return exact;
+}
+
+/**
+ * Returns what stands at the placeholders of a text, or undefined if that is another text. It goes through the text once:
+ * what a CA says may be made to take long to compare.
+ */
+function valuesIn(text: string, [first = '', ...parts]: readonly string[]): readonly string[] | undefined {
+  if (!text.startsWith(first)) return undefined;
+  const values: string[] = [];
+  let at = first.length;
+  for (const [index, part] of parts.entries()) {
+    const isLast = index === parts.length - 1;
+    const found = !isLast ? text.indexOf(part, at) : text.endsWith(part) ? text.length - part.length : -1;
+    if (found < at) return undefined;
+    values.push(text.slice(at, found));
+    at = found + part.length;
+  }
+  return values;
 }
 
 /** A longer text is none of ours, and would take long to compare. */
@@ -55,13 +105,38 @@ const longestPhrase = 500;
 /** Returns one of certfleet's own phrases in Chinese, and any other text as it is. */
 export function phraseInChinese(text: string): string {
   if (text === '' || text.length > longestPhrase) return text;
-  if (Object.hasOwn(phrases, text)) return phrases[text]!;
-  for (const { text: pattern, names, own } of patterns) {
-    const found = pattern.exec(text);
-    if (found) return fill(own, Object.fromEntries(names.map((name, at) => [name, phraseInChinese(found[at + 1]!)])));
-  }
+  const whole = wholes().get(text);
+  if (whole !== undefined) return whole;
   const sentences = text.split(/(?<=\.) (?=[A-Z`]|certfleet )/);
-  if (sentences.length === 1) return text;
-  const known = sentences.map(phraseInChinese);
-  return known.every((one, at) => one !== sentences[at]) ? known.join('') : text;
+  if (sentences.length > 1) {
+    const told = sentences.map(phraseInChinese);
+    if (told.every((one, at) => one !== sentences[at])) return told.join('');
+  }
+  return matched(text, text.endsWith('.')) ?? withStop(text) ?? matched(text, false) ?? withPlace(text) ?? text;
+}
+
+/** @param hasStop whether only texts with a full stop are compared */
+function matched(text: string, hasStop: boolean): string | undefined {
+  for (const { parts, names, own } of patterns()) {
+    if (hasStop && !parts.at(-1)?.endsWith('.')) continue;
+    const found = valuesIn(text, parts);
+    if (found) return fill(own, Object.fromEntries(names.map((name, at) => [name, phraseInChinese(found[at] ?? '')])));
+  }
+  return undefined;
+}
+
+/** A message has no full stop, but one before a hint has. */
+function withStop(text: string): string | undefined {
+  if (!text.endsWith('.')) return undefined;
+  const message = text.slice(0, -1);
+  const own = phraseInChinese(message);
+  return own === message ? undefined : `${own}。`;
+}
+
+/** What is wrong with a setting may begin with where that is. */
+function withPlace(text: string): string | undefined {
+  const [, where = '', problem = ''] = /^([\w.[\]]+): (.+)$/s.exec(text) ?? [];
+  // Not again and again: a text may have many colons.
+  const own = wholes().get(problem) ?? matched(problem, false);
+  return own === undefined ? undefined : `${where}：${own}`;
 }

@@ -59,10 +59,10 @@ describe('what is said', () => {
 
   it.each<[string, StoredError, ReturnType<typeof say>, ReturnType<typeof say>]>([
     [
-      'of an earlier version, as it is',
+      'of an earlier version, as far as its words are ours',
       { code: 'dns/zone-not-found', message: 'no DNS zone was found for a.test', hint: 'Check it.' },
       { message: 'no DNS zone was found for a.test', hint: 'Check it.' },
-      { message: 'no DNS zone was found for a.test', hint: 'Check it.' },
+      { message: '没有找到 a.test 的 DNS 区域', hint: 'Check it.' },
     ],
     [
       'of a later version with another code, as far as it goes',

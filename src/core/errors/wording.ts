@@ -57,6 +57,10 @@ export function hasWords({ code = '', params, cause, message }: StoredError): bo
   return isErrorCode(code) && placeholdersIn(errorTable[code].message).length === 0;
 }
 
+/** Returns a text that certfleet wrote, such as a finding or what is wrong with a setting, in a language. */
+export const inLanguage = (text: string, language: Language): string =>
+  language === 'zh' ? phraseInChinese(text) : text;
+
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code);
 
 /** Another version of certfleet has the code. */

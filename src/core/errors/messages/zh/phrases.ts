@@ -1,8 +1,13 @@
+import { findings } from './findings.ts';
+import { settingsPhrases } from './settings-phrases.ts';
+
 /**
  * What certfleet itself says within messages and hints: reasons, findings and advice, as the code writes them. A text
  * that is not here, such as what a CA or a cloud says, stays as it is.
  */
 export const phrases: Readonly<Record<string, string>> = {
+  ...settingsPhrases,
+  ...findings,
   // Reasons of systems (`reasonOf`).
   'connection refused': '连接被拒绝',
   'the connection was closed': '连接被关闭',

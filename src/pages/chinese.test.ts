@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { openDeclaring } from '../../test/support/pages/declaring.ts';
+import { inLanguage } from '../core/errors/wording.ts';
+
+it.each([
+  '_acme-challenge.www.example.test is in the zone example.test',
+  '_acme-challenge.a.test is an alias (CNAME) of a.other.test',
+  'a.example.test exists only through the wildcard record *.example.test: a TXT record below it would hide its address (RFC 4592)',
+  'no DNS zone was found for not-ours.test',
+  '127.0.0.1:5300 serves _acme-challenge.a.test (no TXT value now)',
+  'ns1.a.test (192.0.2.1:53) cannot be asked from here: no answer within 3 s',
+  'the DNS provider takes the credentials for example.test',
+  'a.test has 192.0.2.1, 2001:db8::1',
+  'a.test has neither an A nor an AAAA record',
+  'the CAA records of a.test allow issue "other.test", not letsencrypt.org',
+  'no CAA record limits who may issue for a.test',
+  'Add a CAA record `0 issue "letsencrypt.org"` to the existing ones.',
+  'a responder of this store answers at 0.0.0.0:80',
+  'there was no time for the rest: this look ends after 10 s',
+])('a finding is said in Chinese: %s', (text) => {
+  const said = inLanguage(text, 'zh');
+  expect(said).toMatch(/[\u4e00-\u9fff]/);
+  expect(englishIn(said)).toBeUndefined();
+});
+
+it('leaves the words of others as they are, and takes little time for a long text', () => {
+  for (const text of [
+    'Policy forbids issuing for name',
+    'foo: expected bar',
+    'CAA record for a.test prevents issuance',
+  ])
+    expect(inLanguage(text, 'zh')).toBe(text);
+  for (const part of ['a: ', 'a. A', 'the ', 'a', '" is not a ', '. `'])
+    expect(inLanguage(part.repeat(500 / part.length), 'zh')).toContain(part.trim());
+});
+
+const right = { identifiers: ['a.example'], issuer: 'one', solver: 'web', deploy: [] };
+
+/** What is left of English, without names and what is typed. */
+const englishIn = (text: string) =>
+  /[a-z’]+ [a-z’]+ [a-z’]+/i.exec(text.replaceAll(/"[^"]*"|`[^`]*`|（[^（）]*）|a-z 0-9/g, ''))?.[0];
+
+it.each<[string, object]>([
+  ['a', { identifiers: ['a b', '', 'a..b', 'http://x.example/y', 'ann@x.example', 'x.example:443', 'x/24', '*.*.x'] }],
+  ['a', { identifiers: ['_x.example', `${'x'.repeat(64)}.example`, '1.2.3', '-x.example', 'ab--c.example', '*.'] }],
+  ['a', { identifiers: [] }],
+  ['a', { identifiers: 7, deploy: 'files' }],
+  ['a', { identifiers: ['*.a.example'] }],
+  ['a', { identifiers: ['a.example', '*.a.example', 'localhost', 'a.internal', '10.0.0.1'] }],
+  ['a', { issuer: 'none', solver: 'none', deploy: ['none', 'files', 'files'] }],
+  ['a', { issuer: undefined }],
+  ['a', { solver: undefined }],
+  ['a', { hooks: { deploy: 'x' }, deploy: ['files:/x'] }],
+  ['a', { solvr: 'web', keyType: 'rsa1', profile: 7 }],
+  ['No Name', {}],
+  ['a', { name: 'b' }],
+  ['a', { endpoints: ['x:99999'] }],
+])('what is wrong with %s, %j, is said in Chinese', async (name, more) => {
+  const { declarations } = await openDeclaring();
+  const wrong = await declarations.check(name, { ...right, ...more } as never);
+  const said = Object.values(wrong ?? { none: '' }).map((message) => inLanguage(message, 'zh'));
+  expect(said.filter((text) => !/[\u4e00-\u9fff]/.test(text) || englishIn(text) !== undefined)).toEqual([]);
+});
