@@ -39,6 +39,11 @@ async function open(first: Settings = fileOf()) {
       certificateNamed(name),
       encodeDeclaration({ schema: 1, settings: { identifiers: [value] }, by: 'mia', at: '2026-11-30T00:00:00Z' })!,
     );
+  const removeDocument = async (name: string) => {
+    const key = { kind: 'declared', name } as const;
+    const { revision } = (await memory.get(key, signal))!;
+    await memory.delete(key, { ifRevision: revision, signal });
+  };
   await declare('a', 'a.example');
   const changed: Settings[] = [];
   const sources = await openSources(
@@ -62,11 +67,8 @@ async function open(first: Settings = fileOf()) {
   );
   return {
     ...{ sources, declare, put, changed, events },
-    remove: async (name: string) => {
-      const key = { kind: 'declared', name: certificateNamed(name) } as const;
-      const { revision } = (await memory.get(key, signal))!;
-      await memory.delete(key, { ifRevision: revision, signal });
-    },
+    remove: (name: string) => removeDocument(certificateNamed(name)),
+    removeDocument,
     /** Lets it look once. */
     looks: () => sources.store.lookAgain(signal),
     goDown: (is: boolean) => (isDown = is),
@@ -99,6 +101,21 @@ it('adds what the store declares, and follows it; the file wins', async () => {
   expect(world.now()).toEqual(['a=file.example', 'f=other.example']);
   expect(world.events.at(-1)?.message).toContain('no longer declared in the store, so not renewed: b');
   expect(world.changed.at(-1)).toBe(world.sources.settings());
+});
+
+it('tells of connections, too', async () => {
+  const world = await open();
+  const settings = { type: 'slack', url: 'https://hooks.slack.com/services/x' };
+  const chat = declarationName({ section: 'alarms', name: 'chat' });
+  await world.put(chat, encodeDeclaration({ schema: 1, settings, by: 'mia', at: '2026-11-30T00:00:00Z' })!);
+  await world.looks();
+  expect(Object.keys(world.sources.settings().alarms)).toEqual(['chat']);
+  await world.removeDocument(chat);
+  await world.looks();
+  expect(world.events.map(({ message }) => message)).toEqual([
+    'declared in the store: alarms.chat',
+    'no longer declared in the store: alarms.chat',
+  ]);
 });
 
 it('keeps what was declared while the store is away, and says so once', async () => {

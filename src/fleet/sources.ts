@@ -106,6 +106,18 @@ export async function openSources(
     const isThere = new Set([...now.certificates.map(({ name }) => name), ...(now.inStore?.refused.keys() ?? [])]);
     const gone = [...old].filter((name) => !isThere.has(name));
     const tell = (level: 'info' | 'warn', message: string) => report(engine, { level, event: 'log', message });
+    const usedIn = ({ inStore }: Settings) => inStore?.connections.used ?? [];
+    const earlier = new Set(usedIn(before).map(placeOf));
+    const refused = new Set(now.inStore?.connections.refused.map(placeOf));
+    const removed = usedIn(before).filter(
+      (one) => !Object.hasOwn(now[one.section], one.name) && !refused.has(placeOf(one)),
+    );
+    added.unshift(
+      ...usedIn(now)
+        .map(placeOf)
+        .filter((place) => !earlier.has(place)),
+    );
+    if (removed.length > 0) tell('info', `no longer declared in the store: ${shortList(removed.map(placeOf))}`);
     if (added.length > 0) tell('info', `declared in the store: ${shortList(added)}`);
     if (gone.length > 0)
       tell('warn', `no longer declared in the store, so not renewed: ${shortList(gone)}; what is stored of it stays`);
@@ -186,9 +198,11 @@ export async function openSources(
   };
 }
 
+const placeOf = ({ section, name }: NamedConnection): string => `${section}.${name}`;
+
 /** Returns what is refused, with the reasons: connections first, because certificates refer to them. */
 export const refusedIn = ({ inStore }: Settings): readonly (readonly [what: string, why: string])[] => [
-  ...(inStore?.connections.refused ?? []).map(({ section, name, why }) => [`${section}.${name}`, why] as const),
+  ...(inStore?.connections.refused ?? []).map((one) => [placeOf(one), one.why] as const),
   ...(inStore?.refused ?? []),
 ];
 

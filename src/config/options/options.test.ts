@@ -196,6 +196,32 @@ it('takes a word of a list as it is written, but as other clients write it for a
   expect([problem?.message, others]).toEqual([expect.stringMatching(/product.*cdn.*dcdn/), []]);
 });
 
+describe('options as they are written', () => {
+  const written = (settings: object) =>
+    resolve({ server: 's', token: 't', ...settings, asWritten: true }, env, contents);
+  const env = {
+    CERTFLEET_EXAMPLE_DNS_SPARE: 'of the machine',
+    CERTFLEET_EXAMPLE_DNS_TOKEN: 'of the machine',
+    PORT: '5353',
+  };
+  const contents = { '/secret': 'of the machine' };
+
+  it('come from neither environment nor files', async () => {
+    const { options } = await written({ keyName: 'env:PORT', token: 'file:/secret' });
+    expect([options.token.reveal(), options.keyName, options.spare]).toEqual(['file:/secret', 'env:PORT', undefined]);
+    await expect(written({ token: undefined })).rejects.toMatchObject({ code: 'config/credential-missing' });
+    await expect(written({ token: 'kept:x' })).rejects.toMatchObject({ code: 'config/credential-missing' });
+  });
+
+  it('are checked as they will be used', () => {
+    const check = (settings: object) =>
+      checkOptions(definition, { type: 'example-dns', server: 's', ...settings, asWritten: true } as never, env, {
+        base: [],
+      }).map(({ path }) => path.join('.'));
+    expect([check({}), check({ token: '' }), check({ token: 't' })]).toEqual([['token'], [], []]);
+  });
+});
+
 describe('checkOptions', () => {
   it('finds every problem without reading a secret', () => {
     const settings = { type: 'example-dns', server: '', token: 5, portt: 1, timeout: 'x' } as never;
