@@ -10,6 +10,7 @@ import type { Clock } from '../ports/clock.ts';
 import { actsOnMany, ConfirmMany, ConfirmOne, reasons } from './confirm.tsx';
 import { Notice } from './layout.tsx';
 import { pathOf, Told } from './parts.tsx';
+import { listQueryOf } from './query.ts';
 import { certificatePage, forbidden, missing, page, readerOf } from './respond.tsx';
 
 interface Parts {
@@ -68,10 +69,12 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
     const reader = readerOf(c, clock.now(), undefined);
     if (!reader.mayAct) return forbidden(c, clock.now());
     const form = await c.req.parseBody({ all: true });
-    const names = [form['name'] ?? []].flat().flatMap((one) => (typeof one === 'string' ? [one] : []));
+    const picked = [form['name'] ?? []].flat().flatMap((one) => (typeof one === 'string' ? [one] : []));
+    const names = form['all'] === 'yes' ? allFound(view, form) : picked;
     const action = actsOnMany.find((one) => one === form['action']) ?? 'renew';
     const { text } = reader;
-    if (names.length === 0 || names.length > mostAtOnce) return nothingSelected(c, clock.now());
+    if (names.length === 0 || names.length > mostAtOnce)
+      return notSo(c, clock.now(), names.length === 0 ? text.confirm.noneSelected : text.confirm.tooMany(mostAtOnce));
     if (form['confirmed'] !== 'yes') {
       const title = text.confirm[`${action}Many`](names.length);
       return page(c, reader, { title }, <ConfirmMany reader={reader} action={action} names={names} />);
@@ -108,16 +111,27 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
 const begin = (c: Context<Env>, parts: Parts, request: ActionRequest): Promise<void> =>
   act(parts, { who: c.var.who, from: c.var.from }, request, c.req.raw.signal);
 
-function nothingSelected(c: Context<Env>, now: Date) {
+/** Returns the names of what a filter finds, on all pages; one more than may be acted on at once if they are more. */
+function allFound(view: FleetView, form: Readonly<Record<string, unknown>>): readonly string[] {
+  const params = new URLSearchParams();
+  for (const field of ['search', 'state', 'issuer'] as const)
+    if (typeof form[field] === 'string') params.set(field, form[field]);
+  const query = { ...listQueryOf(params), limit: 1_000 };
+  const { rows, next } = view.list(query);
+  const names = rows.map(({ name }) => name);
+  return next === undefined ? names : [...names, ...view.list({ ...query, after: next }).rows.map(({ name }) => name)];
+}
+
+function notSo(c: Context<Env>, now: Date, title: string) {
   const reader = readerOf(c, now, undefined);
   const { text } = reader;
   const body = (
     <>
-      <h1>{text.confirm.noneSelected}</h1>
+      <h1>{title}</h1>
       <p>
         <a href="/certificates">{text.certificates}</a>
       </p>
     </>
   );
-  return page(c, reader, { title: text.confirm.noneSelected, at: 'certificates', status: 422 }, body);
+  return page(c, reader, { title, at: 'certificates', status: 422 }, body);
 }

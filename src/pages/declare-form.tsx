@@ -117,7 +117,7 @@ export const DeclareForm: FC<
         novalidate
         class="declare-form"
         {...live}
-        hx-trigger="input delay:700ms"
+        hx-trigger={`${typed.names === '' || check ? '' : 'load, '}input delay:700ms`}
         hx-sync="this:replace"
       >
         <div class="narrow">

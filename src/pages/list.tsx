@@ -37,7 +37,14 @@ export const List: FC<Made & ListData> = ({ reader, query, page, issuers, counts
                   : text.list.all(total)}
             </p>
             {mayAct ? <a href="/new">{text.declare.link}</a> : null}
-            {mayAct && rows.length > 0 ? <Bulk reader={reader} /> : null}
+            {mayAct && rows.length > 0 ? (
+              <Bulk
+                reader={reader}
+                query={query}
+                isAll={rows.length === (matching ?? total)}
+                found={matching ?? total}
+              />
+            ) : null}
           </div>
           {counts ? <CountsOf reader={reader} query={query} counts={counts} /> : null}
           {rows.length === 0 ? (
@@ -106,8 +113,24 @@ const CountsOf: FC<Made & { readonly query: ListQuery; readonly counts: Counts }
   </ul>
 );
 
-const Bulk: FC<Made> = ({ reader: { text } }) => (
+const Bulk: FC<Made & { readonly query: ListQuery; readonly found: number; readonly isAll: boolean }> = ({
+  reader: { text },
+  query: { search, state, issuer },
+  found,
+  isAll,
+}) => (
   <div class="bulk">
+    {isAll ? null : (
+      <>
+        <label class="choice" id="bulk-all">
+          <input type="checkbox" name="all" value="yes" />
+          <span>{text.list.allFound(found)}</span>
+        </label>
+        {Object.entries({ search, state, issuer }).map(([name, value]) =>
+          value ? <input type="hidden" name={name} value={value} /> : null,
+        )}
+      </>
+    )}
     <span class="muted">{text.list.selected}</span>
     <button type="submit" name="action" value="renew">
       {text.actions.renew}

@@ -335,6 +335,34 @@ describe('the list', () => {
     has(await textOf('/certificates?search=app-'), en.list.found(60, 73));
   });
 
+  it('acts on all that a filter finds, on all its pages, after a question', async () => {
+    const post = async (fields: readonly (readonly [string, string])[]) => {
+      const body = new URLSearchParams(fields.map(([name, value]): [string, string] => [name, value])).toString();
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      const answer = await app.request('/certificates', { method: 'POST', headers, body });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const list = await textOf('/certificates?search=app-');
+    has(list, en.list.allFound(60));
+    has(list, '<input type="hidden" name="search" value="app-"');
+    hasNot(await textOf('/certificates?search=example.net'), /id="bulk-all"/);
+    const asked = await post([
+      ['search', 'app-'],
+      ['all', 'yes'],
+      ['action', 'renew'],
+    ]);
+    const names = [...asked.text.matchAll(/name="name" value="([^"]+)"/g)].map(([, name = '']) => name);
+    expect([asked.status, names.length, new Set(names).size]).toEqual([200, 60, 60]);
+    const none = await post([
+      ['search', 'absent'],
+      ['all', 'yes'],
+      ['action', 'renew'],
+    ]);
+    expect([none.status, none.text.includes(en.confirm.noneSelected)]).toEqual([422, true]);
+    const many = await post(Array.from({ length: 1_001 }, (_, at) => ['name', `n${at}`] as const));
+    expect([many.status, many.text.includes(en.confirm.tooMany(1_000))]).toEqual([422, true]);
+  });
+
   it('shows what endpoints serve', async () => {
     const cellOf = (page: string) => new RegExp(`<td data-label="${en.list.served}">(.*?)</td>`, 's').exec(page)?.[1];
     has(cellOf(await textOf('/certificates?search=www.example.com&state=valid'))!, en.list.servedStates.current);

@@ -244,6 +244,7 @@ export const en = {
     first: 'First page',
     moreNames: (count: number) => `and ${count} more`,
     select: (name: string) => `Select ${name}`,
+    allFound: (count: number) => `All ${count}`,
     selectAll: 'Select all on this page',
     selected: 'Selected:',
     caption: 'Certificates',
@@ -324,6 +325,7 @@ export const en = {
     keyText:
       'Whoever has it can pretend to be your server. You get one file with the key and the certificates. That you got it stands in the audit log and in the certificate.',
     password: 'Your password',
+    tooMany: (most: number) => `At most ${most} certificates at once: narrow the search`,
     noneSelected: 'Select at least one certificate first.',
   },
 

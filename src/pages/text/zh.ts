@@ -234,6 +234,7 @@ export const zh: Text = {
     first: '第一页',
     moreNames: (count) => `等，另有 ${count} 个`,
     select: (name) => `选择 ${name}`,
+    allFound: (count: number) => `全部 ${count} 张`,
     selectAll: '选择本页全部',
     selected: '对所选证书：',
     caption: '证书列表',
@@ -305,6 +306,7 @@ export const zh: Text = {
     key: (name) => `下载 ${name} 的私钥？`,
     keyText: '谁拿到私钥，谁就能冒充你的服务器。下载的是一个文件，包含私钥和证书链。审计日志和证书里会记下是你下载的。',
     password: '你的密码',
+    tooMany: (most: number) => `一次最多 ${most} 张证书：请缩小搜索范围`,
     noneSelected: '请先选择至少一张证书。',
   },
 
