@@ -11,14 +11,14 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
-    seed: 12,
+    seed: 9,
     name: 'a lease that may be over is not proved before an effect',
     file: 'src/engine/locks/held.ts',
     text: 'if (!this.#lost.signal.aborted && (await this.#session.prove(signal))) return;',
     instead: 'if (!this.#lost.signal.aborted) return void signal;',
   },
   {
-    seed: 4,
+    seed: 3,
     name: 'a lease is taken before its holder was silent for its whole length',
     file: 'src/engine/locks/fence.ts',
     text: 'const untilMs = sinceMs + limits.leaseTtlMs;',
@@ -39,7 +39,7 @@ export const mutants: readonly Mutant[] = [
     instead: 'await this.#place.write(this.#session, this.#isNew, signal);',
   },
   {
-    seed: 5,
+    seed: 1,
     name: 'a lease is taken without compare-and-set',
     file: 'src/engine/locks/held.ts',
     text: 'held.#revision = await store.put(what.key, bytes, { ifRevision: taking.ifRevision, signal });',
@@ -109,7 +109,7 @@ export const mutants: readonly Mutant[] = [
   void [document, gatheringOf];`,
   },
   {
-    seed: 25,
+    seed: 13,
     name: 'what a wrong clock has stored is believed',
     file: 'src/core/lineage/stored-time.ts',
     text: 'Date.parse(at) > now.getTime() + clockErrorMs;',
@@ -149,6 +149,13 @@ export const mutants: readonly Mutant[] = [
     file: 'src/engine/delivery/node-targets.ts',
     text: 'return found.includes(true);',
     instead: 'return found.length < 0;',
+  },
+  {
+    seed: 3,
+    name: 'a certificate that is paused is renewed',
+    file: 'src/core/plan/plan.ts',
+    text: 'if (lineage?.paused && !options.actsOnPaused) {',
+    instead: 'if (lineage?.paused && options.redeploy) {',
   },
   {
     seed: 1,
