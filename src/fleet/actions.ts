@@ -7,9 +7,8 @@ import { lineageNotFound } from '../core/names/not-found.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
 import { type EngineProcess, inPass, report } from '../engine/engine.ts';
 import type { Rows } from '../engine/steady/rows.ts';
-import { pauseOne, resumeOne, rollBackOne } from './life.ts';
+import { pauseOne, renewOne, resumeOne, rollBackOne } from './life.ts';
 import type { OpenFleet } from './opened.ts';
-import { renew } from './renew.ts';
 import { revoke } from './revoke.ts';
 
 /** What a person can let a process that keeps running do to a certificate. */
@@ -141,9 +140,7 @@ export function createActions({ engine, rows, open }: Acting, stopping: AbortSig
           );
           return outcomes[0];
         }
-        const force = action === 'renew';
-        const [outcome] = await renew(fleet, { names: [name], force, redeploy: !force }, stopping);
-        return outcome;
+        return renewOne(fleet, { name, force: action === 'renew' }, stopping);
       },
       trigger,
     );

@@ -9,7 +9,7 @@ import type { Job } from '../engine/run/job.ts';
 import type { Deleted, DeleteRequest, ExportRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { isDeclared, notThere, readNamed } from './stored.ts';
-import { wantedOf } from './wanted.ts';
+import { declaredOrNamed, wantedOf } from './wanted.ts';
 
 export async function deleteOne(
   fleet: OpenFleet,
@@ -66,6 +66,21 @@ async function changeOne(fleet: OpenFleet, request: PauseRequest, signal: AbortS
   const changed = await changePause(fleet.engine, request, signal);
   if (!changed) throw await notThere(fleet, request.name, signal);
   return changed;
+}
+
+/**
+ * Orders a certificate anew, or delivers it again, and nothing else: unlike `renew`, it looks at no other certificate. Fails
+ * with `lineage/not-found`, `lineage/not-renewed`.
+ */
+export async function renewOne(
+  fleet: OpenFleet,
+  { name, force }: { readonly name: string; readonly force: boolean },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const [found] = await declaredOrNamed(fleet, [name], signal);
+  const job: Job = { ...found!, force, redeploy: !force, obeyBackoff: false, actsOnPaused: true, unattended: true };
+  const [outcome] = await reconcile(fleet.engine, [job], signal);
+  return outcome!; // one for each job
 }
 
 export async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Outcome> {

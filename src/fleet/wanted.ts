@@ -3,7 +3,7 @@ import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
 import { notRenewedHere, notRenewedWithoutSettings } from '../core/lineage/not-renewed.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
-import type { Settings, StoredSpec } from '../core/spec/spec.ts';
+import type { CertificateSpec, Settings, StoredSpec } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import type { Job } from '../engine/run/job.ts';
 import type { OpenFleet } from './opened.ts';
@@ -15,7 +15,12 @@ export type Wanted = Pick<Job, 'wanted' | 'origin' | 'isStored'>;
 export const nameOfWanted = ({ wanted }: Wanted): string => wanted.name;
 
 const allDeclared = ({ settings }: OpenFleet): readonly Wanted[] =>
-  settings.certificates.map((spec) => ({ wanted: storedSpecOf(settings, spec), origin: 'configuration' }));
+  settings.certificates.map((spec) => declaredAs(settings, spec));
+
+const declaredAs = (settings: Settings, spec: CertificateSpec): Wanted => ({
+  wanted: storedSpecOf(settings, spec),
+  origin: 'configuration',
+});
 
 /**
  * Returns a stored lineage that is renewed with the settings that it has: one that was issued by flags, or one whose
@@ -41,7 +46,12 @@ export function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
 
 /** Returns what `renew` wants of a stored lineage, or undefined if `renew` ignores it. */
 export const wantedOf = (fleet: OpenFleet, lineage: Lineage): Wanted | undefined =>
-  allDeclared(fleet).find((one) => nameOfWanted(one) === lineage.name) ?? renewedAsStored(fleet.settings, lineage);
+  declaredNamed(fleet.settings, lineage.name) ?? renewedAsStored(fleet.settings, lineage);
+
+function declaredNamed(settings: Settings, name: string): Wanted | undefined {
+  const spec = settings.certificates.find((one) => one.name === name);
+  return spec && declaredAs(settings, spec);
+}
 
 /**
  * Returns all declared certificates, or the named ones, which may include stored ones that were issued by flags. Fails
@@ -52,11 +62,14 @@ export async function declaredOrNamed(
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly Wanted[]> {
-  const declared = allDeclared(fleet);
-  if (names.length === 0) return declared;
-  const byName = new Map(declared.map((one) => [nameOfWanted(one), one]));
+  if (names.length === 0) return allDeclared(fleet);
+  const { settings } = fleet;
+  const byName = new Map(settings.certificates.map((spec) => [spec.name, spec]));
   const found: Wanted[] = [];
-  for (const name of new Set(names)) found.push(byName.get(name) ?? (await storedOfFlags(fleet, name, signal)));
+  for (const name of new Set(names)) {
+    const spec = byName.get(name);
+    found.push(spec ? declaredAs(settings, spec) : await storedOfFlags(fleet, name, signal));
+  }
   return found;
 }
 
