@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { startBrowser } from '../../test/support/pages/browser.ts';
 import { freePort } from '../../test/support/service.ts';
-import { memoryOf, saysReady, settled, startDaemon, stopDaemon } from './daemon.ts';
+import { memoryOf, settled, startDaemon, stopDaemon } from './daemon.ts';
 import { measure, median, printNote, printRow } from './measure.ts';
 import { cloneOurs, nameOfCopy } from './renew.ts';
 import { certfleet, cli, configure, node, type Rig } from './rig.ts';
@@ -79,7 +79,7 @@ async function issueAll(
   });
   const started = performance.now();
   const issued = saysTimes(daemon, '"certificate.issued"', count);
-  await saysReady(daemon);
+  await saysTimes(daemon, 'the pages are at the socket', 1);
   const client = clientOf(folder);
   const over = new AbortController();
   setMaxListeners(clients, over.signal);
@@ -88,6 +88,7 @@ async function issueAll(
     const readers = Array.from({ length: clients }, () => client.follow(() => void events++, over.signal));
     await issued;
     const seconds = (performance.now() - started) / 1_000;
+    if (clients > 0 && events === 0) throw new Error('no client has read an event');
     if (clients > 0) printNote(`${events} chunks of events read by ${readers.length} clients`);
     return seconds;
   } finally {
@@ -103,7 +104,9 @@ function saysTimes(child: ChildProcess, what: string, times: number): Promise<vo
       const lines = `${rest}${chunk}`.split('\n');
       rest = lines.pop()!;
       found += lines.filter((line) => line.includes(what)).length;
+      const failed = lines.find((line) => line.includes('"certificate.failed"'));
       if (found >= times) resolve();
+      else if (failed !== undefined) reject(new Error(failed));
     });
     child.once('exit', () => reject(new Error(`certfleet run ended after ${found} of ${times}`)));
   });

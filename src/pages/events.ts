@@ -13,9 +13,6 @@ import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { build } from './assets.ts';
 
-/** A fleet that changes all the time sends one event in this time. */
-const pauseMs = 1000;
-
 /**
  * Says which certificates change after a number of an earlier change, as server-sent events, until the signal aborts.
  * `gap`: not all changes since then are known, so the reader must read everything again. `build`: which scripts and
@@ -53,7 +50,6 @@ async function* textsOf(
       }
       known = changed.id;
       yield eventText('changed', JSON.stringify(changed.names), `${life}.${known}`);
-      await clock.sleep(pauseMs, signal);
     }
   }
 }

@@ -28,6 +28,8 @@ export interface News {
 const mostChanges = 4_096;
 /** How often those who follow learn that a process has come to its end without a word. */
 const leasesMs = 2_000;
+/** What changes within this time is told together: hundreds may follow a fleet in which much happens. */
+const togetherMs = 1_000;
 /**
  * The part of `leaseTtl` for which a process of another node may be silent: one at work beats twice in that time. Its work
  * is shown as interrupted before another process takes it over.
@@ -45,6 +47,7 @@ export function createNews(
   /** Whether those who follow have heard that a process works on a certificate. */
   const told = new Map<string, boolean>();
   let sequence = 0;
+  let lookedMs = Number.NEGATIVE_INFINITY;
 
   function note(name: string): void {
     sequence++;
@@ -65,6 +68,10 @@ export function createNews(
 
   /** Takes note of the certificates whose processes have come to their ends without a word, or have come back. */
   async function noteEnds(signal: AbortSignal): Promise<void> {
+    const nowMs = clock.monotonicMs();
+    // All who follow share a look.
+    if (nowMs - lookedMs < leasesMs) return;
+    lookedMs = nowMs;
     await lookForLife(signal);
     for (const name of told.keys()) if (!leases.has(name)) told.delete(name);
     for (const [name, lease] of leases) {
@@ -85,7 +92,10 @@ export function createNews(
         const begin = changes.findLastIndex(({ id }) => id <= known) + 1;
         const names = new Set(changes.slice(begin).map(({ name }) => name));
         known = sequence;
-        if (names.size > 0) yield { id: known, names: [...names] };
+        if (names.size > 0) {
+          yield { id: known, names: [...names] };
+          await clock.sleep(togetherMs, signal).catch(() => undefined);
+        }
         await bell.orAfter(leasesMs, clock, signal);
       }
     } finally {
