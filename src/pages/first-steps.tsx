@@ -1,6 +1,6 @@
 import type { FC } from 'hono/jsx';
 import type { Choices } from '../fleet/declarations.ts';
-import { newPath } from './connections-paths.ts';
+import { newPath } from './connections/paths.ts';
 import { Badge, type Made, Panel } from './parts.tsx';
 
 /** Reports whether a certificate lacks what it is made with. */

@@ -7,7 +7,7 @@ import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import type { FleetKeys } from '../fleet/keys.ts';
 import type { CertificateRow } from '../fleet/view.ts';
-import { actsOnMany } from './confirm.tsx';
+import { actsOnMany } from './certificate/confirm.tsx';
 import { en } from './text/en.ts';
 import { zh } from './text/zh.ts';
 

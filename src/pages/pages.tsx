@@ -10,20 +10,20 @@ import type { FleetKeys } from '../fleet/keys.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Drawn as DrawnParts } from '../fleet.ts';
 import type { Clock } from '../ports/clock.ts';
-import { addActions } from './acting.tsx';
 import { assetNamed } from './assets.ts';
-import { addConnections } from './connections.tsx';
-import { Drawn } from './drawn.tsx';
-import { addEdit } from './edit.tsx';
+import { addActions } from './certificate/acting.tsx';
+import { Drawn } from './certificate/drawn.tsx';
+import { addKey } from './certificate/key.tsx';
+import { addConnections } from './connections/connections.tsx';
+import { addEdit } from './declare/edit.tsx';
+import { addNew, addUndeclare } from './declare/new.tsx';
 import { eventsOf } from './events.ts';
-import { addKey } from './key.tsx';
 import { List } from './list.tsx';
-import { addNew, addUndeclare } from './new.tsx';
 import { OverviewPage } from './overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
 import { certificatePage, failurePage, missing, page, readerOf, refusedToken } from './respond.tsx';
-import { addSettings, type SettingsParts } from './settings.tsx';
+import { addSettings, type SettingsParts } from './settings/settings.tsx';
 
 /** What the pages read and do. */
 export interface PagesParts {

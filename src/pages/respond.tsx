@@ -12,7 +12,7 @@ import type { FleetKeys } from '../fleet/keys.ts';
 import type { FleetView } from '../fleet/view.ts';
 import type { Clock } from '../ports/clock.ts';
 import { assets, build } from './assets.ts';
-import { Certificate } from './certificate.tsx';
+import { Certificate } from './certificate/certificate.tsx';
 import { Notice, Page, type Section } from './layout.tsx';
 import { Foreign, pathOf, Told } from './parts.tsx';
 import { createReader, type Reader, themes } from './reader.ts';

@@ -1,0 +1,293 @@
+import { describe, expect, it } from 'vitest';
+import { createFleet } from '../../../test/support/pages/fleet.ts';
+import { pagesOf } from '../../../test/support/pages/server.ts';
+import { declaredCertificates, declaredConnections } from '../../compose/declarations.ts';
+import { shownSettings } from '../../config/adapters/shown-settings.ts';
+import { knownType, offeredTypes } from '../../config/settings/connection-types.ts';
+import { settingsIn } from '../../config/settings/settings.ts';
+import type { Role } from '../../core/access/role.ts';
+import { createConnections } from '../../fleet/connections.ts';
+import { createDeclarations } from '../../fleet/declarations.ts';
+import { openSources } from '../../fleet/sources.ts';
+import { registry } from '../../generated/registry.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import { en } from '../text/en.ts';
+import { fieldTitlesZh } from '../text/field-titles-zh.ts';
+import { zh } from '../text/zh.ts';
+
+const { signal } = new AbortController();
+const secret = 'Y0ME13MmrPBN27PijlpjlbanXkSND4ZC5Eb+uEoOs44=';
+const words = en.connections;
+
+/** The pages, with what they declare, beside a file with an issuer and a solver. */
+async function open({
+  role = 'operator',
+  changeTargets = false,
+  takesSecrets = true,
+}: {
+  readonly role?: Role;
+  readonly changeTargets?: boolean;
+  readonly takesSecrets?: boolean;
+} = {}) {
+  const file = {
+    issuers: { own: { directory: 'https://one.example/', agreeToTerms: true, test: true } },
+    solvers: { web: { type: 'http01-webroot', folders: ['/srv'] } },
+    pages: { listen: '127.0.0.1:8443', changeTargets },
+  };
+  const { settings } = await settingsIn(file, { env: {}, registry });
+  const [store, clock] = [createMemoryStore(), fakeClock()];
+  const checkDeclarations: Parameters<typeof openSources>[1]['check'] = (entries, of, now) =>
+    declaredCertificates(entries, of, { env: {} }, now);
+  const checkConnections = declaredConnections;
+  const engine = { store, clock, reporter: { report() {} } };
+  const sourcing = { engine, check: checkDeclarations, checkConnections, changed() {} };
+  const sources = await openSources(settings!, sourcing, signal);
+  const audit = { record: async () => undefined };
+  const declarations = createDeclarations({ engine, sources, audit, checkDeclarations });
+  const composed: Parameters<typeof createConnections>[0]['composed'] = {
+    checkConnections,
+    connectionTypes: (section) => offeredTypes(section, sources.settings(), registry),
+    connectionType: (section, chosen) => knownType(section, chosen, registry),
+    shown: () => shownSettings(sources.settings(), registry),
+    takesSecrets,
+    ruleSolver: async () => undefined,
+  };
+  const tried: (string | undefined)[] = [];
+  const tryOut: Parameters<typeof createConnections>[0]['tryOut'] = async (_connection, zone) => {
+    tried.push(zone);
+    return { ok: true, steps: [{ step: 'add', finding: 'a record', ms: 1200 }] };
+  };
+  const connections = createConnections({ engine, sources, audit, composed, tryOut });
+  const fleet = createFleet({ now: clock.now(), more: 0 });
+  const app = pagesOf(fleet, { role, now: () => clock.now(), declarations, connections });
+  const get = async (path: string, language = 'en') => {
+    const answer = await app.request(path, { headers: { cookie: `language=${language}` } });
+    return { status: answer.status, text: await answer.text() };
+  };
+  const post = async (path: string, fields: Readonly<Record<string, string>>, language = 'en') => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', cookie: `language=${language}` };
+    const answer = await app.request(path, { method: 'POST', headers, body: new URLSearchParams(fields).toString() });
+    return { status: answer.status, location: answer.headers.get('location'), text: await answer.text() };
+  };
+  return { connections, declarations, tried, get, post };
+}
+
+/** What is said beside each field, as a screen reader finds it. */
+const problemsIn = (page: string) =>
+  Object.fromEntries(
+    [...page.matchAll(/id="([\w.]+)-problem"[^>]*>(.*?)<\/div>/gs)].map(([, field, html = '']) => [
+      field,
+      html.replaceAll(/<[^>]+>/g, ''),
+    ]),
+  );
+
+const newBind = '/connections/new?section=solvers&type=dns01&provider=rfc2136';
+const bind = {
+  name: 'bind',
+  'o.options.server': 'ns1.example.com',
+  'o.options.keyName': 'acme',
+  'o.options.secret': secret,
+};
+
+it('makes Let’s Encrypt of a name and a yes', async () => {
+  const { connections, get, post } = await open();
+  const choice = await get('/connections/new?section=issuers');
+  const path = '/connections/new?section=issuers&type=acme&directory=letsencrypt';
+  expect(choice.text).toContain(path.replaceAll('&', '&amp;'));
+  const form = (await get(path)).text;
+  expect(form).toContain('href="https://letsencrypt.org/repository/"');
+  expect(form).toMatch(/name="name"[^>]* value="letsencrypt"/);
+  expect(form).not.toContain('name="o.directory"');
+  const done = await post(path, { name: 'letsencrypt', 'o.agreeToTerms': 'true' });
+  expect([done.status, done.location]).toEqual([303, '/connections/issuers/letsencrypt?done=added']);
+  expect(await connections.get('issuers', 'letsencrypt', signal)).toMatchObject({
+    options: { directory: 'letsencrypt', agreeToTerms: true },
+    declaredIn: 'store',
+    by: 'mia',
+  });
+  // A change leaves the CA as it is.
+  const edit = (await get('/connections/issuers/letsencrypt')).text;
+  expect(edit).not.toContain('name="o.directory"');
+  const { revision = '' } = (await connections.get('issuers', 'letsencrypt', signal))!;
+  const change = { 'o.agreeToTerms': 'true', 'o.email': 'ops@example.com，b@example.com', ifRevision: revision };
+  expect((await post('/connections/issuers/letsencrypt', change)).status).toBe(303);
+  expect((await connections.get('issuers', 'letsencrypt', signal))?.options).toEqual({
+    ...{ directory: 'letsencrypt', agreeToTerms: true },
+    email: ['ops@example.com', 'b@example.com'],
+  });
+});
+
+describe('a DNS provider', () => {
+  it('is declared as its form says, and its secret is never shown', async () => {
+    const { connections, get, post } = await open();
+    const more = { 'o.options.port': '5353', 'o.dns.zone': 'example.com', 'o.dns.nameservers': '192.0.2.1\n192.0.2.2' };
+    const done = await post(newBind, { ...bind, ...more, 'o.options.algorithm': 'hmac-sha512' });
+    expect([done.status, done.location]).toEqual([303, '/connections/solvers/bind?done=added']);
+    expect(await connections.get('solvers', 'bind', signal)).toMatchObject({
+      ...{ type: 'dns01', provider: 'rfc2136' },
+      options: {
+        'options.server': 'ns1.example.com',
+        'options.port': 5353,
+        'options.algorithm': 'hmac-sha512',
+        'dns.zone': 'example.com',
+        'dns.nameservers': ['192.0.2.1', '192.0.2.2'],
+      },
+      secrets: ['options.secret'],
+    });
+    const page = (await get('/connections/solvers/bind')).text;
+    expect(page).toContain('value="ns1.example.com"');
+    // The zone of the solver is the one to try it in.
+    expect(page).toMatch(/name="zone"[^>]* value="example.com"/);
+    expect(page).toContain(words.kept);
+    expect(page).not.toContain(words.noSecrets);
+    expect(page).not.toContain(secret);
+    const role = { name: 'role' };
+    await post('/connections/new?section=solvers&type=dns01&provider=dnspod', role);
+    expect((await get('/connections/solvers/role')).text).toContain(words.noSecrets);
+  });
+
+  it.each([
+    ['o.options.server', 'x y', 'en'],
+    ['o.options.server', '', 'zh'],
+    ['o.options.port', 'many', 'en'],
+    ['o.options.keyName', '', 'zh'],
+    ['o.options.secret', '', 'en'],
+    ['o.dns.nameservers', '192.0.2.1\nx y', 'en'],
+    ['o.timeout', '5', 'zh'],
+    ['o.options.server', 'env:SERVER', 'en'],
+    ['o.options.secret', 'file:/etc/shadow', 'zh'],
+    ['name', 'Not "this"', 'en'],
+    ['name', '', 'zh'],
+    ['name', 'web', 'en'],
+  ] as const)(
+    'with %s %j is answered beside that field, and loses nothing but secrets: %s',
+    async (field, text, language) => {
+      const { connections, post } = await open();
+      const typed = { ...bind, 'o.dns.zone': 'example.com', 'o.dns.nameservers': '192.0.2.1', [field]: text };
+      const page = await post(newBind, typed, language);
+      expect(page.status).toBe(422);
+      expect(Object.keys(problemsIn(page.text))).toEqual([field]);
+      expect(page.text).toContain({ en, zh }[language].connections.typeAgain);
+      const shown = page.text.replaceAll('&quot;', '"');
+      for (const [name, value] of Object.entries(typed))
+        if (name !== 'o.options.secret') expect(shown.includes(value), name).toBe(true);
+      for (const hidden of [secret, 'file:/etc/shadow']) expect(page.text).not.toContain(`value="${hidden}"`);
+      expect((await connections.list(signal)).map(({ name }) => name)).toEqual(['own', 'web']);
+    },
+  );
+
+  it('keeps its secret in a change, unless that says where it is sent', async () => {
+    const { connections, post } = await open();
+    await post(newBind, { ...bind, 'o.dns.zone': 'example.com', 'o.dns.nameservers': '192.0.2.1' });
+    const { revision = '' } = (await connections.get('solvers', 'bind', signal))!;
+    const { name: _name, 'o.options.secret': _secret, ...edit } = bind;
+    const path = '/connections/solvers/bind';
+    const elsewhere = await post(path, { ...edit, 'o.options.server': 'evil.example', ifRevision: revision });
+    expect(elsewhere.status).toBe(422);
+    expect(Object.keys(problemsIn(elsewhere.text))).toEqual(['o.options.secret']);
+    expect(elsewhere.text).toContain('value="evil.example"');
+    const done = await post(path, { ...edit, 'o.options.keyName': 'other', ifRevision: revision });
+    expect([done.status, done.location]).toEqual([303, `${path}?done=changed`]);
+    const changed = await connections.get('solvers', 'bind', signal);
+    expect(changed).toMatchObject({ options: { 'options.keyName': 'other' }, secrets: ['options.secret'] });
+    // What was emptied is gone.
+    expect(changed?.options).not.toHaveProperty(['dns.zone']);
+    const late = await post(path, { ...edit, 'o.options.keyName': 'third', ifRevision: revision });
+    expect(late.status).toBe(422);
+    expect(late.text).toContain(words.changed);
+  });
+
+  it('is removed after a question, unless a certificate uses it', async () => {
+    const { connections, declarations, get, post } = await open();
+    await post(newBind, bind);
+    const who = { name: 'mia', role: 'operator', via: 'login' } as const;
+    const certificate = { identifiers: ['a.example'], solver: 'bind' };
+    await declarations.declare({ who, from: '192.0.2.7' }, { name: 'a.example', certificate }, signal);
+    const { revision = '' } = (await connections.get('solvers', 'bind', signal))!;
+    const path = '/connections/solvers/bind/remove';
+    expect((await get(path)).text).toContain(words.removeTitle('bind'));
+    const refused = await post(path, { ifRevision: revision });
+    expect(refused.status).toBe(409);
+    expect(refused.text).toContain('a.example');
+    await declarations.remove({ who, from: '192.0.2.7' }, { name: 'a.example' }, signal);
+    const done = await post(path, { ifRevision: revision });
+    expect([done.status, done.location]).toEqual([303, '/connections?done=removed']);
+    expect(await connections.get('solvers', 'bind', signal)).toBeUndefined();
+  });
+});
+
+it('tries one, and shows each step beside the button', async () => {
+  const { tried, post } = await open();
+  await post(newBind, bind);
+  const path = '/connections/solvers/bind/test';
+  const none = await post(path, { zone: ' ' });
+  expect(problemsIn(none.text)).toEqual({ zone: words.test.noZone });
+  const page = await post(path, { zone: 'example.com ' }, 'zh');
+  expect(page.status).toBe(200);
+  for (const text of [zh.connections.test.well, zh.connections.test.steps.add, 'a record', '1.2'])
+    expect(page.text).toContain(text);
+  expect(tried).toEqual(['example.com']);
+});
+
+it('takes no secrets without a key of the store, and says what to do', async () => {
+  const { get, post } = await open({ takesSecrets: false });
+  expect((await get(newBind)).text).toContain('certfleet store key FILE');
+  const page = await post(newBind, bind);
+  expect(page.status).toBe(422);
+  expect(Object.keys(problemsIn(page.text))).toEqual(['o.options.secret']);
+});
+
+it('shows those of the file, which are changed there', async () => {
+  const { get, post } = await open();
+  const list = (await get('/connections')).text;
+  expect(list).toContain('href="/connections/issuers/own"');
+  const page = (await get('/connections/solvers/web')).text;
+  expect(page).toContain(words.inFileText);
+  expect(page).not.toContain('action="/connections/solvers/web"');
+  expect((await post('/connections/issuers/own', { 'o.directory': 'letsencrypt' })).status).toBe(422);
+});
+
+it('is open to each role as it may', async () => {
+  const targets = '/connections/new?section=deployers';
+  const to = [
+    ['viewer', false, 'GET /connections', 200],
+    ['viewer', false, 'GET /connections/new', 403],
+    ['viewer', false, `GET ${newBind}`, 403],
+    ['viewer', false, `POST ${newBind}`, 403],
+    ['viewer', false, 'POST /connections/issuers/own/test', 403],
+    ['operator', false, `GET ${newBind}`, 200],
+    ['operator', true, `GET ${targets}`, 403],
+    ['admin', false, `GET ${targets}`, 403],
+    ['admin', true, `GET ${targets}`, 200],
+    ['admin', false, `POST ${targets}&type=aws-acm`, 403],
+  ] as const;
+  for (const [role, changeTargets, route, status] of to) {
+    const { get, post } = await open({ role, changeTargets });
+    const [method, path = ''] = route.split(' ');
+    const answer = method === 'GET' ? await get(path) : await post(path, bind);
+    expect([role, changeTargets, route, answer.status]).toEqual([role, changeTargets, route, status]);
+  }
+  for (const [role, isSeen] of [
+    ['viewer', false],
+    ['operator', true],
+  ] as const) {
+    const page = await (await open({ role })).get('/connections/issuers/own');
+    expect([page.status, page.text.includes('agreeToTerms')]).toEqual([200, isSeen]);
+  }
+});
+
+it('has Chinese titles only for options that are there', async () => {
+  const { connections } = await open();
+  const sections = ['issuers', 'balancers', 'solvers', 'deployers', 'alarms'] as const;
+  const types = (await Promise.all(sections.map((one) => connections.types(one)))).flat();
+  const names = new Set(
+    types.flatMap(({ type, provider, fields }) =>
+      fields.flatMap(({ name }) => {
+        const own = name.replace(/^options\./, '');
+        return [own, `${provider ?? type}.${own}`];
+      }),
+    ),
+  );
+  expect(Object.keys(fieldTitlesZh).filter((one) => !names.has(one))).toEqual([]);
+});

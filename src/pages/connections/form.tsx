@@ -1,0 +1,208 @@
+import type { Child, FC } from 'hono/jsx';
+import type { KnownIssuer } from '../../core/ca/known-issuers.ts';
+import type { ConnectionField, ConnectionType } from '../../core/spec/connection.ts';
+import type { WrongFields } from '../../fleet/declarations.ts';
+import { Area, Box, Buttons, Choice, Field, problemsOf } from '../field.tsx';
+import { Notice } from '../layout.tsx';
+import { Foreign, type Made, Told } from '../parts.tsx';
+import type { Reader } from '../reader.ts';
+import { fieldTitlesZh } from '../text/field-titles-zh.ts';
+import { newPath } from './paths.ts';
+import { inputName, removalName, type Typed } from './typed.ts';
+
+/** The form of a connection, drawn from the options of its adapter. */
+export interface ConnectionForm {
+  readonly kind: ConnectionType;
+  readonly typed: Typed;
+  /** By the names of the options; `name` is the connection’s own, and '' of none. */
+  readonly wrong?: WrongFields | undefined;
+  /** Whether the store has a key. */
+  readonly takesSecrets: boolean;
+  /** The secrets that are stored. */
+  readonly kept?: readonly string[];
+  /** What its address fixes, so that it is not asked for. */
+  readonly fixed?: Readonly<Record<string, string | undefined>>;
+  /** The CA that it is, if that is a well-known one. */
+  readonly ca?: KnownIssuer | undefined;
+  /** The one that the reader saw, if it is there already. */
+  readonly revision?: string | undefined;
+  readonly action: string;
+  readonly back: string;
+}
+
+export const Form: FC<Made & ConnectionForm> = (props) => {
+  const { reader, kind, typed, wrong = {}, revision, kept = [], fixed = {}, ca, takesSecrets, action, back } = props;
+  const { text, csrf } = reader;
+  const words = text.connections;
+  const shown = kind.fields.filter(({ name }) => fixed[name] === undefined);
+  const problems = problemsOf(wrong, ['name', ...shown.map(({ name }) => name)], reader.language);
+  const isHidden = (field: ConnectionField) => isRare(kind, field) && !(ca?.needsAccountBinding && isOfAccount(field));
+  const first = shown.filter((field) => !isHidden(field)).sort(termsFirst);
+  const rest = shown.filter(isHidden);
+  const isOpen = rest.some(({ name }) => problems[name]?.length || typed.values[name]);
+  const inputs = (fields: readonly ConnectionField[]) =>
+    fields.map((field) => <Option {...props} {...{ field, problem: problems[field.name], kept }} />);
+  const hasSecrets = shown.some(({ isSecret }) => isSecret);
+  return (
+    <form method="post" action={action} class="narrow" novalidate autocomplete="off">
+      <input type="hidden" name="csrf" value={csrf} />
+      {revision === undefined ? null : <input type="hidden" name="ifRevision" value={revision} />}
+      {Object.keys(wrong).length > 0 ? (
+        <Notice kind="refused">
+          <p>{hasSecrets ? words.typeAgain : words.fix}</p>
+          {problems['']?.map((message) => (
+            <p>
+              <Told>{message}</Told>
+            </p>
+          ))}
+        </Notice>
+      ) : null}
+      {hasSecrets && !takesSecrets ? (
+        <p class="problem">
+          <Told>{words.noKey}</Told>
+        </p>
+      ) : null}
+      {revision === undefined ? (
+        <Field
+          name="name"
+          label={words.name}
+          type="text"
+          autocomplete="off"
+          value={typed.name}
+          hint={words.nameHint}
+          problem={problems['name']}
+        />
+      ) : null}
+      {ca?.accountBinding === undefined ? null : (
+        <p class="hint">
+          {words.bound}. <English>{ca.accountBinding}</English>
+        </p>
+      )}
+      {inputs(first)}
+      {kept.length > 0 ? <p class="field-hint">{words.forget}</p> : null}
+      {rest.length > 0 ? (
+        <details open={isOpen}>
+          <summary>{words.more}</summary>
+          {inputs(rest)}
+        </details>
+      ) : null}
+      <Buttons text={text} label={words.save} back={back} />
+    </form>
+  );
+};
+
+const termsFirst = (a: ConnectionField, b: ConnectionField): number =>
+  Number(b.name === 'agreeToTerms') - Number(a.name === 'agreeToTerms');
+
+/** What a person hardly ever sets. */
+const isRare = ({ section, provider }: ConnectionType, field: ConnectionField): boolean => {
+  if (field.isRequired) return false;
+  if (section === 'issuers') return !['agreeToTerms', 'email'].includes(field.name);
+  // What is not the provider's own.
+  if (provider !== undefined && !field.name.startsWith('options.')) return true;
+  return !field.isSecret && (field.default !== undefined || field.isEndpoint || field.takes === 'boolean');
+};
+
+/** What a CA gives to its customers. */
+const isOfAccount = ({ name }: ConnectionField): boolean => name === 'eab.kid' || name === 'eab.hmacKey';
+
+/** The options whose values may have several lines. */
+const hasLines = new Set(['accounts', 'body', 'privateKey', 'secretHeaders']);
+
+const Option: FC<
+  Made &
+    ConnectionForm & {
+      readonly field: ConnectionField;
+      readonly problem: readonly string[] | undefined;
+      readonly kept: readonly string[];
+    }
+> = ({ reader, kind, typed, ca, field, problem, kept }) => {
+  const { connections: words } = reader.text;
+  const { takes, isRequired, isSecret, choices = [], default: usual } = field;
+  const value = isSecret ? '' : (typed.values[field.name] ?? '');
+  const isKept = kept.includes(field.name);
+  const required = isRequired && !isKept;
+  const title = titleOf(reader, kind, field);
+  const control = { name: inputName(field.name), problem, hint: hintOf(reader, field, isKept) };
+  if (kind.section === 'issuers' && field.name === 'agreeToTerms')
+    return <Box {...control} label={words.agree} hint={termsHint(reader, ca?.terms)} isChecked={value === 'true'} />;
+  if (takes === 'boolean') return <Box {...control} label={title} isChecked={value === 'true'} />;
+  const label =
+    required || isKept ? (
+      title
+    ) : (
+      <>
+        {title} <span class="muted">({words.optional})</span>
+      </>
+    );
+  const isLong = hasLines.has(field.name.replace(/^options\./, ''));
+  if (takes === 'list' || isLong) return <Area {...{ ...control, label, value }} rows={2} />;
+  if (takes === 'choice') {
+    const none = ['', usual === undefined ? words.unset : words.byDefault(usual)] as const;
+    const all = choices.filter((one) => one !== usual).map((one) => [one, one] as const);
+    const isOpen = !required || usual !== undefined;
+    return <Choice {...{ ...control, label, value }} options={isOpen || all.length !== 1 ? [none, ...all] : all} />;
+  }
+  const input = (
+    <Field
+      {...{ ...control, label, value, required }}
+      type={isSecret ? 'password' : 'text'}
+      autocomplete={isSecret ? 'new-password' : 'off'}
+      inputmode={takes === 'number' ? 'numeric' : undefined}
+      placeholder={usual}
+      usual={choices}
+    />
+  );
+  if (!isKept || isRequired) return input;
+  const isRemoved = typed.removed.includes(field.name);
+  return (
+    <>
+      {input}
+      <Box name={removalName(field.name)} label={words.forgetSecret} isChecked={isRemoved} />
+    </>
+  );
+};
+
+/** Returns the title of an option: translated if many adapters have it, else as its schema says. */
+function titleOf({ language, text }: Reader, { section, type, provider }: ConnectionType, field: ConnectionField) {
+  const own = field.name.replace(/^options\./, '');
+  if (section === 'issuers' && (own === 'email' || own === 'directory')) return text.connections[own];
+  const { [`${provider ?? type}.${own}`]: ofKind, [own]: ofMany } = fieldTitlesZh;
+  const translated = language === 'zh' ? (ofKind ?? ofMany) : undefined;
+  return translated ? <Told>{translated}</Told> : <English>{field.title}</English>;
+}
+
+/** What an adapter says of itself, in any language. */
+const English: FC<{ readonly children: string }> = ({ children }) => (
+  <span lang="en">
+    <Told>{children}</Told>
+  </span>
+);
+
+function hintOf(
+  { text }: Reader,
+  { name, description, example, takes, choices }: ConnectionField,
+  isKept: boolean,
+): Child {
+  const words = text.connections;
+  if (name === 'balancer' && choices?.length === 0) return <a href={newPath('balancers')}>{words.noBalancer}</a>;
+  const parts: readonly Child[] = [
+    ...(isKept ? [words.kept] : []),
+    ...(takes === 'list' ? [words.oneEach] : []),
+    ...(description ? [<English>{description}</English>] : []),
+    ...(example ? [<Foreign>{words.example(example)}</Foreign>] : []),
+  ];
+  return parts.length === 0 ? undefined : parts.map((one) => [one, ' ']);
+}
+
+const termsHint = ({ text }: Reader, terms: string | undefined): Child =>
+  terms === undefined ? (
+    text.connections.termsOfCa
+  ) : (
+    <>
+      {text.connections.terms}:{' '}
+      <a href={terms} rel="noreferrer" target="_blank">
+        {terms}
+      </a>
+    </>
+  );

@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest';
+import { openDeclaring, problemsIn } from '../../../test/support/pages/declaring.ts';
+import { en } from '../text/en.ts';
+import { zh } from '../text/zh.ts';
+
+const { signal } = new AbortController();
+
+it('declares a certificate, and leads to its page', async () => {
+  const { declarations, audited, send, get } = await openDeclaring();
+  const page = await get();
+  for (const name of ['one', 'two', 'web', 'dns', 'files']) expect(page).toContain(`value="${name}"`);
+  const done = await send({ names: '*.a.example\n a.example', solver: 'dns', issuer: 'one', deploy: 'files' });
+  expect(done).toMatchObject({ status: 303, location: '/certificates/wildcard.a.example' });
+  expect(await declarations.get('wildcard.a.example', signal)).toMatchObject({
+    certificate: { identifiers: ['*.a.example', 'a.example'], solver: 'dns', issuer: 'one', deploy: ['files'] },
+    by: 'mia',
+  });
+  expect(audited).toEqual(['certificate.declare']);
+});
+
+it.each(['en', 'zh'] as const)('answers bad input beside its field, and loses nothing, in %s', async (language) => {
+  const { declarations, send } = await openDeclaring();
+  const words = { en, zh }[language].declare;
+  const typed = { names: 'a..example', name: 'No "Name"', solver: 'web', deploy: 'files' };
+  const page = await send(typed, language);
+  expect(page.status).toBe(422);
+  expect(problemsIn(page.text)).toEqual({ name: expect.any(String), issuer: words.choose });
+  expect(page.text).toContain('a..example</textarea>');
+  expect(page.text).toContain('value="No &quot;Name&quot;"');
+  expect(page.text).toMatch(/<option value="web" selected/);
+  expect(page.text).toMatch(/value="files" checked/);
+
+  const names = await send({ ...typed, name: 'a', issuer: 'one' }, language);
+  expect(problemsIn(names.text)).toEqual({ names: expect.stringContaining('a..example') });
+  const wildcard = await send({ names: '*.a.example', solver: 'web', issuer: 'one' }, language);
+  expect(problemsIn(wildcard.text)).toEqual({ names: expect.stringContaining('*.a.example') });
+  const none = await send({ names: ' ', solver: 'web' }, language);
+  expect(problemsIn(none.text)).toEqual({ names: words.noNames, issuer: words.choose });
+  const taken = await send({ names: 'mine.example', solver: 'web', issuer: 'one' }, language);
+  expect(problemsIn(taken.text)).toEqual({ name: words.taken });
+  const folder = await send({ names: 'b.example', solver: 'web', issuer: 'one', deploy: 'files:/etc' }, language);
+  expect(Object.keys(problemsIn(folder.text))).toEqual(['deploy']);
+  expect(await declarations.list(signal)).toEqual([]);
+});
+
+it('removes a declaration that is still as it was seen', async () => {
+  const { declarations, send, get, sendTo } = await openDeclaring();
+  await send({ names: 'a.example', solver: 'web', issuer: 'one' });
+  const undeclare = async (ifRevision: string) =>
+    (await sendTo('/certificates/a.example/undeclare', { ifRevision })).status;
+  const { revision } = (await declarations.get('a.example', signal))!;
+  const page = await get('/certificates/a.example/undeclare');
+  expect(page).toContain(`name="ifRevision" value="${revision}"`);
+  expect(await undeclare('older')).toBe(409);
+  expect(await declarations.list(signal)).toHaveLength(1);
+  expect(await undeclare(revision)).toBe(303);
+  expect(await declarations.list(signal)).toEqual([]);
+});
+
+it('is for operators', async () => {
+  const { declarations, send, get, sendTo } = await openDeclaring('viewer');
+  expect(await get()).toContain(en.noRight(en.roles.operator));
+  expect((await send({ names: 'a.example', solver: 'web', issuer: 'one' })).status).toBe(403);
+  expect((await sendTo('/certificates/a.example/undeclare', { ifRevision: '1' })).status).toBe(403);
+  expect(await declarations.list(signal)).toEqual([]);
+});
