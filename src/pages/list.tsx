@@ -1,8 +1,9 @@
 import type { FC } from 'hono/jsx';
 import type { CertificateRow, Counts, ListPage, ListQuery } from '../fleet/view.ts';
 import { Notice, Zone } from './layout.tsx';
-import { Empty, Foreign, type Made, pathOf, type State, StateBadge, When } from './parts.tsx';
+import { Empty, type Made, pathOf, type State, StateBadge, When } from './parts.tsx';
 import { linkOf, sorts } from './query.ts';
+import { Served } from './served.tsx';
 import { StepMeter } from './steps.tsx';
 
 export interface ListData {
@@ -313,23 +314,6 @@ const Delivered: FC<Made & { readonly row: Pick<CertificateRow, 'targets' | 'del
   return (
     <span class={have < total ? 'lacking' : undefined} title={targets.slice(0, 20).join(', ')}>
       {have === total ? text.list.servedAll(total) : text.list.servedSome(have, total)}
-    </span>
-  );
-};
-
-/** What its endpoints serve, by the last look at each. */
-const Served: FC<Made & Pick<CertificateRow, 'served'>> = ({ reader: { text }, served }) => {
-  const { state, endpoints, current, words } = served;
-  const isBad = ['stale', 'foreign', 'silent', 'broken'].includes(state);
-  return (
-    <span class={isBad ? 'lacking' : state === 'current' ? undefined : 'muted'} title={words}>
-      {text.list.servedStates[state]}
-      {endpoints > 1 ? ` (${text.list.servedSome(current, endpoints)})` : null}
-      {words ? (
-        <span class="names">
-          <Foreign>{words}</Foreign>
-        </span>
-      ) : null}
     </span>
   );
 };

@@ -369,6 +369,10 @@ describe('the list', () => {
     const stale = cellOf(await textOf('/certificates?search=old.example.net'))!;
     has(stale, en.list.servedStates.stale);
     has(stale, 'serial 03ab');
+    const facts =
+      /<section[^>]* id="facts".*?<\/section>/s.exec(await textOf('/certificates/old.example.net'))?.[0] ?? '';
+    has(facts, en.list.servedStates.stale);
+    has(facts, 'serial 03ab');
     has(cellOf(await textOf('/certificates?search=app-001'))!, en.list.servedStates.none);
   });
 });

@@ -3,6 +3,7 @@ import { say } from '../../core/errors/wording.ts';
 import type { CertificateView } from '../../fleet/view.ts';
 import { Notice, Zone } from '../layout.tsx';
 import { Act, Foreign, type Made, Panel, pathOf, StateBadge, Told, When } from '../parts.tsx';
+import { Served } from '../served.tsx';
 import { isStep, StepList } from '../steps.tsx';
 import { Runs } from './history.tsx';
 import { Targets } from './targets.tsx';
@@ -210,6 +211,11 @@ const Facts: FC<Made & Pick<CertificateData, 'view' | 'mayDownload'>> = ({ reade
                 </li>
               ))}
             </ul>
+          </Fact>
+        ) : null}
+        {view.row.served.endpoints > 0 ? (
+          <Fact name={text.list.served}>
+            <Served reader={reader} served={view.row.served} />
           </Fact>
         ) : null}
         {notAfter ? (

@@ -39,7 +39,7 @@ async function declared() {
     );
     expect(done).toHaveProperty('revision');
   };
-  await put({ keyType: 'rsa2048', deploy: ['files'] });
+  await put({ keyType: 'rsa2048', deploy: ['files'], endpoints: ['a.example:443'] });
   const stored = async () => (await declarations.get('a.example', signal))?.certificate;
   return { ...opened, ann, put, stored };
 }
@@ -53,13 +53,16 @@ it('shows what is stored, saves what is typed, and keeps the rest', async () => 
   expect(page).toMatch(/<option value="web" selected/);
   expect(page).toMatch(/value="files" checked/);
   expect(page).not.toContain('name="name"');
-  expect(await sendTo(path, { ...typed, ...hiddenIn(page) })).toMatchObject({
+  expect(page).toContain('a.example:443</textarea>');
+  const endpoints = 'a.example:443\nb.example:443';
+  expect(await sendTo(path, { ...typed, ...hiddenIn(page), endpoints })).toMatchObject({
     status: 303,
     location: '/certificates/a.example',
   });
   expect(await stored()).toEqual({
     identifiers: ['a.example', { name: 'b.example', solver: 'dns' }, 'c.example'],
     ...{ solver: 'web', issuer: 'two', keyType: 'rsa2048', deploy: ['files'] },
+    endpoints: ['a.example:443', 'b.example:443'],
   });
 });
 
@@ -91,7 +94,7 @@ it.each(['en', 'zh'] as const)(
     const [, meanwhile = ''] = /<ul[^>]*id="meanwhile">(.*?)<\/ul>/s.exec(late.text) ?? [];
     expect([...meanwhile.matchAll(/<(del|ins)>([^<]*)</g)].map(([, how, value]) => `${how} ${value}`)).toEqual([
       ...['del b.example', 'ins new.example'],
-      ...['del files', 'del one', 'ins two'],
+      ...['del files', 'del a.example:443', 'del one', 'ins two'],
     ]);
     expect(late.text).toContain('a.example\nb.example\nc.example</textarea>');
     expect(await stored()).toEqual(first);
@@ -105,7 +108,7 @@ it.each(['en', 'zh'] as const)(
 it('says that only other settings were changed, or that all were removed', async () => {
   const { get, ann, put, sendTo, stored, declarations } = await declared();
   const page = await get(path);
-  await put({ keyType: 'rsa4096', deploy: ['files'] });
+  await put({ keyType: 'rsa4096', deploy: ['files'], endpoints: ['a.example:443'] });
   const other = await sendTo(path, { ...typed, ...hiddenIn(page) });
   expect([other.status, plain(other.text).includes(en.edit.otherSettings)]).toEqual([409, true]);
 

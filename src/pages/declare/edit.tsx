@@ -10,7 +10,7 @@ import type { FleetView } from '../../fleet/view.ts';
 import { Notice } from '../layout.tsx';
 import { Foreign, type Made, pathOf, Told, When } from '../parts.tsx';
 import { forbidden, missing, page, readerOf } from '../respond.tsx';
-import { certificateOf, DeclareForm, leftOut, namesIn, type Typed, typedIn, typedOf } from './form.tsx';
+import { certificateOf, DeclareForm, endpointsIn, leftOut, namesIn, type Typed, typedIn, typedOf } from './form.tsx';
 import type { DeclaringParts } from './new.tsx';
 
 /** A declaration as someone has opened it. */
@@ -179,6 +179,7 @@ const Meanwhile: FC<Made & { readonly seen: Typed; readonly meanwhile: Declarati
     { label: declare.names, ...changeOf(namesIn(seen), namesIn(now)) },
     { label: declare.proof, ...changeOf(one(seen.solver), one(now.solver)) },
     { label: declare.targets, ...changeOf(seen.deploy, now.deploy) },
+    { label: declare.endpoints, ...changeOf(endpointsIn(seen), endpointsIn(now)) },
     { label: declare.issuer, ...changeOf(one(seen.issuer), one(now.issuer)) },
   ].filter(({ added, removed }) => added.length + removed.length > 0);
   return (

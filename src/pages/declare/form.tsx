@@ -1,4 +1,6 @@
 import type { Child, FC } from 'hono/jsx';
+import { cut } from '../../core/errors/remote-text.ts';
+import { inLanguage, type Language } from '../../core/errors/wording.ts';
 import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { DeclarationCheck } from '../../fleet/checks.ts';
@@ -14,20 +16,23 @@ export interface Typed {
   readonly solver: string;
   readonly issuer: string;
   readonly deploy: readonly string[];
+  readonly endpoints: string;
 }
 
-export const nothingTyped: Typed = { names: '', name: '', solver: '', issuer: '', deploy: [] };
+export const nothingTyped: Typed = { names: '', name: '', solver: '', issuer: '', deploy: [], endpoints: '' };
 
 export function typedIn(form: Readonly<Record<string, unknown>>): Typed {
   const textOf = (field: string) => (typeof form[field] === 'string' ? form[field] : '').slice(0, 30_000);
   const deploy = [form['deploy'] ?? []].flat().filter((one) => typeof one === 'string');
   return {
     ...{ names: textOf('names'), name: textOf('name').trim(), deploy },
-    ...{ solver: textOf('solver'), issuer: textOf('issuer') },
+    ...{ solver: textOf('solver'), issuer: textOf('issuer'), endpoints: textOf('endpoints') },
   };
 }
 
-export const namesIn = ({ names }: Typed): readonly string[] => names.split(/[\s,]+/).filter((one) => one !== '');
+const wordsIn = (text: string): readonly string[] => text.split(/[\s,]+/).filter((one) => one !== '');
+export const namesIn = ({ names }: Typed): readonly string[] => wordsIn(names);
+export const endpointsIn = ({ endpoints }: Typed): readonly string[] => wordsIn(endpoints);
 
 /** An identifier of a declaration may say its own solver. */
 const nameOf = (one: unknown): string => {
@@ -35,13 +40,17 @@ const nameOf = (one: unknown): string => {
   return typeof name === 'string' ? name : '';
 };
 
+const textsIn = (list: unknown): readonly string[] =>
+  (Array.isArray(list) ? list : []).filter((one) => typeof one === 'string');
+
 /** Returns what the form shows of a declaration. */
-export function typedOf(name: string, { identifiers, solver, issuer, deploy }: Fields): Typed {
+export function typedOf(name: string, { identifiers, solver, issuer, deploy, endpoints }: Fields): Typed {
   const textOf = (value: unknown) => (typeof value === 'string' ? value : '');
   return {
     ...{ name, solver: textOf(solver), issuer: textOf(issuer) },
     names: (Array.isArray(identifiers) ? identifiers : []).map(nameOf).join('\n'),
-    deploy: (Array.isArray(deploy) ? deploy : []).filter((one) => typeof one === 'string'),
+    deploy: textsIn(deploy),
+    endpoints: textsIn(endpoints).join('\n'),
   };
 }
 
@@ -52,13 +61,15 @@ export function typedOf(name: string, { identifiers, solver, issuer, deploy }: F
  */
 export function certificateOf(typed: Typed, before: Fields = {}): Fields {
   const { solver, issuer, deploy } = typed;
-  const { identifiers, solver: _solver, issuer: _issuer, deploy: _deploy, ...others } = before;
+  const { identifiers, solver: _solver, issuer: _issuer, deploy: _deploy, endpoints: _endpoints, ...others } = before;
+  const endpoints = endpointsIn(typed);
   const earlier = new Map((Array.isArray(identifiers) ? identifiers : []).map((one) => [nameOf(one), one as never]));
   return {
     ...others,
     identifiers: namesIn(typed).map((name) => earlier.get(name) ?? name),
     deploy: [...deploy],
     ...present({ solver: solver || undefined, issuer: issuer || undefined }),
+    ...present({ endpoints: endpoints.length > 0 ? endpoints : undefined }),
   };
 }
 
@@ -74,7 +85,18 @@ export const leftOut = (
     issuer: issuers.length > 1 && !typed.issuer ? words.choose : undefined,
   });
 
-const fields = ['identifiers', 'name', 'solver', 'issuer', 'deploy'] as const;
+const mostShown = 100;
+const fields = ['identifiers', 'name', 'solver', 'issuer', 'deploy', 'endpoints'] as const;
+
+/** Says which of the endpoints is wrong. */
+const ofEntries = (wrong: WrongFields, typed: Typed, language: Language): WrongFields =>
+  Object.fromEntries(
+    Object.entries(wrong).map(([path, message]) => {
+      const [, at] = /^endpoints\.(\d+)$/.exec(path) ?? [];
+      const entry = at === undefined ? undefined : endpointsIn(typed)[Number(at)];
+      return [path, entry === undefined ? message : `${cut(entry, mostShown)}: ${inLanguage(message, language)}`];
+    }),
+  );
 
 /** The form in which a certificate is declared, with what its order would meet beside it. */
 export const DeclareForm: FC<
@@ -98,7 +120,7 @@ export const DeclareForm: FC<
 > = ({ reader, title, intro, button, action, back, choices, typed, wrong, check, isNamed, hidden = {}, children }) => {
   const { text, csrf } = reader;
   const words = text.declare;
-  const problems = problemsOf(wrong, fields, reader.language);
+  const problems = problemsOf(ofEntries(wrong, typed, reader.language), fields, reader.language);
   const live = {
     'hx-post': `${action}/check`,
     'hx-target': `#${checkId}`,
@@ -163,6 +185,14 @@ export const DeclareForm: FC<
             problem={problems['deploy']}
             values={typed.deploy}
             options={[...new Set([...choices.deployers, ...typed.deploy])].map((one) => [one, one])}
+          />
+          <Area
+            name="endpoints"
+            label={words.endpoints}
+            hint={words.endpointsHint}
+            problem={problems['endpoints']}
+            value={typed.endpoints}
+            rows={2}
           />
           <Choice
             name="issuer"

@@ -9,10 +9,20 @@ it('declares a certificate, and leads to its page', async () => {
   const { declarations, audited, send, get } = await openDeclaring();
   const page = await get();
   for (const name of ['one', 'two', 'web', 'dns', 'files']) expect(page).toContain(`value="${name}"`);
-  const done = await send({ names: '*.a.example\n a.example', solver: 'dns', issuer: 'one', deploy: 'files' });
+  const endpoints = 'a.example\n [2001:db8::1]:8443';
+  const done = await send({
+    names: '*.a.example\n a.example',
+    solver: 'dns',
+    issuer: 'one',
+    deploy: 'files',
+    endpoints,
+  });
   expect(done).toMatchObject({ status: 303, location: '/certificates/wildcard.a.example' });
   expect(await declarations.get('wildcard.a.example', signal)).toMatchObject({
-    certificate: { identifiers: ['*.a.example', 'a.example'], solver: 'dns', issuer: 'one', deploy: ['files'] },
+    certificate: {
+      ...{ identifiers: ['*.a.example', 'a.example'], solver: 'dns', issuer: 'one', deploy: ['files'] },
+      endpoints: ['a.example', '[2001:db8::1]:8443'],
+    },
     by: 'mia',
   });
   expect(audited).toEqual(['certificate.declare']);
@@ -40,6 +50,12 @@ it.each(['en', 'zh'] as const)('answers bad input beside its field, and loses no
   expect(problemsIn(taken.text)).toEqual({ name: words.taken });
   const folder = await send({ names: 'b.example', solver: 'web', issuer: 'one', deploy: 'files:/etc' }, language);
   expect(Object.keys(problemsIn(folder.text))).toEqual(['deploy']);
+  const endpoints = 'b.example:443, ::1:443\nb.example:x';
+  const served = await send({ names: 'b.example', solver: 'web', issuer: 'one', endpoints }, language);
+  expect(problemsIn(served.text)).toEqual({
+    endpoints: expect.stringMatching(/^::1:443: .*\[::1\]:443.*b\.example:x: .*www\.example\.com:443$/),
+  });
+  expect(served.text).toContain(`${endpoints}</textarea>`);
   expect(await declarations.list(signal)).toEqual([]);
 });
 

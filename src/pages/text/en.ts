@@ -81,6 +81,9 @@ export const en = {
     proofHint: 'The solver that proves to the CA that the names are yours. Only DNS proves a wildcard.',
     targets: 'Targets',
     noTargets: 'No target is declared. The certificate stays in the store.',
+    endpoints: 'Endpoints',
+    endpointsHint:
+      'Servers to look at over TLS, such as www.example.com:443; one a line. It is checked there after each delivery and every day. May be left empty.',
     issuer: 'Issuer',
     issuerHint: 'The CA. The overview shows what is left of its limits.',
     button: 'Declare it',

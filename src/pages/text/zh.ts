@@ -77,6 +77,9 @@ export const zh: Text = {
     proofHint: '向 CA 证明域名归您所有的 solver。通配符只能通过 DNS 验证。',
     targets: '部署目标',
     noTargets: '没有声明部署目标，证书保存在存储里。',
+    endpoints: '端点',
+    endpointsHint:
+      '要通过 TLS 检查的服务器，例如 www.example.com:443，每行一个。每次部署后以及每天都会查看它们实际使用的证书。可以留空。',
     issuer: '颁发机构',
     issuerHint: '即 CA。概览页显示其剩余的限额。',
     button: '声明',
