@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { notingStore } from '../../test/support/noting-store.ts';
 import {
   createSimulatedWorld,
   issue,
@@ -7,7 +8,6 @@ import {
   withCa,
 } from '../../test/support/simulated-world.ts';
 import type { Settings } from '../core/spec/spec.ts';
-import type { Store } from '../ports/store.ts';
 import { limitsAtAGlance, limitsOf } from './limits.ts';
 import type { OpenFleet } from './opened.ts';
 
@@ -15,19 +15,8 @@ const { signal } = new AbortController();
 
 it('says at a glance what it says with a read of every certificate, except what has used it up', async () => {
   const { store, replica } = await createSimulatedWorld();
-  const read: string[] = [];
-  const noting: Store = {
-    ...store,
-    get: (key, over) => {
-      read.push(key.kind);
-      return store.get(key, over);
-    },
-    scan: (kind, over) => {
-      read.push(kind);
-      return store.scan(kind, over);
-    },
-  };
-  const engine = replica(1, { store: noting });
+  const noting = notingStore(store);
+  const engine = replica(1, { store: noting.store });
   const limits = { newOrdersPerAccount: '300/3h', certificatesPerDomain: '50/7d', certificatesPerSet: '5/7d' };
   const wanted = withCa(simulatedSpec(), { limits });
   await issue(engine, simulatedJob(wanted), signal);
@@ -35,10 +24,10 @@ it('says at a glance what it says with a read of every certificate, except what 
   const { issuer } = wanted;
   const settings = { issuers: { [issuer.name]: issuer.settings }, certificates: [] } as unknown as Settings;
   const fleet = { engine, settings } as OpenFleet;
-  read.length = 0;
+  noting.read.length = 0;
   const identifiers = wanted.identifiers.map(({ value }) => value).join(' ');
   const glance = await limitsAtAGlance(fleet, [{ issuer: issuer.name, identifiers, isTroubled: false }], signal);
-  expect(new Set(read)).toEqual(new Set(['account', 'ledger']));
+  expect(new Set(noting.read.map((one) => one.split(' ')[0]))).toEqual(new Set(['account', 'ledger']));
   const [whole] = await limitsOf(fleet, { names: [], all: false }, signal);
   const known = whole!.buckets.map(({ usedBy, usedByUnknown, ...bucket }) => bucket);
   expect(known.map(({ limit, left }) => [limit, left])).toEqual([
