@@ -12,6 +12,9 @@ const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward
 /** Many seeds take minutes, so they have a project of their own, and `npm test` runs a few of them. */
 const worlds = ['test/simulation/world/world.test.ts'];
 
+/** What `npm test` has no time for: pictures for the documentation, and what waits for a killed process. */
+const longInBrowser = isLong || process.env['CERTFLEET_IMAGES'] ? [] : ['test/browser/{images,two-daemons}.test.ts'];
+
 // Sixteen times Node 20's own number. Tests call much code a few times each: V8 would spend a quarter of the CPU time on
 // optimizing what hardly runs again. Later Nodes do not know the flag.
 const execArgv = process.versions.node.startsWith('20.') ? ['--interrupt-budget=1081344'] : [];
@@ -73,7 +76,13 @@ export default defineConfig({
       // One browser at a time on two cores.
       {
         test: {
-          ...{ ...real, name: 'browser', include: ['test/browser/**/*.test.ts'], maxWorkers: 1 },
+          ...{
+            ...real,
+            name: 'browser',
+            include: ['test/browser/**/*.test.ts'],
+            exclude: longInBrowser,
+            maxWorkers: 1,
+          },
           sequence: { groupOrder: 3 },
         },
       },

@@ -4,6 +4,7 @@ import { en } from '../../src/pages/text/en.ts';
 import { zh } from '../../src/pages/text/zh.ts';
 import { findingsOf, startBrowser, startContext } from '../support/pages/browser.ts';
 import { later } from '../support/pages/fleet.ts';
+import { looks } from '../support/pages/looks.ts';
 import { type PagesServer, servePages } from '../support/pages/server.ts';
 import { until } from '../support/service.ts';
 import { describeWith } from '../support/vitest.ts';
@@ -50,12 +51,7 @@ describeWith(['chromium'], 'the pages in a browser', () => {
     '/nothing',
   ];
 
-  it.each([
-    ['en', 'light'],
-    ['en', 'dark'],
-    ['zh', 'light'],
-    ['zh', 'dark'],
-  ] as const)('have no serious finding of axe, and fit a telephone: %s, %s', async (language, colorScheme) => {
+  it.each(looks)('have no serious finding of axe, and fit a telephone: %s, %s', async (language, colorScheme) => {
     const page = await open('/', { language, colorScheme });
     // A rule of one page hardly depends on its colours.
     for (const path of colorScheme === 'light' ? [...usual, ...rare] : usual) {

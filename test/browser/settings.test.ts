@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { en } from '../../src/pages/text/en.ts';
 import { findingsOf, startBrowser, startContext } from '../support/pages/browser.ts';
+import { looks } from '../support/pages/looks.ts';
 import { type PagesServer, servePages } from '../support/pages/server.ts';
 import { createSettings } from '../support/pages/settings.ts';
 import { describeWith } from '../support/vitest.ts';
@@ -38,12 +39,7 @@ describeWith(['chromium'], 'the settings in a browser', () => {
 
   const paths = ['users', 'users/mia/password', 'users/mia/remove', 'tokens', 'audit', 'alarms', 'configuration'];
 
-  it.each([
-    ['en', 'light'],
-    ['en', 'dark'],
-    ['zh', 'light'],
-    ['zh', 'dark'],
-  ] as const)('have no serious finding of axe, and fit a telephone: %s, %s', async (language, colorScheme) => {
+  it.each(looks)('have no serious finding of axe, and fit a telephone: %s, %s', async (language, colorScheme) => {
     const page = await open('/settings', { language, colorScheme });
     // A rule of one page hardly depends on its colours.
     for (const path of colorScheme === 'light' ? paths : ['users', 'audit']) {
