@@ -1,5 +1,6 @@
 import type { AlarmNews } from '../../../src/core/alarm/alarm.ts';
 import { fail } from '../../../src/core/errors/errors.ts';
+import { isFromTheFuture } from '../../../src/core/lineage/stored-time.ts';
 import { sameSpec } from '../../../src/core/spec/same-spec.ts';
 import type { Notifier } from '../../../src/ports/notifier.ts';
 import type { Gate } from './gate.ts';
@@ -47,6 +48,8 @@ export function createAlarmChecks({ incidents }: Pick<Scenario, 'incidents'>, wo
     const [lineage, spec] = [world.lineageOf(name), world.wanted.get(name)];
     const { failure } = lineage ?? {};
     if (!lineage || !spec || !failure || failure.forced || lineage.current?.revoked) return false;
+    // What a clock that was ahead has written counts for nothing once the clock is right.
+    if (isFromTheFuture(failure.at, new Date(nowMs()))) return false;
     return failure.count >= 3 && failure.code !== 'acme/paused' && sameSpec(lineage.spec, spec);
   }
 
