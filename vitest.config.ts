@@ -73,7 +73,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      // One browser at a time on two cores.
+      // A browser for each core.
       {
         test: {
           ...{

@@ -98,7 +98,10 @@ it('gives another user of the machine nothing, and takes its socket again after 
   if (process.getuid?.() === 0) {
     const script = `
       const { request } = require('node:http');
-      const say = (what) => (answer) => console.log(what, answer.statusCode ?? answer.code);
+      const say = (what) => (answer) => {
+        console.log(what, answer.statusCode ?? answer.code);
+        answer.destroy?.();
+      };
       const ask = (what, to) => request({ ...to, path: '/', headers: { host: 'localhost' } }, say(what)).on('error', say(what)).end();
       ask('socket', { socketPath: ${JSON.stringify(node.socket)} });
       ask('port', { host: '127.0.0.1', port: ${node.port} });`;
