@@ -1,12 +1,11 @@
 import { createRoute, type z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Env } from '../access/who.ts';
-import { may } from '../core/access/role.ts';
 import { asFailure, fail } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import { refuseRole } from '../fleet/actions.ts';
-import type { ConnectionView } from '../fleet/connections.ts';
+import { type ConnectionView, seenBy } from '../fleet/connections.ts';
 import * as contract from './contract.ts';
 import {
   type Api,
@@ -158,6 +157,5 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
 const refused = (c: Context<Env>, name: string, fields: Readonly<Record<string, string>>) =>
   problemOf(c, fail('config/declaration-refused', { name }), { fields }) as never;
 
-/** The configuration is for those who may change connections; others see what there is. */
 const shownTo = (c: Context<Env>, view: ConnectionView): z.infer<typeof contract.connection> =>
-  copyOf(may(c.get('who'), 'connect') ? view : { ...view, options: {} }) as never;
+  copyOf(seenBy(c.get('who'), view)) as never;

@@ -402,10 +402,11 @@ export const connection = z
     type: z.string(),
     provider: z.string().optional().openapi({ description: 'Of a solver over DNS' }),
     declaredIn: z.enum(['file', 'store']),
-    options: z
-      .looseObject({})
-      .openapi({ description: 'By the names of the fields of its type, without secrets; for viewers, empty' }),
-    secrets: z.array(z.string()).openapi({ description: 'The names of the secrets that are set' }),
+    options: z.looseObject({}).openapi({
+      description:
+        'By the names of the fields of its type, without secrets; for viewers, only the directory of a well-known CA',
+    }),
+    secrets: z.array(z.string()).openapi({ description: 'The names of the secrets that are set; for viewers, none' }),
     certificates: z.array(z.string()).openapi({ description: 'At most 20 of the certificates that use it' }),
     certificateCount: z.number(),
     usedBy: z.array(z.object({ section, name: z.string() })).openapi({ description: 'The connections that use it' }),

@@ -1,4 +1,6 @@
 import type { Composed } from '../compose.ts';
+import { may, type Who } from '../core/access/role.ts';
+import { knownIssuerAt, knownIssuers } from '../core/ca/known-issuers.ts';
 import type { Declared } from '../core/lineage/declaration.ts';
 import type { ConnectionOptions, ConnectionSection, KnownType, NamedConnection } from '../core/spec/connection.ts';
 import { chosenType, shownOptions } from '../core/spec/connection-options.ts';
@@ -110,6 +112,16 @@ export function viewsFrom({ composed, documents, sources }: Viewing) {
   }
 
   return viewsOf;
+}
+
+/** Returns what someone may see of a connection. What it is set to is for those who may change connections. */
+export const seenBy = (who: Pick<Who, 'role' | 'scope'>, view: ConnectionView): ConnectionView =>
+  may(who, 'connect') ? view : { ...view, options: caIn(view), secrets: [] };
+
+/** Returns the directory of a CA if everybody knows that. Another address may contain a secret. */
+function caIn({ section, options: { directory } }: ConnectionView): ConnectionOptions {
+  if (section !== 'issuers' || typeof directory !== 'string') return {};
+  return Object.hasOwn(knownIssuers, directory) || knownIssuerAt(directory) ? { directory } : {};
 }
 
 const mostShown = 20;

@@ -14,7 +14,7 @@ import { type Fields, isDeep } from '../core/text/json.ts';
 import { shortList } from '../core/text/short-list.ts';
 import { type Asker, refuseRole } from './actions.ts';
 import type { ConnectionTest, TryConnection } from './connection-test.ts';
-import { type ConnectionView, isOf, viewsFrom } from './connection-views.ts';
+import { type ConnectionView, isOf, seenBy, viewsFrom } from './connection-views.ts';
 import { createDeclaredDocuments, type Declaring, type IfRevision } from './declared-documents.ts';
 import { isInFile, refusedIn, type Sources } from './sources.ts';
 import { leadsKeys, usersIn } from './users-of-connections.ts';
@@ -62,7 +62,7 @@ export interface FleetConnections {
   ): Promise<ConnectionTest | { readonly wrong: WrongFields }>;
 }
 
-export type { ConnectionView };
+export { type ConnectionView, seenBy };
 
 export interface TestRequest extends NamedConnection {
   /** The zone in which a solver over DNS is tried; the host with which a balancer is tried, which may be left out. */

@@ -188,7 +188,10 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
       ['operator', true],
     ] as const) {
       const { connections } = (await daemon.ask('GET', '/connections', as(role))).json;
-      const given = connections.flatMap((one: { options: object }) => Object.keys(one.options));
+      const given = connections.flatMap(({ options, secrets }: { options: object; secrets: readonly string[] }) => [
+        ...Object.keys(options),
+        ...secrets,
+      ]);
       expect([role, given.length > 0]).toEqual([role, isSeen]);
     }
     const { pages } = JSON.parse(await readFile(config, 'utf8'));

@@ -272,8 +272,19 @@ it('is open to each role as it may', async () => {
     ['viewer', false],
     ['operator', true],
   ] as const) {
-    const page = await (await open({ role })).get('/connections/issuers/own');
-    expect([page.status, page.text.includes('agreeToTerms')]).toEqual([200, isSeen]);
+    const { connections, get } = await open({ role });
+    const ann = { who: { name: 'ann', role: 'operator', via: 'login' }, from: '' } as const;
+    for (const [section, name, settings] of [
+      ['issuers', 'le', { directory: 'letsencrypt', agreeToTerms: true, email: 'ops@one.example' }],
+      ['alarms', 'chat', { type: 'slack', url: `https://hooks.slack.com/services/${secret}` }],
+    ] as const)
+      expect(await connections.declare(ann, { section, name, settings }, signal)).toHaveProperty('revision');
+    const pages = ['', '/issuers/own', '/issuers/le', '/alarms/chat'].map((path) => get(`/connections${path}`));
+    const texts = (await Promise.all(pages)).map(({ text }) => text);
+    // The address of a CA may contain a secret, unless everybody knows it.
+    expect([role, texts.some((text) => /one\.example|agreeToTerms/.test(text))]).toEqual([role, isSeen]);
+    for (const text of [texts[0], texts[2]]) expect(text).toContain('Let&#39;s Encrypt');
+    expect(texts.join('')).not.toContain(secret);
   }
 });
 

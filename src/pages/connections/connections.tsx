@@ -7,7 +7,7 @@ import { asFailure, type CertfleetError, isFailure } from '../../core/errors/err
 import { say } from '../../core/errors/wording.ts';
 import { type ConnectionSection, type ConnectionType, connectionSections } from '../../core/spec/connection.ts';
 import { present } from '../../core/text/present.ts';
-import type { ConnectionRequest, ConnectionView } from '../../fleet/connections.ts';
+import { type ConnectionRequest, type ConnectionView, seenBy } from '../../fleet/connections.ts';
 import type { WrongFields } from '../../fleet/declarations.ts';
 import { missing } from '../respond.tsx';
 import { ChooseKind, ChooseSection } from './choice.tsx';
@@ -27,10 +27,11 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
 
   app.get('/connections', async (c) => {
     const reader = reading(c);
-    const [views, ...types] = await Promise.all([
+    const [all, ...types] = await Promise.all([
       connections.list(c.req.raw.signal),
       ...connectionSections.map((one) => connections.types(one)),
     ]);
+    const views = all.map((one) => seenBy(c.var.who, one));
     const may = (section: ConnectionSection) => mayChange(c, section);
     const choices = forFirst();
     const rights = { mayChange: may, changesTargets: connections.changesTargets() };

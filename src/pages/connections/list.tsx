@@ -12,7 +12,8 @@ export const shownSections: readonly ConnectionSection[] = ['issuers', 'solvers'
 
 /** What kind of connection it is, for people. */
 export function kindTitle({ section, type, provider, options }: ConnectionView, types: readonly ConnectionType[]) {
-  if (section === 'issuers') return issuerTitle(String(options['directory'] ?? ''));
+  // A viewer is not told the address of a CA that is not well known.
+  if (section === 'issuers' && options['directory'] !== undefined) return issuerTitle(String(options['directory']));
   const found = types.find((one) => one.section === section && one.type === type && one.provider === provider);
   return found?.title ?? [type, provider].filter(Boolean).join(' ');
 }

@@ -7,7 +7,7 @@ import type { CertfleetError } from '../../core/errors/errors.ts';
 import { say } from '../../core/errors/wording.ts';
 import type { ConnectionSection } from '../../core/spec/connection.ts';
 import type { Asker } from '../../fleet/actions.ts';
-import type { ConnectionView, FleetConnections } from '../../fleet/connections.ts';
+import { type ConnectionView, type FleetConnections, seenBy } from '../../fleet/connections.ts';
 import type { Choices } from '../../fleet/declarations.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { Notice } from '../layout.tsx';
@@ -87,12 +87,12 @@ export function createShown({ connections, clock }: ConnectionsParts) {
     return show(c, reader, { title, body, status: 403 });
   }
 
-  /** Answers with a page about one connection, if there is one. */
+  /** Answers with a page about one connection, as the reader may see it, if there is one. */
   const ofOne =
     (answer: (c: Context<Env>, view: ConnectionView) => Promise<Response> | Response) => async (c: Context<Env>) => {
       const [section, name = ''] = [c.req.param('section'), c.req.param('name')];
       const view = isSection(section) ? await connections.get(section, name, c.req.raw.signal) : undefined;
-      return view ? answer(c, view) : missing(c, clock.now());
+      return view ? answer(c, seenBy(c.var.who, view)) : missing(c, clock.now());
     };
 
   const asker = (c: Context<Env>): Asker => ({ who: c.var.who, from: c.var.from });
