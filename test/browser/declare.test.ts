@@ -1,11 +1,17 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import haproxyBalancer from '../../src/balancers/haproxy.ts';
+import type { ServedState } from '../../src/core/plan/served.ts';
 import { en } from '../../src/pages/text/en.ts';
-import { startDaemon } from '../support/daemon.ts';
+import { quickLooks, startDaemon, startLooking } from '../support/daemon.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Bench, startBench } from '../support/e2e.ts';
+import { startHaproxy } from '../support/haproxy.ts';
 import { findingsOf, startBrowser } from '../support/pages/browser.ts';
 import { openFirst } from '../support/pages/first-user.ts';
-import { freePort, until } from '../support/service.ts';
+import { freePort, temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -15,8 +21,14 @@ const words = en.declare;
 describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new certificate', () => {
   let bench: Bench;
   let browser: Browser | undefined;
+  /** The forward rules of HAProxy. */
+  let map: string;
   beforeAll(async () => {
-    [bench, browser] = await Promise.all([startBench(), startBrowser()]);
+    map = join(await temporaryFolder('map'), 'acme.map');
+    await writeFile(map, '');
+    const [, line = ''] = /```haproxy\n([^`]+)\n```/.exec(haproxyBalancer.notes ?? '') ?? [];
+    const frontend = [line.replaceAll('/etc/haproxy/certfleet-acme.map', map)];
+    [bench, browser] = await Promise.all([startBench({ frontend }), startBrowser()]);
   });
   afterAll(() => browser?.close());
 
@@ -111,6 +123,59 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new cert
     await page.getByRole('link', { name: words.remove }).click();
     await page.getByRole('button', { name: words.remove }).click();
     await page.getByText(en.stateSentence.undeclared).waitFor();
+  });
+
+  itDrawn('declares one over a forward rule, and shows that a server sends an old one again', async () => {
+    const port = await freePort();
+    const folder = await temporaryFolder('served');
+    const served = await startHaproxy({ certificates: folder });
+    const home = await bench.home((one) => ({
+      ...one,
+      balancers: { front: { type: 'haproxy', sockets: [bench.haproxy.socket], map } },
+      solvers: { front: { type: 'http01-forward-rule', balancer: 'front' } },
+      deployers: { edge: { type: 'haproxy', socket: served.socket, certificates: folder } },
+      ...{ certificates: [], pages: { listen: [`127.0.0.1:${port}`] } },
+    }));
+    const { said } = startLooking(home, quickLooks);
+    const { page, complaints, makeUser } = await openFirst(browser!, { said });
+    await makeUser();
+    await page.goto(new URL('/new', page.url()).href);
+    const endpoint = `abc.example.test:${served.httpsPort}`;
+    await page.getByLabel(words.names).fill('abc.example.test');
+    await page.getByLabel('edge').check();
+    await page.getByLabel(words.endpoints).fill('abc.example.test:https');
+    await page.getByRole('button', { name: words.button }).click();
+    expect(await page.locator('#endpoints-problem').textContent()).toContain('abc.example.test:https');
+    await page.getByLabel(words.endpoints).fill(endpoint);
+    await page.getByRole('button', { name: words.button }).click();
+    await page.getByRole('heading', { name: 'abc.example.test', exact: true }).waitFor();
+    const seen = (state: ServedState) => page.locator('#facts').getByText(en.list.servedStates[state]).waitFor();
+    await page.getByText(en.stateSentence.valid).waitFor();
+    await seen('current');
+    expect(await readFile(map, 'utf8')).toBe('');
+
+    const old = await readFile(join(folder, 'abc.example.test.pem'));
+    const serial = () => page.locator('#facts code').first().textContent();
+    const first = await serial();
+    await page.getByRole('button', { name: en.actions.renew }).click();
+    await until(async () => (await serial()) !== first, { what: 'another serial number' });
+    await page.getByText(en.stateSentence.valid).waitFor();
+
+    // Someone puts another server in its place, from an image with the old certificate.
+    const image = await temporaryFolder('image');
+    await writeFile(join(image, 'abc.example.test.pem'), old);
+    await served.stop();
+    const { httpPort, httpsPort } = served;
+    const another = await startHaproxy({ certificates: image, httpPort, httpsPort });
+    // Nobody reloads it.
+    await seen('stale');
+    await page.locator('#facts').getByText(endpoint).waitFor();
+    expect(await findingsOf(page)).toEqual([]);
+    await another.stop();
+    await served.restart();
+    await page.getByRole('button', { name: en.actions.redeploy }).click();
+    await seen('current');
+    expect(complaints).toEqual([]);
   });
 
   it('fits a phone, and has no serious finding of axe', async () => {

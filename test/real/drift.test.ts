@@ -1,13 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { EventEmitter } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { main } from '../../src/cli/main.ts';
-import type { LookTimes } from '../../src/core/node/look-times.ts';
-import { openFleet } from '../../src/fleet.ts';
+import { expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
-import { type Home, readLineage, startBench, succeeded } from '../support/e2e.ts';
+import { quickLooks, startLooking } from '../support/daemon.ts';
+import { readLineage, startBench, succeeded } from '../support/e2e.ts';
 import { startHaproxy } from '../support/haproxy.ts';
 import { startNginx } from '../support/nginx.ts';
 import { temporaryFolder, until } from '../support/service.ts';
@@ -19,32 +16,7 @@ stopAllAfterwards();
 const name = 'www';
 const host = 'www.example.test';
 const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.3'] as const;
-const dayMs = 86_400_000;
-
-/** A day is a second. Only the endpoints are looked at. */
-const quick: LookTimes = { everyMs: 1_000, againMs: 500, mostMs: 2_000, silentMs: 5_000, ownMs: dayMs };
-
 describeWith(['pebble', 'nginx', 'haproxy', ...bindPrograms], 'what is served at several addresses', () => {
-  /** Runs `certfleet run` in this process, with other intervals than the guide's, and stops it once the test is over. */
-  function start({ config }: Home, looks: LookTimes) {
-    let output = '';
-    const signals = new EventEmitter();
-    const ended = main(['run', '--json', '--config', config], {
-      ...{ env: process.env, isTerminal: false, signals },
-      stdout: { write: (text) => (output += text) },
-      stderr: { write: (text) => (output += text) },
-      async openFleet(settings, context) {
-        const fleet = await openFleet(settings, context);
-        return { ...fleet, run: (request, signal) => fleet.run({ ...request, looks }, signal) };
-      },
-    });
-    onTestFinished(async () => {
-      signals.emit('SIGTERM');
-      await ended;
-    });
-    return { said: () => output };
-  }
-
   it('is repaired at the one server on which somebody has put the old certificate back', async () => {
     const records = ['@ A 127.0.0.1', '* A 127.0.0.1', ...addresses.map((address) => `www A ${address}`)];
     const bench = await startBench({ bind: { zones: [{ name: 'example.test', records }] } });
@@ -94,7 +66,7 @@ describeWith(['pebble', 'nginx', 'haproxy', ...bindPrograms], 'what is served at
     const oldOfB = await read(live(bFolder), files);
     const oldOfC = await read(cFolder, [`${name}.pem`]);
     succeeded(await home.certfleet(['renew', '--force']));
-    const run = start(home, quick);
+    const run = startLooking(home, quickLooks);
     const serves = (what: string) =>
       until(isServedEverywhere, { what: `${what}: ${run.said().slice(-3_000)}`, everyMs: 100 });
     await until(async () => run.said().includes('"run.ready"'), { what: 'it is ready' });

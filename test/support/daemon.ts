@@ -1,4 +1,8 @@
+import { EventEmitter } from 'node:events';
 import { onTestFinished } from 'vitest';
+import { main } from '../../src/cli/main.ts';
+import type { LookTimes } from '../../src/core/node/look-times.ts';
+import { openFleet } from '../../src/fleet.ts';
 import type { Home, Ran, RunOptions } from './e2e.ts';
 import { until } from './service.ts';
 
@@ -43,4 +47,28 @@ export function startDaemon(
       return ended;
     },
   };
+}
+
+/** Only endpoints are looked at, and a day is a second. */
+export const quickLooks: LookTimes = {
+  ...{ everyMs: 1_000, againMs: 500, mostMs: 2_000, silentMs: 5_000, ownMs: 86_400_000 },
+};
+
+/** Runs `certfleet run` in this process, with other times of looking than the guide’s, and stops it with the test. */
+export function startLooking({ config }: Pick<Home, 'config'>, looks: LookTimes): { readonly said: () => string } {
+  let output = '';
+  const signals = new EventEmitter();
+  const write = (text: string) => (output += text);
+  const ended = main(['run', '--json', '--config', config], {
+    ...{ env: process.env, isTerminal: false, signals, stdout: { write }, stderr: { write } },
+    async openFleet(settings, context) {
+      const fleet = await openFleet(settings, context);
+      return { ...fleet, run: (request, signal) => fleet.run({ ...request, looks }, signal) };
+    },
+  });
+  onTestFinished(async () => {
+    signals.emit('SIGTERM');
+    await ended;
+  });
+  return { said: () => output };
 }

@@ -156,6 +156,8 @@ export interface Home {
 export interface BenchOptions {
   readonly bind?: BindOptions;
   readonly pebble?: PebbleOptions;
+  /** Lines at the beginning of HAProxy's HTTP frontend. */
+  readonly frontend?: readonly string[];
 }
 
 /**
@@ -176,7 +178,10 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     join(folder, 'root.pem'),
   ];
   const responder = `127.0.0.1:${responderPort}`;
-  const haproxy = await startHaproxy({ certificates, challengeBackends: [responder] });
+  const haproxy = await startHaproxy({
+    ...{ certificates, challengeBackends: [responder] },
+    frontend: options.frontend ?? [],
+  });
   const pebble = await startPebble({ dnsServer: bind.server, httpPort: haproxy.httpPort, ...options.pebble });
   await writeFile(secretFile, bind.key.secret, { mode: 0o600 });
   await writeFile(rootFile, await pebble.roots());

@@ -7,7 +7,7 @@ import { startContext } from './browser.ts';
 /** Opens the link of the first user that a daemon prints, and fills in the form, but does not send it. */
 export async function openFirst(
   browser: Browser,
-  daemon: ReturnType<typeof startDaemon>,
+  daemon: Pick<ReturnType<typeof startDaemon>, 'said'>,
   options: BrowserContextOptions = {},
 ) {
   let said = '';
