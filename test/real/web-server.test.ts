@@ -290,6 +290,19 @@ it('ends events within seconds after a log-out, another role, a removed token, a
   await until(() => stays!.isOver, { what: 'the events of the old login end', deadlineMs: 8_000 });
 });
 
+it('ends what a HEAD would read at once, so that the process can end', async () => {
+  let isEnded = false;
+  const pages = new Hono<Env>();
+  const cancel = () => {
+    isEnded = true;
+  };
+  pages.get('/events', (c) => c.body(new ReadableStream({ cancel })));
+  const { port } = await serve({}, { pages });
+  const headers = { authorization: `Bearer ${prepared.token}` };
+  const { status } = await fetch(`http://127.0.0.1:${port}/events`, { method: 'HEAD', headers });
+  expect([status, isEnded]).toEqual([200, true]);
+});
+
 it('writes down who tries to change settings and may not, and of very many only how many', async () => {
   const pages = new Hono<Env>();
   pages.post('/settings/*', (c) => c.text('', may(c.var.who, 'users') ? 200 : 403));

@@ -51,6 +51,7 @@ const policy = [
 export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   const app = new Hono<WebEnv>();
   app.use(withHeaders);
+  app.use(endUnread);
   app.use(async (c, next) => {
     c.set('language', languageOf(c));
     c.set('from', c.env.arrival.from);
@@ -100,6 +101,12 @@ const withHeaders: MiddlewareHandler<WebEnv> = async (c, next) => {
   headers.set('x-frame-options', 'DENY');
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   if (c.env.arrival.isSecure) headers.set('strict-transport-security', 'max-age=31536000');
+};
+
+/** The answer to HEAD has no body, so nothing would ever end what makes one: events go on until their reader goes. */
+const endUnread: MiddlewareHandler<WebEnv> = async (c, next) => {
+  await next();
+  if (c.req.method === 'HEAD') await c.res.body?.cancel();
 };
 
 /** What everybody may open: what a browser needs to log in. */
