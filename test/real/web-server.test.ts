@@ -125,7 +125,8 @@ it('answers for declared hosts alone, whatever leads to this machine', async () 
   expect(await raw('GET http://evil.test/login HTTP/1.1\r\nHost: fleet.test\r\n\r\n')).toBe('400');
   expect(await raw('GET /login HTTP/1.1\r\nHost: fleet.test\r\nHost: evil.test\r\n\r\n')).toBe('400');
   expect(await raw('GET /login HTTP/1.1\r\n\r\n')).toBe('400');
-  for (const target of ['//evil.test/?language=en', '/\\evil.test/?language=en'])
+  const up = ['/.//evil.test/?language=en', '/a/..//evil.test/?language=en', '/%2E//evil.test/?language=en'];
+  for (const target of ['//evil.test/?language=en', '/\\evil.test/?language=en', ...up])
     expect(await raw(`GET ${target} HTTP/1.1\r\nHost: fleet.test\r\n\r\n`)).toBe('400');
 });
 

@@ -17,6 +17,8 @@ interface Place {
   readonly behindProxy: boolean;
 }
 
+const dots = /^[^?#]*\/(?:\.|%2e){1,2}(?:[/?#]|$)/i;
+
 /** Returns why a request is refused before anything looks at it: its status and a text. */
 export function refusal(
   { url = '', headers, rawHeaders }: Pick<IncomingMessage, 'url' | 'headers' | 'rawHeaders'>,
@@ -24,7 +26,8 @@ export function refusal(
 ): { readonly status: number; readonly body: string } | undefined {
   const named = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   // A target with a host of its own would be another way to name one, also in a redirect to it.
-  if (named !== 1 || !/^\/(?![/\\])[^\\]*$/.test(url)) return { status: 400, body: 'bad request\n' };
+  // Clients leave out `.` and `..`; read as URL, `/.//host` would be another host.
+  if (named !== 1 || !/^\/(?![/\\])[^\\]*$/.test(url) || dots.test(url)) return { status: 400, body: 'bad request\n' };
   const host = hostIn(headers.host ?? '');
   if (host !== undefined && hosts.has(host)) return undefined;
   return { status: 421, body: 'This host is not one of `pages.hosts` in the configuration.\n' };
