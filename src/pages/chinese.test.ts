@@ -1,6 +1,13 @@
 import { expect, it } from 'vitest';
 import { openDeclaring } from '../../test/support/pages/declaring.ts';
+import { declaredConnections } from '../compose/declarations.ts';
+import { offeredTypes } from '../config/settings/connection-types.ts';
+import { settingsIn } from '../config/settings/settings.ts';
 import { inLanguage } from '../core/errors/wording.ts';
+import { connectionSections } from '../core/spec/connection.ts';
+import type { Fields } from '../core/text/json.ts';
+import { present } from '../core/text/present.ts';
+import { registry } from '../generated/registry.ts';
 
 it.each([
   '_acme-challenge.www.example.test is in the zone example.test',
@@ -60,4 +67,28 @@ it.each<[string, object]>([
   const wrong = await declarations.check(name, { ...right, ...more } as never);
   const said = Object.values(wrong ?? { none: '' }).map((message) => inLanguage(message, 'zh'));
   expect(said.filter((text) => !/[\u4e00-\u9fff]/.test(text) || englishIn(text) !== undefined)).toEqual([]);
+});
+
+const sections = connectionSections.filter((one) => one !== 'issuers');
+
+it.each(sections)('what is wrong with the options of %s is said in Chinese', async (section) => {
+  const { settings } = await settingsIn({}, { env: {}, registry });
+  const left = new Set<string>();
+  let count = 0;
+  for (const { type, provider, fields } of await offeredTypes(section, { balancers: {} }, registry)) {
+    const typed: Record<string, Record<string, string> | string> = { type, ...present({ provider }) };
+    for (const { name } of fields) {
+      const [first = '', second] = name.split('.');
+      if (second === undefined) typed[first] = 'no such: "value"/?';
+      else typed[first] = { ...(typed[first] as object), [second]: 'no such: "value"/?' };
+    }
+    const { refused } = await declaredConnections([{ section, name: 'a', settings: typed as Fields }], settings!);
+    for (const [option, message] of Object.entries(refused[0]?.wrong ?? {})) {
+      count += 1;
+      const said = inLanguage(message, 'zh');
+      if (!/[\u4e00-\u9fff]/.test(said) || englishIn(said)) left.add(`${provider ?? type} ${option}: ${said}`);
+    }
+  }
+  expect(count).toBeGreaterThan(3);
+  expect([...left]).toEqual([]);
 });
