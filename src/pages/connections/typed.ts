@@ -20,7 +20,7 @@ export const removalName = (option: string): string => `remove.${option}`;
 export function typedIn(form: Readonly<Record<string, unknown>>, fields: readonly ConnectionField[]): Typed {
   const textOf = (name: string) => {
     const value = form[name];
-    return (typeof value === 'string' ? value : '').replaceAll('\r\n', '\n').slice(0, 30_000);
+    return (typeof value === 'string' ? value : '').replaceAll('\r\n', '\n');
   };
   const names = fields.map(({ name }) => name);
   return {

@@ -153,7 +153,7 @@ export function addEdit(
 /** It is only shown, so a form that is not ours shows what it says. */
 function seenIn(text: string): Typed {
   try {
-    const found: unknown = JSON.parse(text.slice(0, 40_000));
+    const found: unknown = JSON.parse(text);
     return typedIn(typeof found === 'object' && found !== null ? { ...found } : {});
   } catch {
     return typedIn({});

@@ -22,7 +22,7 @@ export interface Typed {
 export const nothingTyped: Typed = { names: '', name: '', solver: '', issuer: '', deploy: [], endpoints: '' };
 
 export function typedIn(form: Readonly<Record<string, unknown>>): Typed {
-  const textOf = (field: string) => (typeof form[field] === 'string' ? form[field] : '').slice(0, 30_000);
+  const textOf = (field: string) => (typeof form[field] === 'string' ? form[field] : '');
   const deploy = [form['deploy'] ?? []].flat().filter((one) => typeof one === 'string');
   return {
     ...{ names: textOf('names'), name: textOf('name').trim(), deploy },
@@ -30,7 +30,8 @@ export function typedIn(form: Readonly<Record<string, unknown>>): Typed {
   };
 }
 
-const wordsIn = (text: string): readonly string[] => text.split(/[\s,]+/).filter((one) => one !== '');
+/** Between names, there may be what separates a list in English or Chinese. */
+const wordsIn = (text: string): readonly string[] => text.split(/[\s,;，、；]+/).filter((one) => one !== '');
 export const namesIn = ({ names }: Typed): readonly string[] => wordsIn(names);
 export const endpointsIn = ({ endpoints }: Typed): readonly string[] => wordsIn(endpoints);
 

@@ -59,6 +59,38 @@ it.each(['en', 'zh'] as const)('answers bad input beside its field, and loses no
   expect(await declarations.list(signal)).toEqual([]);
 });
 
+it.each([
+  ['例え.example', 'xn--r8jz45g.example'],
+  ['*.例え.example', 'wildcard.xn--r8jz45g.example'],
+  ['A.Example.', 'a.example'],
+  ['a.example，b.example、c.example；d.example', 'a.example'],
+  [`${'a'.repeat(60)}.${'b'.repeat(60)}.example`, expect.stringMatching(/^a{60}\.b{22}-b{9}example$/)],
+])('derives the name of the certificate from %s', async (names, name) => {
+  const { declarations, send } = await openDeclaring();
+  expect((await send({ names, solver: 'dns', issuer: 'one' })).status).toBe(303);
+  expect((await declarations.list(signal)).map((one) => one.name)).toEqual([name]);
+});
+
+it.each(['<script>', 'https://a.example/', '*.*.example', '999.1.1.1', `${'a'.repeat(64)}.example`])(
+  'says of %s that it is no name, and nothing of the field that was left empty',
+  async (names) => {
+    const { send } = await openDeclaring();
+    for (const solver of ['dns', '']) {
+      const page = await send({ names, solver, issuer: 'one' });
+      expect(problemsIn(page.text)).toMatchObject({ names: expect.stringContaining('is not a valid DNS name') });
+      expect(problemsIn(page.text)).not.toHaveProperty('name');
+    }
+  },
+);
+
+it('loses nothing of a list that is too long', async () => {
+  const { send } = await openDeclaring();
+  const names = Array.from({ length: 3000 }, (_one, at) => `host${at}.example`).join('\n');
+  const page = await send({ names, solver: 'dns', issuer: 'one' });
+  expect(problemsIn(page.text)['names']).toContain('3000');
+  expect(page.text).toContain('host2999.example</textarea>');
+});
+
 it('removes a declaration that is still as it was seen', async () => {
   const { declarations, send, get, sendTo } = await openDeclaring();
   await send({ names: 'a.example', solver: 'web', issuer: 'one' });

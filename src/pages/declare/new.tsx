@@ -4,6 +4,7 @@ import type { Env } from '../../access/who.ts';
 import { may } from '../../core/access/role.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import { say } from '../../core/errors/wording.ts';
+import { defaultLineageName, isLineageName } from '../../core/names/identifiers.ts';
 import { present } from '../../core/text/present.ts';
 import type { DeclarationCheck, FleetChecks } from '../../fleet/checks.ts';
 import type { FleetDeclarations, WrongFields } from '../../fleet/declarations.ts';
@@ -67,10 +68,8 @@ export function addNew(app: Hono<Env>, { declarations, checks, clock }: Declarin
     const left = leftOut(reader, declarations.choices(), typed);
     if (Object.keys(left).length > 0) {
       // What has no field is said of the one that was left.
-      const { '': _ofNone, name: ofName, ...others } = (await declarations.check(name, certificate)) ?? {};
-      // A name that follows from nothing is not wrong.
-      const wrong = { ...others, ...left, ...present({ name: name === '' ? undefined : ofName }) };
-      return form(c, { typed, wrong });
+      const { '': _ofNone, ...others } = (await declarations.check(name, certificate)) ?? {};
+      return form(c, { typed, wrong: { ...others, ...left } });
     }
     try {
       const asker = { who: c.var.who, from: c.var.from };
@@ -142,6 +141,18 @@ const Undeclare: FC<Made & { readonly name: string; readonly revision: string }>
   </div>
 );
 
-/** Without a chosen name, it is that of the first identifier. */
-const nameFor = ([first = '']: readonly string[]): string =>
-  first.toLowerCase().replace(/^\*\./, 'wildcard.').replaceAll(':', '-');
+/**
+ * Without a chosen name, it is that of the first identifier, as on the command line. One that is no identifier gets any
+ * name, so that the field of the names says what is wrong, and not the one that was left empty.
+ */
+function nameFor([first = '']: readonly string[]): string {
+  const typed = first.toLowerCase();
+  const [, star = '', host = ''] = /^(\*\.)?(.*?)\.?$/s.exec(typed) ?? [];
+  const isForeign = /[^\x00-\x7f]/.test(host) && URL.canParse(`http://${host}/`);
+  const value = `${star}${isForeign ? new URL(`http://${host}/`).hostname : host}`;
+  const name = defaultLineageName([{ type: 'dns', value }], ending);
+  return isLineageName(name) ? name : defaultLineageName([], ending);
+}
+
+/** Keeps a name unique that is too long and cut. */
+const ending = (text: string): string => text.replaceAll(/[^a-z0-9]/g, '').slice(-16);
