@@ -106,7 +106,7 @@ The clocks of both machines must agree within five minutes. Answers are verified
           problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
         },
         {
-          hint: 'Correct the secret where you set it: `--dns-option secret=…`, the variable CERTFLEET_RFC2136_SECRET or RFC2136_TSIG_SECRET, the file of `credentials`, or certfleet.yaml.',
+          hint: 'Correct the secret where you set it: `--dns-option secret=…`, the variable CERTFLEET_RFC2136_SECRET or RFC2136_TSIG_SECRET, the file of `credentials`, certfleet.yaml, or the page of the connection.',
         },
       );
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: new Secret(secret) };

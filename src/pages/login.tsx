@@ -20,6 +20,8 @@ const texts = {
     overHint: 'It is valid once, for 15 minutes, while there is no user. `certfleet user link` makes another one.',
     'no-user': 'Enter the name of the user.',
     'no-password': 'Enter the password.',
+    unsent:
+      'Your login had ended, so nothing was done. Log in, and go back in the browser to the form, where what you typed still is.',
     wrong: 'The user or the password is wrong.',
     slow: (seconds: number) => `There were too many tries. Try again in ${seconds} s.`,
     'bad-name': 'A name has 1 to 64 of A-Z a-z 0-9 . _ @ + - and begins with a letter or digit.',
@@ -40,6 +42,7 @@ const texts = {
     overHint: '链接只能使用一次，15 分钟内有效，并且只在还没有用户时可用。`certfleet user link` 可生成新的链接。',
     'no-user': '请输入用户名。',
     'no-password': '请输入密码。',
+    unsent: '您的登录已失效，所以什么都没有做。请先登录，再用浏览器返回表单，您输入的内容仍在那里。',
     wrong: '用户名或密码错误。',
     slow: (seconds: number) => `尝试次数过多，请在 ${seconds} 秒后重试。`,
     'bad-name': '名称由 1 到 64 个 A-Z a-z 0-9 . _ @ + - 组成，以字母或数字开头。',
@@ -104,12 +107,15 @@ export const LoginPage: FC<{
   readonly user?: string;
   readonly problem?: 'no-user' | 'no-password' | 'wrong' | 'slow';
   readonly seconds?: number;
-}> = ({ language, next, user, problem, seconds = 0 }) => {
+  /** A form was sent without a login. */
+  readonly isUnsent?: boolean;
+}> = ({ language, next, user, problem, seconds = 0, isUnsent = false }) => {
   const text = texts[language];
   const said = problem === undefined ? undefined : problem === 'slow' ? text.slow(seconds) : text[problem];
   const [ofUser, ofPassword] = problem === 'no-user' ? [said, undefined] : [undefined, said];
   return (
     <Outside language={language} title={text.login}>
+      {isUnsent ? <p role="alert">{text.unsent}</p> : null}
       <form method="post" action="/login" novalidate>
         <input type="hidden" name="next" value={next} />
         <Field

@@ -163,6 +163,11 @@ it('asks for a login, and goes on to what was asked for', async () => {
   expect(await ask('/', { headers: { 'hx-request': 'true' } })).toMatchObject({
     ...{ status: 401, headers: { 'hx-redirect': '/login' } },
   });
+  // What a form sent is not sent again, so it is said where it still is.
+  const unsent = { status: 303, headers: { location: '/login?unsent=yes' } };
+  expect(await ask('/new', { form: { names: 'a.example' } })).toMatchObject(unsent);
+  expect((await ask('/login?unsent=yes')).body).toContain('Your login had ended, so nothing was done.');
+  expect(await ask('/logout', { form: {} })).toMatchObject({ status: 303, headers: { location: '/login' } });
   const { cookie } = await login('viewer-ann');
   expect((await ask('/', { headers: { cookie } })).body).toContain('viewer-ann (viewer)');
   const token = { authorization: `Bearer ${prepared.token}` };

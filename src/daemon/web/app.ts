@@ -152,9 +152,11 @@ function unknown(c: Context<WebEnv>): Response {
     return refuse(c, fail('access/login', {}));
   }
   const { pathname, search } = new URL(c.req.url);
-  const isPage = c.req.method === 'GET' && c.req.header('hx-request') === undefined;
-  const back = isPage && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : '';
-  if (isPage || c.req.header('hx-request') === undefined) return c.redirect(`/login${back}`, 303);
+  const back = c.req.method === 'GET' && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : '';
+  const isForm = !isSafe(c.req.method) && path !== logoutPath;
+  // What a form sent is lost here, but not in the form.
+  const query = isForm ? '?unsent=yes' : back;
+  if (c.req.header('hx-request') === undefined) return c.redirect(`/login${query}`, 303);
   c.header('hx-redirect', '/login');
   return refuse(c, fail('access/login', {}));
 }

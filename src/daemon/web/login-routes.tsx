@@ -13,7 +13,8 @@ export function addLogin(app: Hono<WebEnv>, access: Access): void {
     const next = ownPath(c.req.query('next'));
     const who: { readonly via: string } | undefined = c.get('who');
     if (who?.via === 'login') return c.redirect(next, 303);
-    return whole(c, <LoginPage language={c.var.language} next={next} />);
+    const isUnsent = c.req.query('unsent') !== undefined;
+    return whole(c, <LoginPage language={c.var.language} next={next} isUnsent={isUnsent} />);
   });
 
   app.post('/login', async (c) => {

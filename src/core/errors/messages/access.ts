@@ -120,6 +120,6 @@ export const access = {
     message: 'this form was made for another login',
     blame: 'config',
     retry: 'never',
-    hint: 'Reload the page and try again.',
+    hint: 'Go back to the form in the browser, where what you typed still is, and send it again. If that is refused too, open the page anew.',
   },
 } as const satisfies Record<string, ErrorEntry>;

@@ -175,7 +175,7 @@ export const configuration = {
     message: 'the issuer {issuer} requires you to agree to its terms of service ({url})',
     blame: 'config',
     retry: 'never',
-    hint: 'Read them, then pass --agree-tos with -d, or set `agreeToTerms: true` on the issuer in certfleet.yaml.',
+    hint: 'Read them, then pass --agree-tos with -d, set `agreeToTerms: true` on the issuer in certfleet.yaml, or tick that you agree on the page of the issuer.',
   },
   'config/unknown-profile': {
     message: 'the issuer {issuer} has no profile "{profile}"{nearest}',

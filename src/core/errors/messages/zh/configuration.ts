@@ -96,7 +96,7 @@ export const configuration = translation(english, {
   },
   'config/terms-not-agreed': {
     message: '{issuer} 要求同意它的服务条款（{url}）',
-    hint: '请先阅读条款，然后在 -d 之外加上 --agree-tos，或者在 certfleet.yaml 的 issuer 下设置 `agreeToTerms: true`。',
+    hint: '请先阅读条款，然后在 -d 之外加上 --agree-tos，或者在 certfleet.yaml 的 issuer 下设置 `agreeToTerms: true`，或者在该颁发机构的页面上勾选同意。',
   },
   'config/unknown-profile': {
     message: '{issuer} 没有 profile "{profile}"{nearest}',
