@@ -105,3 +105,10 @@ it('writes down all that several processes do at once', async () => {
     expect(mine).toEqual([...mine].sort((a, b) => a - b));
   }
 });
+
+it('writes down what someone tried who has hung up meanwhile', async () => {
+  const { access, clock } = open();
+  await access.refused(by, { what: 'login', object: 'ann' }, AbortSignal.abort());
+  const entries = await access.audit.read(clock.now(), signal);
+  expect(entries.map(({ what, result }) => [what, result])).toEqual([['login', 'refused']]);
+});

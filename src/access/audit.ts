@@ -21,7 +21,10 @@ export interface By {
 }
 
 export interface Audit {
-  /** Writes down what someone did, or tried: durably, in the order of the calls. */
+  /**
+   * Writes down what someone did, or tried: durably, in the order of the calls, and also if the signal aborts, because
+   * whoever asked may have hung up by now.
+   */
   record(by: By, act: Pick<AuditEntry, 'what' | 'object' | 'detail' | 'result'>, signal: AbortSignal): Promise<void>;
   /** Returns what was done since then, the latest last. */
   read(since: Date, signal: AbortSignal): Promise<readonly AuditEntry[]>;
@@ -30,6 +33,9 @@ export interface Audit {
   /** Returns what was done on a day, the latest last. */
   day(day: string, signal: AbortSignal): Promise<readonly AuditEntry[]>;
 }
+
+/** Of what must be written, whatever becomes of the request. */
+const always = new AbortController().signal;
 
 const keyOf = (name: string): Key => ({ kind: 'audit', name });
 
@@ -77,10 +83,10 @@ export function createAudit({ store, clock }: { readonly store: Store; readonly 
   }
 
   return {
-    record({ name: who, via, from }, { what, object, detail, result }, signal) {
+    record({ name: who, via, from }, { what, object, detail, result }) {
       const at = clock.now().toISOString();
       const entry = cleaned({ at, who, via, what, object, result, ...present({ from, detail }) });
-      const done = queue.then(() => append(entry, signal));
+      const done = queue.then(() => append(entry, always));
       queue = done.catch(() => undefined);
       return done;
     },
