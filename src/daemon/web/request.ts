@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { hostIn } from '../../core/access/host.ts';
+import { canonicalAddress } from '../../core/names/identifiers.ts';
 
 /** How a request came. */
 export interface Arrival {
@@ -49,7 +50,9 @@ export function arrivalOf(
           .at(-1)
           ?.trim()
       : undefined;
-  const from = last && /^[\da-fA-F.:]{2,45}$/.test(last) ? last : (socket.remoteAddress ?? '');
+  // Some proxies add the port, which the client may choose anew for each try.
+  const [, v6, v4] = /^(?:\[(.+)\](?::\d+)?|([\d.]+):\d+)$/.exec(last ?? '') ?? [];
+  const from = canonicalAddress(v6 ?? v4 ?? last ?? '') ?? socket.remoteAddress ?? '';
   return {
     isOwn: isSocket && !isPassedOn,
     isSecure: isTls || (behindProxy && !isSocket),
