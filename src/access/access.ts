@@ -104,7 +104,7 @@ export interface Access {
     use(secret: string, user: Pick<NewUser, 'name' | 'password'>, from: string, signal: AbortSignal): Promise<void>;
   };
   /** Writes down that someone was refused something because of their role. Of very many, only how many. */
-  refused(by: By, act: Pick<AuditEntry, 'what' | 'object'>, signal: AbortSignal): Promise<void>;
+  refused(by: By, act: Pick<AuditEntry, 'what' | 'object'>): Promise<void>;
   /** Learns what other processes change, and removes what is over, until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
 }
@@ -136,22 +136,21 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
 
   const secret = () => toBase64url(random.bytes(32));
   const nowText = () => clock.now().toISOString();
-  const done = (by: By, what: string, object: string, signal: AbortSignal, detail?: string) =>
-    audit.record(by, { what, object, result: 'done', ...present({ detail }) }, signal);
+  const done = (by: By, what: string, object: string, detail?: string) =>
+    audit.record(by, { what, object, result: 'done', ...present({ detail }) });
   /** Writes down what someone changes, and also what they tried in vain. */
   async function recorded(
     by: By,
     act: Pick<AuditEntry, 'what' | 'object' | 'detail'>,
     work: () => Promise<void>,
-    signal: AbortSignal,
   ): Promise<void> {
     try {
       await work();
     } catch (error) {
-      if (isFailure(error, 'access/')) await audit.record(by, { ...act, result: error.code }, signal);
+      if (isFailure(error, 'access/')) await audit.record(by, { ...act, result: error.code });
       throw error;
     }
-    await audit.record(by, { ...act, result: 'done' }, signal);
+    await audit.record(by, { ...act, result: 'done' });
   }
 
   async function existing(name: string, signal: AbortSignal): Promise<Found<UserDocument>> {
@@ -215,14 +214,14 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
 
   /** Whoever guesses from many addresses, or tries again and again, must not fill the store. */
   let unrecorded = 0;
-  async function refused(by: By, act: Pick<AuditEntry, 'what' | 'object'>, signal: AbortSignal): Promise<void> {
+  async function refused(by: By, act: Pick<AuditEntry, 'what' | 'object'>): Promise<void> {
     if (!refusals.take(clock.monotonicMs())) {
       unrecorded += 1;
       return;
     }
     const detail = unrecorded > 0 ? `and ${unrecorded} more before it` : undefined;
     unrecorded = 0;
-    await audit.record(by, { ...act, result: 'refused', detail }, signal);
+    await audit.record(by, { ...act, result: 'refused', detail });
   }
 
   /** Looks whether a password is right, unless there were too many tries. */
@@ -295,7 +294,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           checkUser({ ...user, name });
           await create(name, await drawn(user), signal);
         };
-        await recorded(by, act, work, signal);
+        await recorded(by, act, work);
       },
       async setRole(typed, role, by, signal) {
         const name = userName(typed);
@@ -304,7 +303,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           if (role !== 'admin') await refuseLastAdmin(name, signal);
           await change(name, () => ({ role }), signal);
         };
-        await recorded(by, { what: 'user.role', object: name, detail: role }, work, signal);
+        await recorded(by, { what: 'user.role', object: name, detail: role }, work);
       },
       async setPassword(typed, password, by, signal) {
         const name = userName(typed);
@@ -314,7 +313,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           const hash = await passwords.hash(password);
           await change(name, () => ({ password: hash, passwordAt: nowText() }), signal);
         };
-        await recorded(by, { what: 'user.password', object: name }, work, signal);
+        await recorded(by, { what: 'user.password', object: name }, work);
       },
       async remove(typed, by, signal) {
         const name = userName(typed);
@@ -323,7 +322,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           await refuseLastAdmin(name, signal);
           while (!(await users.remove(name, await existing(name, signal), signal)));
         };
-        await recorded(by, { what: 'user.remove', object: name }, work, signal);
+        await recorded(by, { what: 'user.remove', object: name }, work);
       },
     },
     tokens: {
@@ -343,7 +342,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           await access.put(digestOf(text), { schema: 1, kind: 'token', ...what }, null, signal);
         };
         const detail = [role, ...(scope ?? [])].join(' ');
-        await recorded(by, { what: 'token.add', object: isUserName(name) ? name : 'unknown', detail }, work, signal);
+        await recorded(by, { what: 'token.add', object: isUserName(name) ? name : 'unknown', detail }, work);
         return text;
       },
       async remove(name, by, signal) {
@@ -352,7 +351,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           if (mine.length === 0) throw fail('access/no-token', { name });
           for (const { id, ...found } of mine) await access.remove(id, found, signal);
         };
-        await recorded(by, { what: 'token.remove', object: name }, work, signal);
+        await recorded(by, { what: 'token.remove', object: name }, work);
       },
       async find(text, signal) {
         if (!text.startsWith(tokenPrefix) || text.length > 100) return undefined;
@@ -370,14 +369,14 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
         if (proof.is === 'wrong') {
           // People type passwords into the wrong field, so the log has only names that exist.
           const by = { name: proof.isKnown ? name : 'unknown', via: 'login', from } as const;
-          await refused(by, { what: 'login', object: by.name }, signal);
+          await refused(by, { what: 'login', object: by.name });
           return { is: 'wrong' };
         }
         const { user } = proof;
         const cookie = secret();
         const at = nowText();
         await logins.put(digestOf(cookie), { schema: 1, user: name, epoch: user.epoch, at, seenAt: at }, null, signal);
-        await done({ name, via: 'login', from }, 'login', name, signal);
+        await done({ name, via: 'login', from }, 'login', name);
         return { is: 'in', cookie, who: { name, role: user.role, via: 'login' }, csrf: csrfOf(cookie) };
       },
       async confirm({ user, password, from }, signal) {
@@ -393,7 +392,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
           if (!found) return;
           if (await logins.remove(id, found, signal)) break;
         }
-        await done(by, 'logout', by.name, signal);
+        await done(by, 'logout', by.name);
       },
     },
     first: {
@@ -422,7 +421,7 @@ export function createAccess(given: { readonly store: Store; readonly clock: Clo
         }
         if (!(await access.remove(digestOf(text), found, signal))) throw over();
         await create(name, user, signal);
-        await done({ name, via: 'link', from }, 'user.add', name, signal, 'admin, by the link for the first user');
+        await done({ name, via: 'link', from }, 'user.add', name, 'admin, by the link for the first user');
       },
     },
     refused,

@@ -22,10 +22,10 @@ export interface By {
 
 export interface Audit {
   /**
-   * Writes down what someone did, or tried: durably, in the order of the calls, and also if the signal aborts, because
-   * whoever asked may have hung up by now.
+   * Writes down what someone did, or tried: durably, in the order of the calls. Nothing stops it, because whoever asked may
+   * have hung up by now.
    */
-  record(by: By, act: Pick<AuditEntry, 'what' | 'object' | 'detail' | 'result'>, signal: AbortSignal): Promise<void>;
+  record(by: By, act: Pick<AuditEntry, 'what' | 'object' | 'detail' | 'result'>): Promise<void>;
   /** Returns what was done since then, the latest last. */
   read(since: Date, signal: AbortSignal): Promise<readonly AuditEntry[]>;
   /** Returns the days (in UTC) on which something was done, the latest first. */

@@ -43,7 +43,7 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
       } catch (error) {
         const object = `${c.req.param('section')}.${c.req.param('name')}`;
         const act = { what: `connection.${what}`, object, result: asFailure(error).code };
-        await audit.record(byOf(c), act, c.req.raw.signal);
+        await audit.record(byOf(c), act);
         throw error;
       }
       await next();

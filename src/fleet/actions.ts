@@ -81,7 +81,6 @@ export async function act(
     audit.record(
       { name: who.name, via: who.via, from },
       { what: `certificate.${action}`, object: name, detail: reason ?? why, result },
-      signal,
     );
   try {
     // Whether there is a certificate that it must not see, it must not learn.

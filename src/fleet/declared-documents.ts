@@ -1,4 +1,4 @@
-import type { By } from '../access/audit.ts';
+import type { Audit } from '../access/audit.ts';
 import type { WrongFields } from '../compose.ts';
 import type { Who } from '../core/access/role.ts';
 import { asFailure, fail, isFailure } from '../core/errors/errors.ts';
@@ -17,18 +17,7 @@ import { isInFile, type Sources, type StoredDeclaration } from './sources.ts';
 export interface Declaring {
   readonly engine: Pick<EngineProcess, 'store' | 'clock'>;
   readonly sources: Pick<Sources, 'settings' | 'stored' | 'store'>;
-  readonly audit: {
-    record(
-      by: By,
-      act: {
-        readonly what: string;
-        readonly object: string;
-        readonly detail?: string | undefined;
-        readonly result: string;
-      },
-      signal: AbortSignal,
-    ): Promise<void>;
-  };
+  readonly audit: Pick<Audit, 'record'>;
 }
 
 /** The revision that whoever asks has seen; null if there must be none, undefined for whatever there is. */
@@ -125,8 +114,7 @@ export function createDeclaredDocuments({ engine, sources, audit }: Declaring): 
     },
     async recorded(asker, { what, object, allow }, run, signal) {
       const { who, from } = asker;
-      const record = (result: string) =>
-        audit.record({ name: who.name, via: who.via, from }, { what, object, result }, signal);
+      const record = (result: string) => audit.record({ name: who.name, via: who.via, from }, { what, object, result });
       let done: Awaited<ReturnType<typeof run>>;
       try {
         await allow(who);

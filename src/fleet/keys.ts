@@ -79,7 +79,6 @@ export function createKeys({
         access.audit.record(
           { name: who.name, via: who.via, from },
           { what: 'certificate.key', object: name, detail, result },
-          signal,
         );
       try {
         refuseRole(who, 'download-key');

@@ -192,7 +192,7 @@ const recordRefused =
     )
       return;
     const { who, from } = c.var;
-    await access.refused({ ...who, from }, { what: 'settings', object: `${method} ${path}` }, c.req.raw.signal);
+    await access.refused({ ...who, from }, { what: 'settings', object: `${method} ${path}` });
   };
 
 async function fieldOf(c: Context<WebEnv>, name: string): Promise<string | undefined> {

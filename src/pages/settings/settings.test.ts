@@ -162,11 +162,7 @@ describe('the settings', () => {
   it('show what others have written harmlessly', async () => {
     const { app, audit } = open();
     const evil = '<script>alert(1)</script>\u202E';
-    await audit.record(
-      { name: evil, via: 'login' },
-      { what: 'login', object: evil, detail: evil, result: evil },
-      signal,
-    );
+    await audit.record({ name: evil, via: 'login' }, { what: 'login', object: evil, detail: evil, result: evil });
     for (const language of ['en', 'zh']) {
       const page = await (await get(app, '/settings/audit', language)).text();
       expect(page).not.toMatch(/<script>alert|\u202E|undefined|\[object/);

@@ -257,7 +257,7 @@ export function addSettings(app: Hono<Env>, { access, clock, ...more }: Settings
       return page(c, reading(c), { title, at: 'settings', status: 403 }, <h1>{title}</h1>);
     }
     if (!more.notifiers().some((one) => one.name === name)) return missing(c, clock.now());
-    const record = (result: string) => audit.record(byOf(c), { what: 'alarms.test', object: name, result }, signal);
+    const record = (result: string) => audit.record(byOf(c), { what: 'alarms.test', object: name, result });
     try {
       await more.test(name, signal);
     } catch (error) {
