@@ -52,8 +52,9 @@ store: { type: file, path: "${join(folder, 'store')}" }
 });
 
 const bare = (part: string) => part.replaceAll(/^[\s,;:.`]+|[\s,;:.`]+$/g, '');
-/** Made of several parts. */
+/** Made of several parts, or said by zod. */
 const composed = [
+  /^invalid IPv4 address$/,
   ...[/^returns /, /^there again or, if the node is gone/],
   ...[/^names no (issuer|solver); /, /^" (is missing|has no value)/, /^must (have|be) at (least|most)$/],
   ...[/TXT values? now\)$/, /does not exist in the DNS$/, /^nothing listens there, or /],
