@@ -27,6 +27,7 @@ describeWith([containers], 'the process that the examples for schedulers start',
   let ca: AcmeCa;
   let port: number;
   let state: string;
+  let cache: string;
   let configuration: string;
 
   beforeAll(async () => {
@@ -38,6 +39,9 @@ describeWith([containers], 'the process that the examples for schedulers start',
   beforeEach(async () => {
     state = await temporaryFolder('state');
     chmodSync(state, 0o755);
+    // A container has its own, in which certfleet remembers the stores that its machine has used.
+    cache = await temporaryFolder('cache');
+    chmodSync(cache, 0o1777);
     const folder = await temporaryFolder('etc');
     configuration = join(folder, 'certfleet.yaml');
     const content = {
@@ -60,6 +64,7 @@ describeWith([containers], 'the process that the examples for schedulers start',
       '/ca.pem': ca.caFile,
       '/etc/certfleet/certfleet.yaml': configuration,
       '/var/lib/certfleet': state,
+      '/var/cache': cache,
       ...options.volumes,
     },
   });
