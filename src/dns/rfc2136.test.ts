@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { takeUpdates } from '../../test/support/update-server.ts';
 import { signMessage } from '../clients/dns-wire/tsig.ts';
-import { resolveOptions } from '../config/options/options.ts';
+import { checkOptions, resolveOptions } from '../config/options/options.ts';
 import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { neverArrived } from '../core/errors/unsent.ts';
+import { inLanguage } from '../core/errors/wording.ts';
+import { markAsWritten } from '../core/spec/as-written.ts';
 import { createZoneWriter } from '../engine/solvers/zone-writer.ts';
 import { Reader } from '../lib/dns/wire.ts';
 import type { World } from '../ports/world.ts';
@@ -287,16 +289,25 @@ describe('the options', () => {
     expect(rfc2136.options.safeParse({ server, keyName }).success).toBe(false);
   });
 
-  it.each(['', 'key "acme" { secret ""; };', 'not base64!'])('refuse the secret %j without showing it', (text) => {
-    const connecting = () =>
-      rfc2136.connect({ name: 'dns', world: {} as World, options: { ...options, secret: new Secret(text) } });
-    expect(connecting).toThrow(
-      /^dns: the TSIG secret is not base64: give only the text between the quotes of `secret`$/,
-    );
+  it.each(['key "acme" { secret ""; };', 'not base64!'])('refuse the secret %j without showing it', async (text) => {
+    const { server, keyName } = options;
+    const settings = { type: 'rfc2136', server, keyName, secret: text };
+    const problem =
+      'the TSIG secret is not base64: give the text between the quotes of `secret`, or all that `tsig-keygen` prints';
+    // As a page of a connection, and as a file that names no file.
+    const problems = checkOptions(rfc2136, markAsWritten(settings), {}, { base: [] });
+    expect(problems).toMatchObject([{ path: ['secret'], message: `secret: ${problem}` }]);
+    expect(inLanguage(problems[0]!.message, 'zh')).toContain('TSIG 机密不是 base64');
     // It may have been typed as a flag, of which `config check` knows nothing.
-    expect(connecting).toThrow(
-      expect.objectContaining({ hint: expect.stringMatching(/--dns-option secret=.*CERTFLEET_RFC2136_SECRET/) }),
-    );
+    await expect(
+      resolveOptions(rfc2136, settings, {
+        env: {},
+        files: { read: async () => undefined, stat: async () => undefined },
+      }),
+    ).rejects.toMatchObject({
+      message: `rfc2136: secret: ${problem}`,
+      hint: expect.stringMatching(/the flag, the variable CERTFLEET_RFC2136_SECRET/),
+    });
   });
 });
 

@@ -22,6 +22,9 @@ const mostBytes = 60_000;
 /** A person may paste the whole key as `tsig-keygen` prints it, also in one line. */
 const secretIn = (text: string): string => /^\s*key\b.*\bsecret\s+"([^"]*)"/s.exec(text)?.[1] ?? text;
 
+/** Otherwise, the server would just report a wrong signature. */
+const isBase64 = (text: string): boolean => /^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(text);
+
 /**
  * Dynamic update (RFC 2136), signed with TSIG (RFC 8945): BIND, Knot, PowerDNS, Windows and many appliances.
  *
@@ -65,7 +68,13 @@ export default defineDnsProvider({
       }),
     secret: secretOption('The TSIG secret, base64', {
       aliases: ['dns_rfc2136_secret', 'RFC2136_TSIG_SECRET'],
-    }).describe('The text between the quotes of `secret` in what `tsig-keygen` prints, or all that it prints.'),
+    })
+      // A check of the configuration does not read the secret.
+      .refine((text) => text.reveal() === '' || isBase64(secretIn(text.reveal())), {
+        error:
+          'the TSIG secret is not base64: give the text between the quotes of `secret`, or all that `tsig-keygen` prints',
+      })
+      .describe('The text between the quotes of `secret` in what `tsig-keygen` prints, or all that it prints.'),
     algorithm: z
       .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
       .default('hmac-sha256')
@@ -95,21 +104,12 @@ The clocks of both machines must agree within five minutes. Answers are verified
   tested: 'BIND 9.20, Knot 3.4, PowerDNS 4.9',
   // The server itself adds and removes single values, many in one message.
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
-  connect({ name, options, world }) {
-    const secret = secretIn(options.secret.reveal());
-    // Without this check, the server would just report a wrong signature.
-    if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(secret))
-      throw fail(
-        'config/invalid',
-        {
-          file: name,
-          problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
-        },
-        {
-          hint: 'Correct the secret where you set it: `--dns-option secret=…`, the variable CERTFLEET_RFC2136_SECRET or RFC2136_TSIG_SECRET, the file of `credentials`, certfleet.yaml, or the page of the connection.',
-        },
-      );
-    const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: new Secret(secret) };
+  connect({ options, world }) {
+    const key: TsigKey = {
+      name: options.keyName,
+      algorithm: options.algorithm,
+      secret: new Secret(secretIn(options.secret.reveal())),
+    };
     const { host, port = options.port ?? 53 } = splitServer(options.server) ?? { host: options.server };
 
     /** @param records what to change; if empty, the server responds as it would to a change */

@@ -332,7 +332,14 @@ it('lets nothing happen to what has changed since', async () => {
   expect(await declare('solvers', 'dns', dns, { ifRevision: null })).toBe('config/declaration-changed');
   const { revision } = (await connections.get('solvers', 'dns', signal))!;
   expect(await declare('solvers', 'dns', cloudflare, { ifRevision: revision })).toBe('done');
-  expect(await declare('solvers', 'A b', dns)).toEqual({ name: expect.stringContaining('a name is') });
+  const name = expect.stringContaining('a name is');
+  expect(await declare('solvers', 'A b', dns)).toEqual({ name });
+  // All that is wrong is said at once.
+  const settings = { ...dns, 'options.ttl': 'x', 'options.server': 'a b' };
+  const request = { section: 'solvers', name: '__proto__', settings } as const;
+  const wrong = { name, 'options.ttl': expect.any(String), 'options.server': expect.any(String) };
+  expect(await declare(request.section, request.name, settings)).toEqual(wrong);
+  expect(await connections.check(request, signal)).toEqual(wrong);
 });
 
 it('refuses what does not fit any longer, and nothing else', async () => {

@@ -104,6 +104,12 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     return wrong ? { wrong } : { settings };
   }
 
+  /** Says also what else is wrong, as with a name that may be. */
+  async function wrongWithName(request: ConnectionRequest): Promise<WrongFields> {
+    const wanted = await wantedOf({ ...request, name: nobodys }, undefined);
+    return { ...('wrong' in wanted ? wanted.wrong : {}), name: nameRule };
+  }
+
   async function ownWrong(one: DeclaredConnection, type: KnownType | undefined): Promise<WrongFields | undefined> {
     const file = sources.file();
     const others = sources.stored().flatMap(({ section, name, declaration }): readonly DeclaredConnection[] => {
@@ -138,7 +144,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
 
   async function declare({ who }: Asker, request: ConnectionRequest, signal: AbortSignal) {
     const { section, name, ifRevision } = request;
-    if (!isName(name)) return { wrong: { name: nameRule } };
+    if (!isName(name)) return { wrong: await wrongWithName(request) };
     const declared = { section, name };
     const before = await documents.found(declared, ifRevision, signal);
     const wanted = await wantedOf(request, before?.settings);
@@ -180,7 +186,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     },
     async check(request, signal) {
       const { section, name } = request;
-      if (!isName(name)) return { name: nameRule };
+      if (!isName(name)) return wrongWithName(request);
       if (isInFile(sources.settings(), { section, name }))
         return { name: 'the configuration file declares one of this name' };
       const wanted = await wantedOf(request, (await documents.found({ section, name }, undefined, signal))?.settings);
@@ -202,6 +208,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
 
 /** Objects do not keep the other one. */
 const isName = (name: string): boolean => isLineageName(name) && name !== '__proto__';
+const nobodys = 'z'.repeat(100);
 const nameRule = 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen';
 const again = 'enter it again, because it would be sent elsewhere than before';
 const noKey =

@@ -5,6 +5,7 @@ import { Secret } from '../../core/errors/secret.ts';
 import { isAsWritten, isReserved } from '../../core/spec/as-written.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
 import { CredentialsProblem, parseCredentials } from '../../core/text/credentials-text.ts';
+import { present } from '../../core/text/present.ts';
 import { keys, type Part, type Problem, problemsOf, unknownKey, withoutEchoes } from '../problems.ts';
 import { innermost, type OptionField } from '../registry/option-fields.ts';
 import { mistyped, optionsIn, whyLacking, writtenKeys } from './credentials-file.ts';
@@ -75,15 +76,19 @@ export async function resolveOptions<Shape extends z.ZodObject>(
       credential: [missing.slice(0, -1).join(', '), missing.at(-1)].filter((part) => part !== '').join(' and '),
     });
   const parsed = definition.options.safeParse(input);
-  if (!parsed.success)
-    throw fail('config/invalid', {
-      file: what,
-      problem: problemsOf(parsed.error, definition.options, input)
-        .map(({ message }) => message)
-        .join('; '),
-    });
+  if (!parsed.success) {
+    const problems = problemsOf(parsed.error, definition.options, input);
+    const secret = fields.find(({ name, secret }) => secret && problems.some(({ path }) => path[0] === name));
+    const problem = problems.map(({ message }) => message).join('; ');
+    // A check of the configuration reads no secrets.
+    const hint = secret && wrongSecret(variableOf(definition, secret.name, envPrefix));
+    throw fail('config/invalid', { file: what, problem }, present({ hint }));
+  }
   return { options: parsed.data as z.infer<Shape>, credentials: hash.digest('hex') };
 }
+
+const wrongSecret = (variable: string): string =>
+  `Correct it where you set it: the flag, the variable ${variable}, the file of \`credentials\`, certfleet.yaml, or the page of the connection.`;
 
 interface CredentialsFile {
   readonly path: string;

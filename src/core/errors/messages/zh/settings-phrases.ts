@@ -83,6 +83,10 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
   'must be an address or a list of them': '要是邮箱地址或其列表',
   'write it as ns1.example.com, 192.0.2.53:53 or [2001:db8::53]:53':
     '写法如 ns1.example.com、192.0.2.53:53 或 [2001:db8::53]:53',
+  'the TSIG secret is not base64: give the text between the quotes of `secret`, or all that `tsig-keygen` prints':
+    'TSIG 机密不是 base64：请填 `secret` 后面引号里的内容，或者 `tsig-keygen` 的全部输出',
+  'Correct it where you set it: the flag, the variable {variable}, the file of `credentials`, certfleet.yaml, or the page of the connection.':
+    '请在设置它的地方改正：命令行参数、变量 {variable}、`credentials` 所指的文件、certfleet.yaml，或者该连接的页面。',
   'must be the name of a zone, like example.net': '要是 DNS 区域的名称，例如 example.net',
   'must be at least {span}': '至少为 {span}',
   'a duration is at most {days} (100 years)': '时长最多 {days}（100 年）',
