@@ -75,7 +75,14 @@ export const Page: FC<
           ) : null}
           <Wishes reader={reader} />
         </header>
-        <p id="live-state" class="live-state" role="status" data-lost={text.live.lost}></p>
+        <p
+          id="live-state"
+          class="live-state"
+          role="status"
+          data-lost={text.live.lost}
+          data-out={text.live.out}
+          data-login={text.live.login}
+        ></p>
         <main id="main" tabindex={-1}>
           {children}
         </main>

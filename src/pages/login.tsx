@@ -58,11 +58,14 @@ const texts = {
 export const problemText = (language: Language, problem: 'bad-name' | 'unequal' | PasswordProblem): string =>
   texts[language][problem];
 
-const Outside: FC<{ readonly language: Language; readonly title: string; readonly children?: Child }> = ({
-  language,
-  title,
-  children,
-}) => (
+/** A page for a reader who is not known. */
+export const Outside: FC<{
+  readonly language: Language;
+  readonly title: string;
+  /** Nothing can be read at its address, in any language. */
+  readonly isAnswer?: boolean;
+  readonly children?: Child;
+}> = ({ language, title, isAnswer = false, children }) => (
   <html lang={htmlLanguage[language]}>
     <head>
       <meta charset="utf-8" />
@@ -75,21 +78,7 @@ const Outside: FC<{ readonly language: Language; readonly title: string; readonl
     <body>
       <header class="top">
         <span class="brand">certfleet</span>
-        <div class="settings">
-          <ul class="switch" aria-label={languagesLabel}>
-            {languages.map((one) => (
-              <li>
-                <a
-                  href={`?language=${one}`}
-                  lang={htmlLanguage[one]}
-                  aria-current={one === language ? 'true' : undefined}
-                >
-                  {names[one].language}
-                </a>
-              </li>
-            ))}
-          </ul>
-        </div>
+        <div class="settings">{isAnswer ? null : <Languages language={language} />}</div>
       </header>
       <main id="main">
         <div class="panel card">
@@ -99,6 +88,18 @@ const Outside: FC<{ readonly language: Language; readonly title: string; readonl
       </main>
     </body>
   </html>
+);
+
+const Languages: FC<{ readonly language: Language }> = ({ language }) => (
+  <ul class="switch" aria-label={languagesLabel}>
+    {languages.map((one) => (
+      <li>
+        <a href={`?language=${one}`} lang={htmlLanguage[one]} aria-current={one === language ? 'true' : undefined}>
+          {names[one].language}
+        </a>
+      </li>
+    ))}
+  </ul>
 );
 
 export const LoginPage: FC<{

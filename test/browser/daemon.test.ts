@@ -77,6 +77,18 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the pages of a daemon'
     await page.getByRole('button', { name: en.actions.revoke }).click();
     await page.getByText(en.stateSentence.revoked).waitFor();
     expect(await findingsOf(page)).toEqual([]);
+
+    const [typing, reading] = [await page.context().newPage(), await page.context().newPage()];
+    await reading.goto(`http://127.0.0.1:${port}/connections`);
+    await typing.goto(`http://127.0.0.1:${port}/new`);
+    // As if it were pasted: more than a form may have.
+    await typing.getByLabel(en.declare.names).fill('a.example.com '.repeat(20_000));
+    await typing.locator('#check').getByText('The form is too large').waitFor();
+    await page.getByRole('button', { name: en.logOut }).click();
+    await reading.waitForURL('**/login?next=%2Fconnections');
+    await typing.getByText(en.live.out).waitFor();
+    await typing.getByRole('link', { name: en.live.login }).click();
+    await typing.getByText('Your login had ended').waitFor();
     expect(complaints).toEqual([]);
   });
 });

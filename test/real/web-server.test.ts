@@ -163,6 +163,7 @@ it('asks for a login, and goes on to what was asked for', async () => {
   expect(await ask('/', { headers: { 'hx-request': 'true' } })).toMatchObject({
     ...{ status: 401, headers: { 'hx-redirect': '/login' } },
   });
+  expect((await ask('/events', { headers: { accept: 'text/event-stream' } })).status).toBe(401);
   // What a form sent is not sent again, so it is said where it still is.
   const unsent = { status: 303, headers: { location: '/login?unsent=yes' } };
   expect(await ask('/new', { form: { names: 'a.example' } })).toMatchObject(unsent);
@@ -438,6 +439,14 @@ it('takes no body that is too large, and tells a program fault from a bad reques
   const headers = { authorization: `Bearer ${prepared.token}` };
   expect((await ask('/', { headers, body: 'a'.repeat(256 * 1024) })).body).toBe('262144');
   expect((await ask('/', { headers, body: 'a'.repeat(256 * 1024 + 1) })).status).toBe(413);
+  for (const more of [{}, { 'hx-request': 'true' }]) {
+    const browser = { accept: 'text/html', 'accept-language': 'zh-CN', ...more };
+    const large = await ask('/', { headers: browser, body: 'a'.repeat(256 * 1024 + 1) });
+    expect(large).toMatchObject({ status: 413, headers: { 'content-type': expect.stringContaining('text/html') } });
+    expect(large.body).toContain('表单内容太大');
+    // In the page of the form, there is nothing to go back to.
+    expect(large.body.includes('请用浏览器返回表单')).toBe(!('hx-request' in more));
+  }
   // A document that no browser takes for a page.
   const inert = { 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' };
   expect(await ask('/fault', { headers })).toMatchObject({ status: 500, headers: inert });

@@ -7,6 +7,7 @@ import { problemOf, statusOf } from '../../api/problem.ts';
 import type { Who } from '../../core/access/role.ts';
 import { asFailure, type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
 import { type Language, say } from '../../core/errors/wording.ts';
+import { refusedPage } from '../../pages/refused.tsx';
 import { rememberWishes } from '../../pages/wishes.ts';
 import { cookieOf } from './cookie.ts';
 import { addLogin } from './login-routes.tsx';
@@ -151,6 +152,8 @@ function unknown(c: Context<WebEnv>): Response {
     c.header('www-authenticate', 'Bearer');
     return refuse(c, fail('access/login', {}));
   }
+  // No browser reads events from a page.
+  if (c.req.header('accept') === 'text/event-stream') return refuse(c, fail('access/login', {}));
   const { pathname, search } = new URL(c.req.url);
   const back = c.req.method === 'GET' && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : '';
   const isForm = !isSafe(c.req.method) && path !== logoutPath;
@@ -223,10 +226,14 @@ function languageOf(c: Context<WebEnv>): Language {
   return ranked[0]?.language === 'zh' ? 'zh' : 'en';
 }
 
-/** A refusal is a problem document for programs, and a line of text for people. */
+/** A refusal is a problem document for programs, a page for browsers, and a line of text for people without one. */
 function refuse(c: Context<WebEnv>, failure: CertfleetError): Response {
   const isForProgram = c.req.path.startsWith(`${apiPath}/`) || c.req.header('authorization') !== undefined;
   if (isForProgram) return problemOf(c as never, failure);
-  const { message, hint } = say(failure, c.get('language') ?? 'en');
+  const language = c.get('language') ?? 'en';
+  const isPart = c.req.header('hx-request') !== undefined;
+  if (isPart || /\btext\/html\b/.test(c.req.header('accept') ?? ''))
+    return c.html(refusedPage({ failure, language, isPart }), statusOf(failure));
+  const { message, hint } = say(failure, language);
   return c.text(`${message}. ${hint}\n`, statusOf(failure));
 }

@@ -25,10 +25,44 @@ const ageMs = 60_000;
 
 const state = document.getElementById('live-state');
 let isLost = false;
+let isOut = false;
 function setLost(lost) {
-  if (isLost === lost) return;
+  if (isLost === lost || isOut) return;
   isLost = lost;
   state.textContent = lost ? state.dataset.lost : '';
+  if (lost) setTimeout(askWhy, 1000);
+}
+
+let isTyped = false;
+document.addEventListener('input', ({ target }) => {
+  isTyped ||= Boolean(target.closest('form[method="post"]'));
+});
+
+/** The server answers, but does not know the reader any longer. A person who has typed decides when to leave. */
+function setOut() {
+  if (isOut) return;
+  isOut = true;
+  // What was sent and is wrong was typed, too.
+  if (!isTyped && !document.querySelector('[aria-invalid="true"]'))
+    return location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  const link = document.createElement('a');
+  link.href = '/login?unsent=yes';
+  link.textContent = state.dataset.login;
+  state.replaceChildren(state.dataset.out, ' ', link);
+}
+
+/** Who is logged in is led on from the login. */
+const isLoggedOut = () =>
+  fetch('/login', { method: 'HEAD', redirect: 'manual' }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+/** Each tab asks for itself, because the one that listens may have left. */
+async function askWhy() {
+  if (!isLost || isOut) return;
+  if (await isLoggedOut()) setOut();
+  else setTimeout(askWhy, 5000);
 }
 
 let readAt = Date.now();
@@ -91,6 +125,7 @@ function listen() {
   source = new EventSource(`/events?since=${life}.${known}`);
   source.addEventListener('open', () => {
     retryMs = 1000;
+    isOut = false;
     setLost(false);
     channel?.postMessage({ isLost: false });
   });

@@ -6,6 +6,8 @@ import { Badge, Foreign, type Look, type Made, pathOf, StateBadge, Told, When } 
 
 /** Where the form's page has what was found; the form reads it again while someone types. */
 export const checkId = 'check';
+/** What was found, below the title. */
+export const foundId = 'check-found';
 
 /** What an order of the typed certificate would meet. Without a check, how to get one. */
 export const Check: FC<Made & { readonly check: DeclarationCheck | undefined }> = ({ reader, check }) => {
@@ -18,8 +20,10 @@ export const Check: FC<Made & { readonly check: DeclarationCheck | undefined }> 
           {words.looking}
         </span>
       </div>
-      {check === undefined || check.names.length === 0 ? <p class="muted">{words.idle}</p> : null}
-      {check ? <Found reader={reader} check={check} /> : null}
+      <div id={foundId}>
+        {check === undefined || check.names.length === 0 ? <p class="muted">{words.idle}</p> : null}
+        {check ? <Found reader={reader} check={check} /> : null}
+      </div>
     </section>
   );
 };

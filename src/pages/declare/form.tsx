@@ -7,7 +7,8 @@ import type { DeclarationCheck } from '../../fleet/checks.ts';
 import type { Choices, WrongFields } from '../../fleet/declarations.ts';
 import { Area, Boxes, Buttons, Choice, Field, OtherProblems, problemsOf } from '../field.tsx';
 import type { Made } from '../parts.tsx';
-import { Check, checkId } from './check.tsx';
+import { showRefused } from '../refused.tsx';
+import { Check, checkId, foundId } from './check.tsx';
 
 /** What was typed and chosen, as it is shown again. */
 export interface Typed {
@@ -127,6 +128,8 @@ export const DeclareForm: FC<
     'hx-target': `#${checkId}`,
     'hx-select': `#${checkId}`,
     'hx-swap': 'outerMorph',
+    // What is too large is refused before it is looked at.
+    'hx-status:413': `${showRefused} target:#${foundId} swap:innerHTML`,
   };
   return (
     <div class="declare">

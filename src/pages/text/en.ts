@@ -19,6 +19,8 @@ export const en = {
   live: {
     off: 'Not live: reload to see changes.',
     lost: 'The connection is lost. The page shows what it knew then, and tries again.',
+    out: 'You are logged out. After a login, go back in the browser to this form, where what you typed still is.',
+    login: 'Log in',
   },
   notice: 'Notice',
   error: 'Error',

@@ -1,0 +1,53 @@
+import type { Child } from 'hono/jsx';
+import { type CertfleetError, isFailure } from '../core/errors/errors.ts';
+import { type Language, say } from '../core/errors/wording.ts';
+import { Outside } from './login.tsx';
+import { Told } from './parts.tsx';
+
+const texts = {
+  en: {
+    refused: 'This was not done',
+    tooLarge: 'The form is too large',
+    most: 'All that is typed in it may have 256 KiB together.',
+    goBack: 'Nothing was done. Go back in the browser to the form, where what you typed still is, and shorten it.',
+  },
+  zh: {
+    refused: '操作没有执行',
+    tooLarge: '表单内容太大',
+    most: '其中输入的内容合计最多 256 KiB。',
+    goBack: '什么都没有做。请用浏览器返回表单，您输入的内容仍在那里，缩短后再提交。',
+  },
+} as const satisfies Record<Language, object>;
+
+interface Refused {
+  readonly failure: CertfleetError;
+  readonly language: Language;
+  /** A part of the page in which the form still is will have it. */
+  readonly isPart: boolean;
+}
+
+/** The part that is shown within the page of a form. */
+const refusedId = 'refused';
+export const showRefused = `select:#${refusedId}`;
+
+/** Says why something is refused before anything has looked at it. */
+export function refusedPage({ failure, language, isPart }: Refused): string {
+  const text = texts[language];
+  const isTooLarge = isFailure(failure, 'usage/too-long');
+  const title = isTooLarge ? text.tooLarge : text.refused;
+  const { message, hint } = say(failure, language);
+  const told: readonly Child[] = isTooLarge
+    ? [text.most, ...(isPart ? [] : [text.goBack])]
+    : [<Told>{message}</Told>, <Told>{hint}</Told>];
+  const page = (
+    <Outside language={language} title={title} isAnswer>
+      <div id={refusedId} role="alert">
+        {isPart ? <p class="why">{title}</p> : null}
+        {told.map((one) => (
+          <p>{one}</p>
+        ))}
+      </div>
+    </Outside>
+  );
+  return `<!DOCTYPE html>${page}`;
+}
