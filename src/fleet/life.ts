@@ -9,7 +9,7 @@ import type { Job } from '../engine/run/job.ts';
 import type { Deleted, DeleteRequest, ExportRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { isDeclared, notThere, readNamed } from './stored.ts';
-import { declaredOrNamed, wantedOf } from './wanted.ts';
+import { declaredOrNamed, type Wanted, wantedOf } from './wanted.ts';
 
 export async function deleteOne(
   fleet: OpenFleet,
@@ -78,8 +78,13 @@ export async function renewOne(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const [found] = await declaredOrNamed(fleet, [name], signal);
-  const job: Job = { ...found!, force, redeploy: !force, obeyBackoff: false, actsOnPaused: true, unattended: true };
-  const [outcome] = await reconcile(fleet.engine, [job], signal);
+  return workOn(fleet, found!, force, signal); // one for each name
+}
+
+/** Orders a certificate anew, or delivers it again, because a person has asked for that. */
+async function workOn({ engine }: OpenFleet, found: Wanted, force: boolean, signal: AbortSignal): Promise<Outcome> {
+  const job: Job = { ...found, force, redeploy: !force, obeyBackoff: false, actsOnPaused: true, unattended: true };
+  const [outcome] = await reconcile(engine, [job], signal);
   return outcome!; // one for each job
 }
 
@@ -89,8 +94,5 @@ export async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortS
   const found = wantedOf(fleet, lineage) ?? { wanted: lineage.spec, origin: lineage.origin };
   const { rollBack } = await import('../engine/acts/rollback.ts');
   if (!(await rollBack(engine, { name, wanted: found.wanted }, signal))) throw await notThere(fleet, name, signal);
-  const how = { force: false, redeploy: true, obeyBackoff: false, actsOnPaused: true, unattended: true };
-  const job: Job = { ...found, ...how };
-  const [outcome] = await reconcile(engine, [job], signal);
-  return outcome!; // one for each job
+  return workOn(fleet, found, false, signal);
 }
