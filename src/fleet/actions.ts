@@ -41,8 +41,9 @@ export interface Ended {
  */
 export interface FleetActions {
   /**
-   * Begins an action, and resolves once it has begun; a pause is over or in the document by then. Fails with `lineage/not-found`, `lineage/changed` if the document
-   * is no longer the one that the person saw, or `lineage/at-work` if a process works on it.
+   * Begins an action, and resolves once it has begun; a pause is over or in the document by then. Fails with
+   * `lineage/not-found`, `lineage/changed` if the document is no longer the one that the person saw, or `lineage/at-work`
+   * if a process works on it.
    */
   begin(request: ActionRequest, signal: AbortSignal): Promise<void>;
   /** Returns how the last action on a certificate ended in this process, for those who wait for it. */

@@ -1,14 +1,14 @@
 import { fail } from '../core/errors/errors.ts';
-import { type Bucket, bucketsAsked, sinceIssue } from '../core/limits/order-buckets.ts';
+import { type Bucket, bucketsAsked } from '../core/limits/order-buckets.ts';
 import { limitIds, type RateLimit } from '../core/limits/rate-limits.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import {
+  type BucketStanding,
   type BucketStatus,
   bucketsOfCertificate,
   type CountedCertificate,
   createUses,
-  describeBucket,
-  type Use,
+  withUses,
 } from '../core/plan/bucket-status.ts';
 import { versionsFor } from '../core/plan/order-facts.ts';
 import { accountKey, accountOf, sameAccount } from '../core/spec/account.ts';
@@ -16,7 +16,7 @@ import type { NamedIssuer, StoredSpec } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import type { Engine } from '../engine/engine.ts';
 import { readAccount } from '../engine/ledger/account.ts';
-import { latestMs, placeOf, readArrivals } from '../engine/ledger/buckets.ts';
+import { placeOf, readArrivals, standingAt } from '../engine/ledger/buckets.ts';
 import { limitsKey, limitsOfIssuer } from '../engine/ledger/limits.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
@@ -44,7 +44,7 @@ export interface LimitsStatus {
 
 /** The same without what has used it up, which takes a read of every document. */
 export interface LimitsGlance extends Omit<LimitsStatus, 'buckets'> {
-  readonly buckets: readonly Omit<BucketStatus, 'usedBy' | 'usedByUnknown'>[];
+  readonly buckets: readonly BucketStanding[];
 }
 
 /** What a process that keeps running knows of a certificate without its document. */
@@ -133,7 +133,7 @@ export async function limitsAtAGlance(
     });
     const known = new Map(buckets.map((bucket) => [bucket.key, { bucket, isNamed: false }]));
     const described = await describeBuckets(engine, about, [...known.values()], { registeredDomain, signal });
-    const left = described.filter(matters).map(({ status: { usedBy, usedByUnknown, ...rest } }) => rest);
+    const left = described.filter(matters).map(({ standing }) => standing);
     return { ...shown, buckets: left.sort(inOrder) };
   };
   return Promise.all(casOf(issuers, []).map(describe));
@@ -189,13 +189,13 @@ async function describeCa(
   const counted = sameCa.flatMap((ca) => ca.certificates);
   const now = engine.clock.now();
   const usesOf = createUses(directory, counted, { now, registeredDomain, accountOf: accountOfSpec });
-  const described = await describeBuckets(engine, about, known, { registeredDomain, usesOf, signal });
+  const described = await describeBuckets(engine, about, known, { registeredDomain, signal });
   const isShown = (one: Described) => all || one.isNamed || (names.length === 0 && matters(one));
   return {
     ...shown,
     buckets: described
       .filter(isShown)
-      .map(({ status }) => status)
+      .map(({ bucket, standing }) => withUses(standing, usesOf(bucket)))
       .sort(inOrder),
   };
 }
@@ -221,7 +221,7 @@ async function aboutCa(engine: Engine, issuers: readonly NamedIssuer[], signal: 
 }
 
 interface Described extends Pick<Known, 'bucket' | 'isNamed'> {
-  readonly status: BucketStatus;
+  readonly standing: BucketStanding;
 }
 
 /** Reads what is stored of the buckets of a CA. */
@@ -229,31 +229,22 @@ async function describeBuckets(
   engine: Engine,
   { shown: { directory } }: AboutCa,
   known: readonly Known[],
-  about: {
-    registeredDomain(value: string): string;
-    usesOf?(bucket: Bucket): readonly Use[];
-    readonly signal: AbortSignal;
-  },
+  { registeredDomain, signal }: { registeredDomain(value: string): string; readonly signal: AbortSignal },
 ): Promise<readonly Described[]> {
-  const { registeredDomain, usesOf = () => [], signal } = about;
-  const skewMs = engine.memory.skews.get(directory) ?? 0;
-  const now = engine.clock.now();
   const places = known.map(({ bucket }) => placeOf(engine, directory, bucket, registeredDomain));
   const arrivals = await readArrivals(engine, places, signal);
   return known.map(({ bucket, isNamed, issuedAtMs }) => {
-    const arrivalMs = sinceIssue(bucket, arrivals.get(bucket.key), issuedAtMs);
-    const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now.getTime());
-    const status = describeBucket(bucket, arrivalMs, { now, skewMs, isFromTheFuture }, usesOf(bucket));
-    return { bucket, isNamed, status };
+    const storedMs = arrivals.get(bucket.key);
+    return { bucket, isNamed, standing: standingAt(engine, directory, { bucket, storedMs, issuedAtMs }) };
   });
 }
 
 /** Every new certificate uses one of its own set, which tells nothing. */
-const matters = ({ bucket: { limit }, status: { left, burst } }: Described): boolean =>
+const matters = ({ bucket: { limit }, standing: { left, burst } }: Described): boolean =>
   limit.scope === 'account' || left < burst - (limit.scope === 'set' ? 1 : 0);
 
 /** By kind, then those first of which least is left. */
-const inOrder = (a: Pick<BucketStatus, 'limit' | 'left' | 'of'>, b: typeof a): number =>
+const inOrder = (a: Pick<BucketStanding, 'limit' | 'left' | 'of'>, b: typeof a): number =>
   limitIds.indexOf(a.limit) - limitIds.indexOf(b.limit) || a.left - b.left || (a.of < b.of ? -1 : 1);
 
 /** Returns a function that returns the URL of an account, or its key if it is not open yet. */

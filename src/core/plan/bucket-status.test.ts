@@ -4,7 +4,7 @@ import { type Bucket, bucketsAsked } from '../limits/order-buckets.ts';
 import { limitsOf } from '../limits/rate-limits.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { testLineage, testSpec, withNames } from '../lineage/test-lineages.ts';
-import { bucketsOfCertificate, createUses, describeBucket } from './bucket-status.ts';
+import { bucketsOfCertificate, createUses, standingOf, withUses } from './bucket-status.ts';
 
 const now = new Date('2026-03-01T00:00:00Z');
 const nowMs = now.getTime();
@@ -20,11 +20,11 @@ const [orders, domain, set, failed] = (['account', 'domain', 'set', 'name'] as c
   (scope) => asked.find(({ limit }) => limit.scope === scope)!,
 ) as [Bucket, Bucket, Bucket, Bucket];
 
-describe('describeBucket', () => {
+describe('standingOf and withUses', () => {
   it('says what is left, when the next one comes, and when all are back', () => {
     const [limit] = [orders.limit];
     let arrivalMs: number | undefined;
-    const full = describeBucket(orders, arrivalMs, at, []);
+    const full = withUses(standingOf(orders, arrivalMs, at), []);
     expect(full).toMatchObject({
       limit: 'newOrdersPerAccount',
       of: account,
@@ -35,21 +35,21 @@ describe('describeBucket', () => {
     expect(full).not.toHaveProperty('nextAt');
     expect(full).not.toHaveProperty('fullAt');
     arrivalMs = spent(arrivalMs, limit, nowMs);
-    expect(describeBucket(orders, arrivalMs, at, [])).toMatchObject({
+    expect(withUses(standingOf(orders, arrivalMs, at), [])).toMatchObject({
       left: 299,
       usedByUnknown: 1,
       fullAt: '2026-03-01T00:00:36.000Z',
     });
     for (let i = 1; i < 300; i++) arrivalMs = spent(arrivalMs, limit, nowMs);
     const use = { certificate: 'a', what: 'issued', at: '2026-03-01T00:00:00Z' } as const;
-    expect(describeBucket(orders, arrivalMs, at, [use, use])).toMatchObject({ usedByUnknown: 298 });
+    expect(withUses(standingOf(orders, arrivalMs, at), [use, use])).toMatchObject({ usedByUnknown: 298 });
     const empty = { left: 0, nextAt: '2026-03-01T00:00:36.000Z', fullAt: '2026-03-01T03:00:00.000Z' };
-    expect(describeBucket(orders, arrivalMs, at, [])).toMatchObject(empty);
+    expect(withUses(standingOf(orders, arrivalMs, at), [])).toMatchObject(empty);
   });
 
   it('shows the times of a CA by this machine’s clock', () => {
     const arrivalMs = nowMs - 60_000 + 3 * 36_000;
-    const shown = describeBucket(orders, arrivalMs, { ...at, skewMs: 60_000 }, []);
+    const shown = withUses(standingOf(orders, arrivalMs, { ...at, skewMs: 60_000 }), []);
     expect(shown).toMatchObject({ left: 297, fullAt: '2026-03-01T00:01:48.000Z' });
   });
 });

@@ -9,7 +9,18 @@ import { present } from '../text/present.ts';
 import { versionsFor } from './order-facts.ts';
 
 /** What is left of one of a CA's limits for one account, domain, set of names, or name. */
-export interface BucketStatus {
+export interface BucketStatus extends BucketStanding {
+  /** What has used it up, as far as the certificates in the store tell, the latest first. */
+  readonly usedBy: readonly Use[];
+  /**
+   * How many more are used up, at least: by orders that failed, by certificates that are no longer in the store, or by
+   * other programs.
+   */
+  readonly usedByUnknown: number;
+}
+
+/** The same without what has used it up. */
+export interface BucketStanding {
   readonly limit: LimitId;
   readonly title: string;
   /**
@@ -25,13 +36,6 @@ export interface BucketStatus {
   readonly nextAt?: string;
   /** When all are left again, if they are not. */
   readonly fullAt?: string;
-  /** What has used it up, as far as the certificates in the store tell, the latest first. */
-  readonly usedBy: readonly Use[];
-  /**
-   * How many more are used up, at least: by orders that failed, by certificates that are no longer in the store, or by
-   * other programs.
-   */
-  readonly usedByUnknown: number;
   /** The stored time lies further ahead than a correct clock can have written it. */
   readonly isFromTheFuture?: true;
 }
@@ -66,12 +70,11 @@ export function bucketsOfCertificate(
 const grainMs = 5_000;
 
 /** Describes one bucket. `now` is by this machine's clock, which is ahead of the CA's by `skewMs`. */
-export function describeBucket(
+export function standingOf(
   { limit, of }: Bucket,
   arrivalMs: number | undefined,
   at: { readonly now: Date; readonly skewMs: number; readonly isFromTheFuture: boolean },
-  usedBy: readonly Use[],
-): BucketStatus {
+): BucketStanding {
   const { id, title, burst, periodMs } = limit;
   const nowMs = at.now.getTime() - at.skewMs;
   const { left } = look(arrivalMs, limit, nowMs + grainMs);
@@ -84,10 +87,15 @@ export function describeBucket(
       fullAt: fullAtMs > nowMs ? own(fullAtMs) : undefined,
       isFromTheFuture: at.isFromTheFuture ? (true as const) : undefined,
     }),
-    usedBy,
-    usedByUnknown: Math.max(0, burst - left - usedBy.length),
   };
 }
+
+/** Adds what has used a bucket up. */
+export const withUses = (standing: BucketStanding, usedBy: readonly Use[]): BucketStatus => ({
+  ...standing,
+  usedBy,
+  usedByUnknown: Math.max(0, standing.burst - standing.left - usedBy.length),
+});
 
 /**
  * Finds what has used up a CA's limits.

@@ -1,8 +1,9 @@
 import { createBatches } from '../../core/async/batches.ts';
 import { longestSkewMs } from '../../core/ca/clock-skew.ts';
 import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
-import type { Bucket } from '../../core/limits/order-buckets.ts';
+import { type Bucket, sinceIssue } from '../../core/limits/order-buckets.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
+import { type BucketStanding, standingOf } from '../../core/plan/bucket-status.ts';
 import type { Entry, Key } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Gathering } from '../memory/gathering.ts';
@@ -111,6 +112,22 @@ export const possible = (bucket: Bucket, arrivalMs: number | undefined, nowMs: n
 /** Returns the latest arrival time that a correct clock can have written. */
 export const latestMs = ({ limit: { burst, intervalMs } }: Bucket, nowMs: number): number =>
   nowMs + longestSkewMs + (burst + 1) * intervalMs;
+
+/** Says how a bucket of a CA stands, by its stored arrival time and by when the last certificate for its set was issued. */
+export function standingAt(
+  { clock, memory }: Pick<Engine, 'clock' | 'memory'>,
+  directory: string,
+  {
+    bucket,
+    storedMs,
+    issuedAtMs,
+  }: { readonly bucket: Bucket } & Readonly<Record<'storedMs' | 'issuedAtMs', number | undefined>>,
+): BucketStanding {
+  const now = clock.now();
+  const arrivalMs = sinceIssue(bucket, storedMs, issuedAtMs);
+  const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now.getTime());
+  return standingOf(bucket, arrivalMs, { now, skewMs: memory.skews.get(directory) ?? 0, isFromTheFuture });
+}
 
 const keyOf = (name: string): Key => ({ kind: 'ledger', name });
 

@@ -1,10 +1,10 @@
-import { bucketsNeeded, sinceIssue } from '../../core/limits/order-buckets.ts';
+import { bucketsNeeded } from '../../core/limits/order-buckets.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
-import { type BucketStatus, describeBucket } from '../../core/plan/bucket-status.ts';
+import type { BucketStanding } from '../../core/plan/bucket-status.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
-import { latestMs } from './buckets.ts';
+import { standingAt } from './buckets.ts';
 import { endOfCaHold, holdOf } from './ca-hold.ts';
 import { accountOfPass, limitedOrder, limitsOfIssuer, ownTime, readLimits, refusalOf } from './limits.ts';
 
@@ -18,7 +18,7 @@ export interface OrderOutlook {
   /** The limit that allows it only later, and when. */
   readonly refused?: { readonly quota: string; readonly until: string };
   /** All limits that the order meets, those first of which least is left. */
-  readonly limits: readonly Pick<BucketStatus, 'limit' | 'of' | 'quota' | 'burst' | 'left' | 'nextAt'>[];
+  readonly limits: readonly Pick<BucketStanding, 'limit' | 'of' | 'quota' | 'burst' | 'left' | 'nextAt'>[];
 }
 
 /** Says what an order would meet. Only reads the store. */
@@ -39,17 +39,10 @@ export async function outlookOf(
   await readLimits(engine, [order], signal);
   const refused = refusalOf(engine, order);
   const arrivals = engine.pass.limits.arrivalsAt(directory);
-  const skewMs = engine.memory.skews.get(directory) ?? 0;
-  const limits = bucketsNeeded(order.facts, order.limits).map((bucket) => {
-    const arrivalMs = sinceIssue(bucket, arrivals.get(bucket.key), order.issuedAtMs);
-    const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now.getTime());
-    const {
-      usedBy: _by,
-      usedByUnknown: _unknown,
-      ...status
-    } = describeBucket(bucket, arrivalMs, { now, skewMs, isFromTheFuture }, []);
-    return status;
-  });
+  const { issuedAtMs } = order;
+  const limits = bucketsNeeded(order.facts, order.limits).map((bucket) =>
+    standingAt(engine, directory, { bucket, storedMs: arrivals.get(bucket.key), issuedAtMs }),
+  );
   return {
     ...common,
     isKnown: true,
