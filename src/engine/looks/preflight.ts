@@ -13,7 +13,7 @@ import type { PreflightSettings } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Deadline } from '../../ports/clock.ts';
 import type { Prepared, Solver, SolverAccount, SolverChallenge } from '../../ports/solver.ts';
-import type { Engine, Looks } from '../engine.ts';
+import type { CaaFinding, CaaQuestion, Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { lookAtHandshake } from './handshake.ts';
 import { lookAtPath, lookUntilServed, type PathFinding } from './request-path.ts';
@@ -128,24 +128,32 @@ async function lookAtCaa(
   identifier: Identifier,
   deadline: Deadline,
 ): Promise<Finding> {
-  // CAA applies to names (RFC 8659), so IP addresses have none.
-  if (identifier.type === 'ip' || subject.caaIdentities.length === 0) return pass(identifier);
   try {
-    const { verdict, finding } = await looks.caa(
-      {
-        name: baseName(identifier),
-        wildcard: isWildcard(identifier),
-        caaIdentities: subject.caaIdentities,
-        accountUrl: subject.account?.url,
-        challengeTypes: subject.solver.answers,
-      },
-      deadline.signal,
-    );
-    const advice = `Add a CAA record \`0 issue "${subject.caaIdentities[0]}"\` to the existing ones. Once there is a certificate, \`certfleet caa NAME\` prints one for its account alone.`;
+    const { caaIdentities, account, solver } = subject;
+    const asked = { caaIdentities, accountUrl: account?.url, challengeTypes: solver.answers };
+    const found = await askCaa(looks, asked, identifier, deadline.signal);
+    if (!found) return pass(identifier);
+    const { verdict, finding } = found;
+    const advice = `${found.advice} Once there is a certificate, \`certfleet caa NAME\` prints one for its account alone.`;
     return { verdict, identifier: identifier.value, finding, advice };
   } catch (error) {
     return { verdict: 'cannot-tell', identifier: identifier.value, finding: reasonOf(error), advice: '' };
   }
+}
+
+/** Asks whether the CAA records of a name let a CA issue; undefined if it has no such records, or the CA does not look. */
+export async function askCaa(
+  looks: Pick<Looks, 'caa'>,
+  asked: Pick<CaaQuestion, 'caaIdentities' | 'accountUrl' | 'challengeTypes'>,
+  identifier: Identifier,
+  signal: AbortSignal,
+): Promise<(CaaFinding & { readonly advice: string }) | undefined> {
+  const [first] = asked.caaIdentities;
+  // CAA applies to names (RFC 8659), so IP addresses have none.
+  if (identifier.type === 'ip' || first === undefined) return undefined;
+  const question = { ...asked, name: baseName(identifier), wildcard: isWildcard(identifier) };
+  const found = await looks.caa(question, signal);
+  return { ...found, advice: `Add a CAA record \`0 issue "${first}"\` to the existing ones.` };
 }
 
 /**

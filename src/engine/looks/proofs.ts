@@ -1,13 +1,14 @@
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { baseName, type Identifier, isWildcard } from '../../core/names/identifier.ts';
+import type { Identifier } from '../../core/names/identifier.ts';
 import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { partFor } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
-import type { CaaFinding, CaaQuestion, Engine } from '../engine.ts';
+import type { CaaQuestion, Engine } from '../engine.ts';
 import { storedAccount } from '../ledger/account.ts';
 import { askDirectory, checkMayRegister, checkProfile } from './ca.ts';
 import { type DrawnPath, drawPaths } from './doctor.ts';
+import { askCaa } from './preflight.ts';
 
 /** What stands between a certificate that is not ordered yet and its CA. */
 export interface ProofLook {
@@ -75,24 +76,16 @@ async function caaOf(
   asked: Asked,
   signal: AbortSignal,
 ): Promise<readonly Hop[]> {
-  // CAA applies to names (RFC 8659), so IP addresses have none.
-  if (identifier.type === 'ip' || asked.caaIdentities.length === 0) return [];
   const solver = await engine.connect.solver(partFor(spec, identifier.value)).catch(() => undefined);
-  const question = {
-    ...asked,
-    name: baseName(identifier),
-    wildcard: isWildcard(identifier),
-    challengeTypes: solver?.answers ?? [],
-  };
-  const { verdict, finding } = await engine.connect
-    .looks(spec.preflight)
-    .caa(question, signal)
-    .catch((error: unknown): CaaFinding => {
-      signal.throwIfAborted();
-      if (isFailure(error, 'bug/')) throw error;
-      return { verdict: 'cannot-tell', finding: reasonOf(error) };
-    });
-  const advice = `Add a CAA record \`0 issue "${asked.caaIdentities[0]}"\` to the existing ones.`;
+  const question = { ...asked, challengeTypes: solver?.answers ?? [] };
+  const looks = engine.connect.looks(spec.preflight);
+  const found = await askCaa(looks, question, identifier, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    if (isFailure(error, 'bug/')) throw error;
+    return { verdict: 'cannot-tell', finding: reasonOf(error), advice: '' } as const;
+  });
+  if (!found) return [];
+  const { verdict, finding, advice } = found;
   const state = ({ pass: 'well', no: 'broken', 'cannot-tell': 'cannot-tell' } as const)[verdict];
   const isNo = verdict === 'no';
   return [
