@@ -1,15 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isInScope, type Who } from '../core/access/role.ts';
-import { orQuiet } from '../core/async/or-quiet.ts';
 import {
-  endedBy,
-  endWith,
+  type EventReader,
   eventText,
   numberOfChange,
-  quietMs,
   retryLine,
-  stillHere,
   streamOf,
+  textsFor,
 } from '../core/text/event-stream.ts';
 import { type Api, type ApiParts, needs, usual } from './parts.ts';
 
@@ -36,31 +33,24 @@ export function addEvents(app: Api, parts: ApiParts): void {
     }),
     (c) => {
       const since = c.req.header('last-event-id') ?? c.req.valid('query').since;
-      const over = endedBy(c.req.raw.signal);
-      void endWith(c.get('isStill'), parts.clock, over);
-      const stream = streamOf(textsOf(parts, { who: c.get('who'), since }, over.signal), over);
+      const { who, isStill } = c.var;
+      const asked = { who, since, isStill, longestMs, clock: parts.clock };
+      const stream = streamOf((over) => textsOf(parts, asked, over), c.req.raw.signal);
       return c.body(stream, 200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }) as never;
     },
   );
 }
 
 async function* textsOf(
-  { view, clock, life }: ApiParts,
-  { who, since }: { readonly who: Who; readonly since: string | undefined },
+  { view, life }: ApiParts,
+  { who, since, ...reader }: EventReader & { readonly who: Who; readonly since: string | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
-  const endMs = clock.monotonicMs() + longestMs;
   yield retryLine;
-  const { sequence } = view;
-  const changes = view.follow(since === undefined ? sequence : numberOfChange(since, life), signal);
-  if (!changes) {
-    yield eventText('reload', '{}', `${life}.${sequence}`);
-    return;
-  }
-  for await (const changed of orQuiet(changes, quietMs, clock, signal)) {
-    const names = changed?.names.filter((name) => isInScope(who, name)) ?? [];
-    if (!changed) yield stillHere;
-    else if (names.length > 0) yield eventText('changed', JSON.stringify({ names }), `${life}.${changed.id}`);
-    if (clock.monotonicMs() >= endMs) return;
-  }
+  const changes = view.follow(since === undefined ? view.sequence : numberOfChange(since, life), signal);
+  yield* textsFor(reader, changes, ({ id, names }) => {
+    if (!names) return eventText('reload', '{}', `${life}.${id}`);
+    const visible = names.filter((name) => isInScope(who, name));
+    return visible.length > 0 ? eventText('changed', JSON.stringify({ names: visible }), `${life}.${id}`) : undefined;
+  });
 }

@@ -46,10 +46,11 @@ export interface FleetView {
   /** Returns the open alarms. They may be a few seconds old. Fails with `store/corrupt`. */
   alarms(signal: AbortSignal): Promise<OpenAlarms>;
   /**
-   * Yields what has changed after a number of an earlier change, as it happens, until the signal aborts. Undefined if it
-   * does not know all of that any longer: the reader must read everything again.
+   * Yields what has changed after a number of an earlier change, at once and then at least every two seconds, until the
+   * signal aborts. If it does not know all of that any longer, there are no names, and the reader must read everything
+   * again.
    */
-  follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
+  follow(since: number, signal: AbortSignal): AsyncIterable<Changed>;
   /** The number of the last change. */
   readonly sequence: number;
 }

@@ -1,16 +1,12 @@
-import { orQuiet } from '../core/async/or-quiet.ts';
 import {
-  endedBy,
-  endWith,
+  type EventReader,
   eventText,
   numberOfChange,
-  quietMs,
   retryLine,
-  stillHere,
   streamOf,
+  textsFor,
 } from '../core/text/event-stream.ts';
 import type { FleetView } from '../fleet/view.ts';
-import type { Clock } from '../ports/clock.ts';
 import { build } from './assets.ts';
 
 /**
@@ -19,37 +15,17 @@ import { build } from './assets.ts';
  * styles the pages have.
  */
 export function eventsOf(
-  parts: { readonly view: FleetView; readonly clock: Clock; readonly life: string },
-  { since, isStill }: { readonly since: string | undefined; readonly isStill: () => Promise<boolean> },
-  signal: AbortSignal,
-): ReadableStream<Uint8Array> {
-  const over = endedBy(signal);
-  void endWith(isStill, parts.clock, over);
-  return streamOf(textsOf(parts, since, over.signal), over);
-}
-
-async function* textsOf(
-  { view, clock, life }: Parameters<typeof eventsOf>[0],
+  { view, life, ...reader }: EventReader & { readonly view: FleetView; readonly life: string },
   since: string | undefined,
   signal: AbortSignal,
-): AsyncGenerator<string, void> {
-  let known = since === undefined ? view.sequence : numberOfChange(since, life);
-  yield `${retryLine}${eventText('build', build)}`;
-  while (!signal.aborted) {
-    // A number of another life of the process is none here.
-    const changes = known <= view.sequence ? view.follow(known, signal) : undefined;
-    if (!changes) {
-      known = view.sequence;
-      yield eventText('gap', '', `${life}.${known}`);
-      continue;
-    }
-    for await (const changed of orQuiet(changes, quietMs, clock, signal)) {
-      if (!changed) {
-        yield stillHere;
-        continue;
-      }
-      known = changed.id;
-      yield eventText('changed', JSON.stringify(changed.names), `${life}.${known}`);
-    }
+): ReadableStream<Uint8Array> {
+  async function* textsOf(over: AbortSignal): AsyncGenerator<string, void> {
+    yield `${retryLine}${eventText('build', build)}`;
+    const changes = view.follow(since === undefined ? view.sequence : numberOfChange(since, life), over);
+    yield* textsFor(reader, changes, ({ id, names }) => {
+      if (!names) return eventText('gap', '', `${life}.${id}`);
+      return names.length > 0 ? eventText('changed', JSON.stringify(names), `${life}.${id}`) : undefined;
+    });
   }
+  return streamOf(textsOf, signal);
 }

@@ -70,8 +70,8 @@ export function createPages(parts: PagesParts): Hono<Env> {
 
   app.get('/events', (c) => {
     const since = c.req.header('last-event-id') ?? c.req.query('since');
-    const asked = { since, isStill: c.var.isStill };
-    return c.body(eventsOf(parts, asked, c.req.raw.signal), 200, {
+    const { isStill } = c.var;
+    return c.body(eventsOf({ view, clock, life, isStill }, since, c.req.raw.signal), 200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       // Of nginx, which otherwise keeps events back.

@@ -256,13 +256,7 @@ it('ends events within seconds after a log-out, another role, a removed token, a
   const { view } = createFleet({ now: new Date() });
   const pages = new Hono<Env>();
   pages.get('/events', (c) =>
-    c.body(
-      eventsOf(
-        { view, clock: systemClock, life: 'life' },
-        { since: undefined, isStill: c.var.isStill },
-        c.req.raw.signal,
-      ),
-    ),
+    c.body(eventsOf({ view, clock: systemClock, life: 'life', isStill: c.var.isStill }, undefined, c.req.raw.signal)),
   );
   pages.route('/', createPlaceholder());
   const { ask, access, clock, port, login } = await serve({}, { pages });

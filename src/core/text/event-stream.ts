@@ -2,10 +2,6 @@ import type { Clock } from '../../ports/clock.ts';
 
 /** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), for pages and API. */
 
-/** Proxies close connections on which nothing comes, usually after a minute. */
-export const quietMs = 25_000;
-/** Says that the connection is there. */
-export const stillHere = ': still here\n\n';
 /** The browser tries again after as long. */
 export const retryLine = 'retry: 3000\n\n';
 
@@ -18,52 +14,74 @@ export const numberOfChange = (text: string, life: string): number =>
     ? Number(text.slice(life.length + 1))
     : Number.NaN;
 
-const encoder = new TextEncoder();
+/** Proxies close connections on which nothing comes, usually after a minute. */
+const quietMs = 25_000;
+const stillHere = ': still here\n\n';
+/** How often it is looked whether the reader may still have the events. */
+const lookMs = 2_000;
+
+/** Who reads events. */
+export interface EventReader {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Reports whether the login of the reader is still valid. */
+  readonly isStill: () => Promise<boolean>;
+  /** For how long it may read before it has to come back, in ms. */
+  readonly longestMs?: number;
+}
 
 /**
- * Returns the texts as the body of an answer.
+ * Yields the texts of what comes, and a sign of life if it has none for a while. Ends within seconds after a log-out,
+ * another role, or the end of the login.
  *
- * @param over aborted once the reader has gone or the texts have ended, so that nothing behind them goes on
+ * @param all something at least every few seconds
  */
-export function streamOf(texts: AsyncGenerator<string>, over: AbortController): ReadableStream<Uint8Array> {
+export async function* textsFor<T>(
+  { clock, isStill, longestMs = Number.POSITIVE_INFINITY }: EventReader,
+  all: AsyncIterable<T>,
+  textOf: (one: T) => string | undefined,
+): AsyncGenerator<string, void> {
+  const startedMs = clock.monotonicMs();
+  let [saidMs, lookedMs] = [startedMs, startedMs];
+  for await (const one of all) {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - lookedMs >= lookMs) {
+      lookedMs = nowMs;
+      // A store that cannot be read says nothing about the reader.
+      if (!(await isStill().catch(() => true))) return;
+    }
+    const text = textOf(one) ?? (nowMs - saidMs >= quietMs ? stillHere : undefined);
+    if (text !== undefined) {
+      saidMs = nowMs;
+      yield text;
+    }
+    if (nowMs - startedMs >= longestMs) return;
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** Returns texts as the body of an answer. What makes them ends once the reader has gone. */
+export function streamOf(
+  textsUntil: (signal: AbortSignal) => AsyncGenerator<string>,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  const texts = textsUntil(over.signal);
   return new ReadableStream({
     async pull(controller) {
       try {
         const { value, done } = await texts.next();
         if (!done) return controller.enqueue(encoder.encode(value));
       } catch (error) {
-        if (!over.signal.aborted) {
-          over.abort();
-          throw error;
-        }
+        end();
+        throw error;
       }
-      over.abort();
+      end();
       controller.close();
     },
-    cancel: () => over.abort(),
+    cancel: end,
   });
-}
-
-/** How often it is looked whether the reader may still have the events. */
-const lookMs = 2_000;
-
-/** Ends what a reader follows within seconds after a log-out, another role, or the end of the login. */
-export async function endWith(
-  isStill: () => Promise<boolean>,
-  clock: Pick<Clock, 'sleep'>,
-  over: AbortController,
-): Promise<void> {
-  while (!over.signal.aborted) {
-    await clock.sleep(lookMs, over.signal).catch(() => undefined);
-    // A store that cannot be read says nothing about the reader.
-    if (!over.signal.aborted && !(await isStill().catch(() => true))) over.abort();
-  }
-}
-
-/** Returns what ends when the signal aborts, or before. */
-export function endedBy(signal: AbortSignal): AbortController {
-  const over = new AbortController();
-  signal.addEventListener('abort', () => over.abort(), { once: true });
-  if (signal.aborted) over.abort();
-  return over;
 }

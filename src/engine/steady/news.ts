@@ -1,12 +1,14 @@
 import { createBell } from '../../core/async/bell.ts';
+import { onAbort } from '../../core/async/on-abort.ts';
 import type { Lease } from '../../core/lineage/lineage.ts';
 import type { EngineProcess } from '../engine.ts';
 
-/** Certificates that have changed. */
+/** What those who follow are told. */
 export interface Changed {
-  /** The number of the last of these changes. */
+  /** The number of the last change. */
   readonly id: number;
-  readonly names: readonly string[];
+  /** The certificates that have changed, if any; undefined if not all of them are known any longer. */
+  readonly names: readonly string[] | undefined;
 }
 
 /** Which certificates have changed, also because a process that worked on them has come to its end without a word. */
@@ -20,14 +22,14 @@ export interface News {
   /** Reports whether the holder of a lease may still be at work. */
   isAtWork(lease: Lease): boolean;
   isWorkedOn(name: string): boolean;
-  /** Returns what changes after a change; undefined if not all of that is known any longer. */
-  follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
+  /** Yields what has changed after a change, at once and then at least every two seconds, until the signal aborts. */
+  follow(since: number, signal: AbortSignal): AsyncIterable<Changed>;
 }
 
 /** So many changes are remembered, for those who come back after a while. */
 const mostChanges = 4_096;
-/** How often those who follow learn that a process has come to its end without a word. */
-const leasesMs = 2_000;
+/** How often those who follow are told, and learn that a process has come to its end without a word. */
+const beatMs = 2_000;
 /** What changes within this time is told together: hundreds may follow a fleet in which much happens. */
 const togetherMs = 1_000;
 /**
@@ -42,18 +44,22 @@ export function createNews(
   watch: () => () => void,
 ): News {
   const changes: { readonly id: number; readonly name: string }[] = [];
+  /** Wakes each of those who follow. */
   const followers = new Set<() => void>();
   const leases = new Map<string, Lease>();
   /** Whether those who follow have heard that a process works on a certificate. */
   const told = new Map<string, boolean>();
   let sequence = 0;
-  let lookedMs = Number.NEGATIVE_INFINITY;
+  /** Of all who follow, most know the same. */
+  let last: { readonly since: number; readonly changed: Changed } | undefined;
+  let untilNone = new AbortController();
+  let ring = () => {};
 
   function note(name: string): void {
     sequence++;
     changes.push({ id: sequence, name });
     if (changes.length > mostChanges * 2) changes.splice(0, mostChanges);
-    for (const tell of followers) tell();
+    ring();
   }
 
   const isAtWork = (lease: Lease): boolean =>
@@ -68,10 +74,6 @@ export function createNews(
 
   /** Takes note of the certificates whose processes have come to their ends without a word, or have come back. */
   async function noteEnds(signal: AbortSignal): Promise<void> {
-    const nowMs = clock.monotonicMs();
-    // All who follow share a look.
-    if (nowMs - lookedMs < leasesMs) return;
-    lookedMs = nowMs;
     await lookForLife(signal);
     for (const name of told.keys()) if (!leases.has(name)) told.delete(name);
     for (const [name, lease] of leases) {
@@ -81,26 +83,62 @@ export function createNews(
     }
   }
 
-  async function* follow(since: number, signal: AbortSignal): AsyncIterable<Changed> {
-    const bell = createBell();
-    followers.add(bell.ring);
+  /** Tells all who follow at the same times: there may be hundreds. */
+  async function tellAll(signal: AbortSignal): Promise<void> {
     const endWatch = watch();
-    let known = since;
+    const bell = createBell();
+    ({ ring } = bell);
+    let [toldOf, lookedMs] = [sequence, Number.NEGATIVE_INFINITY];
+    while (!signal.aborted) {
+      if (clock.monotonicMs() - lookedMs >= beatMs) {
+        lookedMs = clock.monotonicMs();
+        await noteEnds(signal);
+      }
+      const isNews = toldOf !== sequence;
+      toldOf = sequence;
+      for (const wake of followers) wake();
+      if (isNews) await clock.sleep(togetherMs, signal).catch(() => undefined);
+      await bell.orAfter(beatMs, clock, signal);
+    }
+    endWatch();
+  }
+
+  function since(known: number): Changed {
+    if (last?.since === known && last.changed.id === sequence) return last.changed;
+    const isKnown = known === sequence || (changes[0] !== undefined && known >= changes[0].id - 1 && known < sequence);
+    const names = isKnown
+      ? new Set(changes.slice(changes.findLastIndex(({ id }) => id <= known) + 1).map(({ name }) => name))
+      : undefined;
+    last = { since: known, changed: { id: sequence, names: names && [...names] } };
+    return last.changed;
+  }
+
+  async function* follow(from: number, signal: AbortSignal): AsyncIterable<Changed> {
+    let known = from;
+    let isTold = true;
+    let wake = () => {};
+    const tell = () => {
+      isTold = true;
+      wake();
+    };
+    const forget = onAbort(signal, tell);
+    followers.add(tell);
+    if (followers.size === 1) {
+      untilNone = new AbortController();
+      void tellAll(untilNone.signal);
+    }
     try {
       while (!signal.aborted) {
-        await noteEnds(signal);
-        const begin = changes.findLastIndex(({ id }) => id <= known) + 1;
-        const names = new Set(changes.slice(begin).map(({ name }) => name));
-        known = sequence;
-        if (names.size > 0) {
-          yield { id: known, names: [...names] };
-          await clock.sleep(togetherMs, signal).catch(() => undefined);
-        }
-        await bell.orAfter(leasesMs, clock, signal);
+        isTold = false;
+        const changed = since(known);
+        known = changed.id;
+        yield changed;
+        if (!isTold) await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
-      followers.delete(bell.ring);
-      endWatch();
+      forget();
+      followers.delete(tell);
+      if (followers.size === 0) untilNone.abort();
     }
   }
 
@@ -118,10 +156,6 @@ export function createNews(
       const lease = leases.get(name);
       return lease !== undefined && isAtWork(lease);
     },
-    follow(since, signal) {
-      const isKnown =
-        since === sequence || (changes[0] !== undefined && since >= changes[0].id - 1 && since < sequence);
-      return isKnown ? follow(since, signal) : undefined;
-    },
+    follow,
   };
 }

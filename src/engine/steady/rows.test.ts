@@ -58,14 +58,46 @@ describe('the rows of a list', () => {
     await issue(engine, job, signal);
     await see();
     await see();
-    const over = new AbortController();
-    for await (const { id, names } of rows.follow(since, over.signal)!) {
-      expect([id, names]).toEqual([since + 1, ['abc']]);
-      over.abort();
-    }
-    expect(rows.follow(since + 100, signal)).toBeUndefined();
+    const first = async (from: number) => {
+      const over = new AbortController();
+      for await (const changed of rows.follow(from, over.signal)) {
+        over.abort();
+        return changed;
+      }
+    };
+    expect(await first(since)).toEqual({ id: since + 1, names: ['abc'] });
+    expect(await first(since + 1)).toEqual({ id: since + 1, names: [] });
+    expect(await first(since + 100)).toEqual({ id: since + 1, names: undefined });
+    expect(await first(Number.NaN)).toEqual({ id: since + 1, names: undefined });
     for (let at = 0; at < 10_000; at++) rows.lost('other', true);
     for (let at = 0; at < 10_000; at++) rows.lost(`other-${at}`, true);
-    expect(rows.follow(since, signal)).toBeUndefined();
+    expect((await first(since))?.names).toBeUndefined();
+  });
+
+  it('tell all who follow at the same times, at least every two seconds, and nobody once they have gone', async () => {
+    const { clock, rows } = await createList();
+    const { sequence } = rows;
+    const over = new AbortController();
+    const told: string[] = [];
+    const follow = async (who: string) => {
+      for await (const { id, names = ['?'] } of rows.follow(sequence, over.signal))
+        told.push(`${who} ${id - sequence} ${names.join()}`);
+    };
+    const ends = ['a', 'b'].map(follow);
+    const next = async (ms: number) => {
+      await clock.advance(ms);
+      return told.splice(0);
+    };
+    await next(10);
+    rows.lost('x', true);
+    expect(await next(10)).toEqual(['a 1 x', 'b 1 x']);
+    rows.lost('y', true);
+    rows.lost('z', true);
+    expect(await next(900)).toEqual([]);
+    expect(await next(100)).toEqual(['a 3 y,z', 'b 3 y,z']);
+    expect(await next(3_000)).toEqual(['a 3 ', 'b 3 ']);
+    over.abort();
+    await Promise.all(ends);
+    expect(clock.waiting).toBe(0);
   });
 });

@@ -95,7 +95,7 @@ export interface Rows {
   /** Reports whether the holder of a lease may still be at work. */
   isAtWork(lease: Lease): boolean;
   /** See `FleetView.follow`. */
-  follow(since: number, signal: AbortSignal): AsyncIterable<Changed> | undefined;
+  follow(since: number, signal: AbortSignal): AsyncIterable<Changed>;
 }
 
 type Ports = Pick<EngineProcess, 'clock' | 'processes' | 'sessions' | 'limits' | 'store'>;

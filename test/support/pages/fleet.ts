@@ -178,7 +178,7 @@ export function createFleet({
     },
     limits: async () => limitsAt(now),
     alarms: async () => alarmsAt(now),
-    follow: (since, signal) => (since < 1 ? undefined : follow(since, signal)),
+    follow,
   };
 
   async function* follow(since: number, signal: AbortSignal): AsyncGenerator<Changed, void> {
@@ -186,18 +186,19 @@ export function createFleet({
     let known = since;
     try {
       while (!signal.aborted) {
+        const isKnown = known >= 1 && known <= sequence;
         const fresh = log.filter(({ id }) => id > known);
-        if (fresh.length > 0) {
-          known = fresh.at(-1)!.id;
-          yield { id: known, names: [...new Set(fresh.flatMap(({ names }) => names))] };
-          continue;
-        }
+        known = sequence;
+        yield { id: known, names: isKnown ? [...new Set(fresh.flatMap(({ names = [] }) => names))] : undefined };
+        if (known < sequence) continue;
         await new Promise<void>((resolve) => {
           const wake = () => {
             waiting.delete(wake);
             signal.removeEventListener('abort', wake);
+            clearTimeout(beat);
             resolve();
           };
+          const beat = setTimeout(wake, 500);
           waiting.add(wake);
           signal.addEventListener('abort', wake);
         });
