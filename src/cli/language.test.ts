@@ -59,7 +59,7 @@ describe('the language of failures', () => {
   it('is that of `explain`, with and without a code', async () => {
     const one = await commandLine().run('explain', 'preflight/no', '--lang', 'zh');
     expect(one.stdout).toContain('“{finding}；没有请求 CA”');
-    expect(one.stdout).toContain('退出码 3 · 需要你来解决 · `certfleet renew` 会再试，间隔逐渐加长');
+    expect(one.stdout).toContain('退出码 3 · 需要人工解决 · `certfleet renew` 会再试，间隔逐渐加长');
     const all = await commandLine().run('explain', '--lang', 'zh');
     expect(all.stdout).toContain('store（退出码 7）\n  store/conflict\n');
   });

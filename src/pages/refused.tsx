@@ -15,7 +15,7 @@ const texts = {
     refused: '操作没有执行',
     tooLarge: '表单内容太大',
     most: '其中输入的内容合计最多 256 KiB。',
-    goBack: '什么都没有做。请用浏览器返回表单，您输入的内容仍在那里，缩短后再提交。',
+    goBack: '请用浏览器返回表单，已输入的内容仍在，缩短后再提交。',
   },
 } as const satisfies Record<Language, object>;
 

@@ -432,6 +432,18 @@ describe('documents in two languages', () => {
 
   it('are found', () => expect(pairs.length).toBeGreaterThan(20));
 
+  // Technical Chinese does without "you". The errors and their hints are in docs/reference/errors.zh-CN.md.
+  it('do not address the reader in Chinese, and neither do the sources', async () => {
+    const sources = await readdir(join(repositoryRoot, 'src'), { recursive: true });
+    const texts = sources.filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path));
+    const read = texts.map(async (path) => [path, await readFile(join(repositoryRoot, 'src', path), 'utf8')] as const);
+    const all = [...documents, ...(await Promise.all(read))];
+    expect(all.filter(([, text]) => /[\u4e00-\u9fff]/.test(text)).length).toBeGreaterThan(50);
+    expect(all.flatMap(([path, text]) => (/.*[你您].*/.exec(text) ?? []).map((line) => `${path}: ${line}`))).toEqual(
+      [],
+    );
+  });
+
   describe.each(pairs)('%s and %s', (english, chinese) => {
     const sibling = (path: string) => basename(path === english ? chinese : english);
     const sorted = (path: string, pattern: RegExp) =>

@@ -8,7 +8,7 @@ const failure = storedError(error, 400);
 
 it.each([
   ['abc has failed 3 times: ', 'abc 已失败 3 次：'],
-  ['abc has failed, and only a person can mend that: ', 'abc 失败，只有人才能解决：'],
+  ['abc has failed, and only a person can mend that: ', 'abc 失败，需要人工解决：'],
   [
     'abc expires at 2026-12-01T00:00:00.000Z, and should have been renewed at 2026-11-01T00:00:00.000Z; its last try failed: ',
     'abc 将于 2026-12-01T00:00:00.000Z 过期，本应在 2026-11-01T00:00:00.000Z 续期；最近一次尝试失败：',

@@ -3,7 +3,7 @@ import type { Text } from './text.ts';
 /** The words of the pages about connections in Simplified Chinese. */
 export const connections: Text['connections'] = {
   title: '连接',
-  intro: '证书用到的一切：颁发机构、DNS 服务商、负载均衡、部署目标，以及有事需要人处理时通知谁。',
+  intro: '证书用到的一切：颁发机构、DNS 服务商、负载均衡、部署目标和通知渠道。',
   sections: {
     issuers: '颁发机构',
     solvers: '验证方式',
@@ -13,10 +13,10 @@ export const connections: Text['connections'] = {
   },
   about: {
     issuers: '签发证书的 CA。',
-    solvers: '怎样向 CA 证明域名归您所有：通过 DNS，或者通过 HTTP。',
+    solvers: '怎样向 CA 证明域名的控制权：通过 DNS 或 HTTP。',
     balancers: '把 CA 的请求引到 certfleet，用于 HTTP 验证。',
     deployers: '证书和私钥部署到哪里。',
-    alarms: '有事需要人处理时，certfleet 通知谁。',
+    alarms: '需要人工处理时，certfleet 通知谁。',
   },
   add: {
     issuers: '添加颁发机构',
@@ -42,12 +42,12 @@ export const connections: Text['connections'] = {
   declaredIn: '声明于',
   inFile: 'certfleet.yaml',
   inFileText: '它声明在 certfleet.yaml 中，请在文件中修改。',
-  inStore: '这些页面',
+  inStore: '页面',
   by: '最后修改者',
   usedBy: '使用者',
   moreUsers: (count) => `另有 ${count} 个`,
   unused: '尚未使用',
-  refused: '它被拒绝，没有使用：',
+  refused: '设置有误，未被采用：',
   options: '设置',
   onlyOperators: '它的设置只有操作员可以查看。',
   secretSet: '已设置，从不显示',
@@ -55,13 +55,13 @@ export const connections: Text['connections'] = {
   chooseSection: '要添加什么？',
   chooseKind: {
     issuers: '选择哪家 CA？',
-    solvers: '怎样证明域名归您所有？',
+    solvers: '用哪种方式验证域名？',
     balancers: '哪种负载均衡？',
     deployers: '哪种部署目标？',
     alarms: '通过什么通知？',
   },
   free: '免费，无需注册',
-  bound: '面向其客户，需要它发给您的密钥',
+  bound: '面向其客户，需要该 CA 提供的密钥',
   anotherCa: '其他 CA，填写其 ACME 目录地址',
   overDns: '通过 DNS（也适用于通配符）：域名解析托管在哪里？',
   otherProofs: '不通过 DNS',
@@ -81,7 +81,7 @@ export const connections: Text['connections'] = {
   noSecrets: '没有填写任何凭据：只有不需要凭据，或者机器本身在云上有相应角色时，才能使用。',
   directory: 'CA 的 ACME 目录',
   noKey:
-    '存储没有密钥，所以不接受机密。请用 `certfleet store key FILE` 生成密钥，写入 certfleet.yaml 的 `storeKey`，再重新启动 certfleet。',
+    '存储没有密钥，无法保存机密。请用 `certfleet store key FILE` 生成密钥，写入 certfleet.yaml 的 `storeKey`，再重新启动 certfleet。',
   typeAgain: '尚未保存。机密不会发回浏览器，请重新输入。',
   fix: '尚未保存，请改正标出的内容。',
   noBalancer: '请先添加负载均衡。',
@@ -90,7 +90,7 @@ export const connections: Text['connections'] = {
   terms: '服务条款',
   termsOfCa: '如果该 CA 有服务条款，测试会显示其地址。',
   taken: '已有同名的连接，请换一个名称。',
-  changed: '你打开页面之后有人改过它，所以没有保存。请再看一遍。',
+  changed: '尚未保存：打开页面之后有人改过它。请重新查看。',
   done: {
     added: '已保存。使用之前请先测试。',
     changed: '更改已保存。',
@@ -114,7 +114,7 @@ export const connections: Text['connections'] = {
     failed: '测试没有通过。',
     host: '主机名',
     hostHint: '请求会到达该负载均衡的域名，可以不填。',
-    left: '测试时建立的内容没能删除，稍后会再删除：',
+    left: '测试时创建的内容未能删除，稍后会重试：',
     tried: '测试的各个步骤',
     steps: {
       zone: '找到 DNS 区域',
@@ -134,17 +134,17 @@ export const connections: Text['connections'] = {
 
   remove: '移除',
   removeTitle: (name) => `移除 ${name}？`,
-  removeText: '它的设置和机密会从存储中删除。它在别处建立的内容保持不变。',
+  removeText: '它的设置和机密会从存储中删除。它在别处创建的内容保持不变。',
 
   first: {
     title: '开始使用',
     text: '三步得到一张自动续期的证书。',
     issuer: '选择 CA',
     issuerText: 'Let’s Encrypt 免费，无需注册。',
-    solver: '选择怎样证明域名归您所有',
+    solver: '选择域名验证方式',
     solverText: '通过 DNS 在任何环境都可用，也适用于通配符。',
     certificate: '声明证书',
-    certificateText: '一分钟内签发，您可以看着它完成。',
+    certificateText: '一分钟内签发，页面实时显示进度。',
     done: '已完成',
   },
 };

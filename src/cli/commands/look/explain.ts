@@ -113,7 +113,7 @@ const words: Readonly<Record<Language, Words>> = {
     exit: (area, code) => `${area}（退出码 ${code}）`,
     exitCode: (code) => `退出码 ${code}`,
     blame: {
-      config: '需要你来解决',
+      config: '需要人工解决',
       provider: '问题出在服务商',
       ca: '问题出在 CA',
       network: '网络问题',

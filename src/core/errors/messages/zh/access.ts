@@ -80,6 +80,6 @@ export const access = translation(english, {
   },
   'access/other-login': {
     message: '这个表单属于另一次登录',
-    hint: '请在浏览器中返回表单，您输入的内容仍在那里，然后重新提交。如果仍被拒绝，请重新打开页面。',
+    hint: '请用浏览器返回表单重新提交，已输入的内容仍在。如果仍被拒绝，请重新打开页面。',
   },
 });

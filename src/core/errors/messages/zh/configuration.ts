@@ -171,7 +171,7 @@ export const configuration = translation(english, {
     hint: '请先去掉它的目标（`certfleet issue {name} --deploy none --endpoint none`，或者在 certfleet.yaml 中）；或者加上 --force 直接删除。已部署的副本会留在原处。',
   },
   'lineage/changed': {
-    message: '"{name}" 在你查看之后有了变化，所以什么都没有做',
+    message: '"{name}" 在查看之后有了变化，操作没有执行',
     hint: '请重新查看，再作决定。',
   },
   'lineage/at-work': {
@@ -207,7 +207,7 @@ export const configuration = translation(english, {
     hint: '请编辑配置文件，或者换一个名称。',
   },
   'config/declaration-changed': {
-    message: '"{name}" 的声明在你查看之后有了变化，所以什么都没有做',
+    message: '"{name}" 的声明在查看之后有了变化，操作没有执行',
     hint: '请重新查看，再作决定。',
   },
   'config/declaration-refused': {

@@ -66,7 +66,7 @@ export const phrases: Readonly<Record<string, string>> = {
     'CA 不接受这种联系方式：请改正 issuer 的 `email`，或者去掉它。',
   'The CA does not issue for this kind of identifier.': 'CA 不为这种标识签发证书。',
   'You must act: read the page that the CA names, for example its new terms of service.':
-    '需要你来处理：请阅读 CA 给出的网页，例如新的服务条款。',
+    '需要人工处理：请阅读 CA 给出的网页，例如新的服务条款。',
   'See the CA’s message; its documentation explains this kind of refusal.': '请看 CA 的信息；它的文档解释了这种拒绝。',
   'A CAA record forbids this CA from issuing: add {record} to the existing records.':
     'CAA 记录禁止这个 CA 签发：请在现有记录之外添加 {record}。',
@@ -101,7 +101,7 @@ export const phrases: Readonly<Record<string, string>> = {
   'waiting for {targets}': '等待 {targets}',
 
   // Alarms (`conditions.ts`, `missing-nodes.ts`).
-  '{certificate} has failed, and only a person can mend that: {why}': '{certificate} 失败，只有人才能解决：{why}',
+  '{certificate} has failed, and only a person can mend that: {why}': '{certificate} 失败，需要人工解决：{why}',
   '{certificate} has failed {count} times: {why}': '{certificate} 已失败 {count} 次：{why}',
   '{certificate} cannot be renewed: {why}': '{certificate} 无法续期：{why}',
   '{name} expires at {notAfter}, and {planned}': '{name} 将于 {notAfter} 过期，{planned}',

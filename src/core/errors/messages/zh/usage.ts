@@ -105,7 +105,7 @@ export const usage = translation(english, {
   },
   'usage/place-untrusted': {
     message: '{place}：其他用户可以 {harm}（{reason}）',
-    hint: '请选一个只有你能写入的目录。',
+    hint: '请选一个只有当前用户能写入的目录。',
   },
   'usage/place-in-store': {
     message: '{place} 在存储 {store} 里：{reason}',
