@@ -47,18 +47,13 @@ export async function pages(rig: Rig): Promise<void> {
 /** Issuing while many pages are open. */
 export async function pagesWatched(rig: Rig): Promise<void> {
   const count = rig.count(300);
-  const names = Array.from({ length: count }, (_, i) => nameOfCopy(i));
-  const wanted = names.map((name) => ({ name, identifiers: [name], solver: 'webroot' }) as const);
   const taken: Record<'alone' | 'watched', number[]> = { alone: [], watched: [] };
   for (let round = 0; round < rig.rounds(5); round++)
     for (const [kind, clients] of [
       ['alone', 0],
       ['watched', watchers],
-    ] as const) {
-      const folder = await configure(rig, `pages-${kind}-${round}`, wanted);
-      await withPages(folder, await freePort());
-      taken[kind].push(await issueAll(folder, { count, clients }));
-    }
+    ] as const)
+      taken[kind].push(await issueAll(rig, `pages-${kind}-${round}`, { count, clients }));
   const [alone, watched] = [median(taken.alone), median(taken.watched)];
   printRow({
     what: `${count} certificates issued by \`run\` while ${watchers} clients follow its events: rate against none`,
@@ -69,27 +64,46 @@ export async function pagesWatched(rig: Rig): Promise<void> {
   });
 }
 
-/** Returns the seconds from the start of the process until it has issued all. */
+/** Returns the seconds from the time that certificates are declared, with all clients connected, until all are issued. */
 async function issueAll(
-  folder: string,
+  rig: Rig,
+  name: string,
   { count, clients }: { readonly count: number; readonly clients: number },
 ): Promise<number> {
-  const daemon = spawn(node, [cli, 'run', '--json', '--config', `${folder}/certfleet.yaml`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const started = performance.now();
-  const issued = saysTimes(daemon, '"certificate.issued"', count);
-  await saysTimes(daemon, 'the pages are at the socket', 1);
-  const client = clientOf(folder);
+  const names = ['first.example.test', ...Array.from({ length: count }, (_, i) => nameOfCopy(i))];
+  const folder = await configure(
+    rig,
+    name,
+    names.map((one) => ({ name: one, identifiers: [one], solver: 'webroot' })),
+  );
+  const file = join(folder, 'certfleet.yaml');
+  await withPages(folder, await freePort());
+  const whole = await readFile(file, 'utf8');
+  await writeFile(file, whole.replace(/^ {2}- \{"name":"n\d.*\n/gm, ''));
+  const daemon = spawn(node, [cli, 'run', '--json', '--config', file], { stdio: ['ignore', 'pipe', 'inherit'] });
   const over = new AbortController();
   setMaxListeners(clients, over.signal);
   try {
+    const client = clientOf(folder);
+    const issued = saysTimes(daemon, '"certificate.issued"', count + 1);
+    issued.catch(() => undefined);
+    await Promise.all([
+      saysTimes(daemon, 'the pages are at the socket', 1),
+      saysTimes(daemon, '"certificate.issued"', 1),
+    ]);
+    // Also with nobody there, what answers is loaded.
+    await client.get(listPath);
+    const opened = performance.now();
     let events = 0;
-    const readers = Array.from({ length: clients }, () => client.follow(() => void events++, over.signal));
+    await Promise.all(Array.from({ length: clients }, () => client.follow(() => void events++, over.signal)));
+    const connected = performance.now();
+    await writeFile(file, whole);
+    daemon.kill('SIGHUP');
     await issued;
-    const seconds = (performance.now() - started) / 1_000;
-    if (clients > 0 && events === 0) throw new Error('no client has read an event');
-    if (clients > 0) printNote(`${events} chunks of events read by ${readers.length} clients`);
+    const seconds = (performance.now() - connected) / 1_000;
+    if (clients > 0 && events <= clients) throw new Error('no client has read an event');
+    if (clients > 0)
+      printNote(`${clients} clients connected in ${(connected - opened).toFixed(0)} ms, and read ${events} chunks`);
     return seconds;
   } finally {
     over.abort();
@@ -275,8 +289,8 @@ interface Client {
   post(path: string): Promise<Answer>;
   /** Returns the milliseconds of a GET. */
   timed(path: string): Promise<number>;
-  /** Reads the events until the signal aborts. */
-  follow(seen: () => void, signal: AbortSignal): void;
+  /** Reads the events until the signal aborts. Resolves once it is connected. */
+  follow(seen: () => void, signal: AbortSignal): Promise<void>;
 }
 
 /** A client of the socket of pages and API. Fails if an answer is an error. */
@@ -309,17 +323,19 @@ function clientOf(folder: string): Client {
       await client.get(path);
       return performance.now() - started;
     },
-    follow(seen, signal) {
-      const sent = request(
-        { socketPath, path: '/api/v1/events', headers: { host: 'localhost' }, signal },
-        (response) => {
-          response.on('data', seen);
-          response.on('error', () => undefined);
-        },
-      );
-      sent.on('error', () => undefined);
-      sent.end();
-    },
+    follow: (seen, signal) =>
+      new Promise((resolve, reject) => {
+        const sent = request(
+          { socketPath, path: '/api/v1/events', headers: { host: 'localhost' }, signal },
+          (response) => {
+            response.on('data', seen);
+            response.once('data', () => resolve());
+            response.on('error', () => undefined);
+          },
+        );
+        sent.on('error', reject);
+        sent.end();
+      }),
   };
   return client;
 }
