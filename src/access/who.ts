@@ -12,5 +12,7 @@ export interface Env {
     readonly from: string;
     /** Reports whether the login or the token is still valid, with the same role. To ask is no use of the login. */
     readonly isStill: () => Promise<boolean>;
+    /** Set by what refuses someone because of their role or scope before anything has begun, so that it is written down. */
+    readonly isRefused?: true;
   };
 }

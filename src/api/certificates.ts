@@ -115,7 +115,7 @@ export function addActions(app: Api, { actions, access: { audit } }: ApiParts): 
       createRoute({
         ...{ tags: ['Actions'], method: 'post', path: `/certificates/{name}/${path}`, summary },
         description: `${isAtOnce ? atOnce : begins} With \`If-Match\`, nothing happens if the certificate has changed since, so a repeated request acts once.`,
-        ...needs(right, 'certificates', true),
+        ...needs(right, 'certificates'),
         request: { params: contract.named, headers: contract.condition, ...body },
         responses: {
           ...(isAtOnce ? { 200: json(contract.begun, 'It is done') } : { 202: json(contract.begun, 'It has begun') }),

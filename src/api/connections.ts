@@ -1,25 +1,12 @@
 import { createRoute, type z } from '@hono/zod-openapi';
-import type { Context, MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import type { Env } from '../access/who.ts';
-import { asFailure, fail } from '../core/errors/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
-import { refuseRole } from '../fleet/actions.ts';
 import { type ConnectionView, seenBy } from '../fleet/connections.ts';
 import * as contract from './contract.ts';
-import {
-  type Api,
-  type ApiParts,
-  askerOf,
-  body,
-  byOf,
-  copyOf,
-  json,
-  needs,
-  revisionOf,
-  usual,
-  wrong,
-} from './parts.ts';
+import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, revisionOf, usual, wrong } from './parts.ts';
 import { problemOf } from './problem.ts';
 
 const path = '/declared/{section}/{name}' as const;
@@ -34,23 +21,7 @@ const targets =
   'Deployers, and balancers that a deployer uses, are for administrators, and only with `pages.changeTargets`.';
 
 /** Issuers, balancers, solvers, deployers and notifiers, and what the store declares of them. */
-export function addConnections(app: Api, { connections, access: { audit } }: ApiParts): void {
-  /** Refuses those who may not, and writes down that they tried. */
-  function audited(what: 'declare' | 'remove' | 'test') {
-    const check: MiddlewareHandler<Env> = async (c, next) => {
-      try {
-        refuseRole(c.get('who'), 'connect');
-      } catch (error) {
-        const object = `${c.req.param('section')}.${c.req.param('name')}`;
-        const act = { what: `connection.${what}`, object, result: asFailure(error).code };
-        await audit.record(byOf(c), act);
-        throw error;
-      }
-      await next();
-    };
-    return { ...needs('connect', 'fleet'), middleware: [check] };
-  }
-
+export function addConnections(app: Api, { connections }: ApiParts): void {
   app.openapi(
     createRoute({
       ...{ ...tags, method: 'get', path: '/connections' },
@@ -96,7 +67,7 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
     createRoute({
       ...{ ...tags, method: 'put', path, summary: 'Declare a connection in the store' },
       description: `Certificates may name it at once. A secret that is left out, or empty, stays as it is, and null removes it; where secrets are sent to another place than before, all must be given again. ${targets} ${conditions}`,
-      ...audited('declare'),
+      ...needs('connect', 'fleet'),
       request: { params: contract.connectionNamed, ...body(contract.connectionSettings) },
       responses: {
         200: json(contract.declared, 'It is declared; its revision is the ETag'),
@@ -116,7 +87,7 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
     createRoute({
       ...{ ...tags, method: 'delete', path, summary: 'Remove a connection from the store' },
       description: `Nothing may use it. ${targets} ${conditions}`,
-      ...audited('remove'),
+      ...needs('connect', 'fleet'),
       request: { params: contract.connectionNamed },
       responses: { ...{ 204: { description: 'Removed' }, ...usual, ...missing }, ...changing },
     }),
@@ -131,7 +102,7 @@ export function addConnections(app: Api, { connections, access: { audit } }: Api
       ...{ ...tags, method: 'post', path: `${path}/test`, summary: 'Try a connection' },
       description:
         'Writes a record in a zone, makes a rule at a balancer, sends a message to a notifier, or reads the directory of a CA, and leaves nothing. It answers once that is over, which may take minutes.',
-      ...audited('test'),
+      ...needs('connect', 'fleet'),
       request: {
         params: contract.connectionNamed,
         body: { content: { 'application/json': { schema: contract.connectionTest } } },

@@ -11,7 +11,7 @@ export function addKeys(app: Api, { keys }: Pick<ApiParts, 'keys'>): void {
       summary: 'Download the current version with its private key',
       description:
         'Only with `keyDownload: true` in `pages` of the configuration file, and not with a token that has a scope. A login needs its password in the body; a token and the socket need none. The audit log and the certificate have it before it is sent.',
-      ...needs('download-key', 'fleet', true),
+      ...needs('download-key', 'fleet'),
       request: {
         params: contract.named,
         body: { content: { 'application/json': { schema: contract.passwordAgain } } },

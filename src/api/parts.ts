@@ -87,19 +87,20 @@ export const missing = { 404: wrong('There is none of that name, or the token is
 /** `certificates`: a token with a scope sees its own. `fleet`: it is refused. */
 type Of = 'certificates' | 'fleet';
 
-/**
- * Says in the document which role a route needs, and what it is about, and refuses others.
- *
- * @param isChecked whether the handler looks itself, and writes down what it refuses
- */
-export function needs(right: Action, of: Of, isChecked = false) {
+/** Says in the document which role a route needs, and what it is about, and refuses others before it reads what they sent. */
+export function needs(right: Action, of: Of) {
   const check: MiddlewareHandler<Env> = async (c, next) => {
     const who = c.get('who');
-    refuseRole(who, right);
-    if (of === 'fleet') refuseFleet(who);
+    try {
+      refuseRole(who, right);
+      if (of === 'fleet') refuseFleet(who);
+    } catch (error) {
+      c.set('isRefused', true);
+      throw error;
+    }
     await next();
   };
-  return { 'x-role': leastRoleFor(right), 'x-about': of, middleware: isChecked ? [] : [check] };
+  return { 'x-role': leastRoleFor(right), 'x-about': of, middleware: [check] };
 }
 
 /** Whether there is a certificate that a token must not see, it must not learn. */

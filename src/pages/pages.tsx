@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import type { Audit } from '../access/audit.ts';
 import type { Env } from '../access/who.ts';
+import { may } from '../core/access/role.ts';
 import type { FleetActions } from '../fleet/actions.ts';
 import type { FleetChecks } from '../fleet/checks.ts';
 import type { FleetConnections } from '../fleet/connections.ts';
@@ -22,7 +23,7 @@ import { List } from './list.tsx';
 import { OverviewPage } from './overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
-import { certificatePage, failurePage, missing, page, readerOf, refusedToken } from './respond.tsx';
+import { certificatePage, failurePage, forbidden, missing, page, readerOf, refusedToken } from './respond.tsx';
 import { addSettings, type SettingsParts } from './settings/settings.tsx';
 
 /** What the pages read and do. */
@@ -80,6 +81,9 @@ export function createPages(parts: PagesParts): Hono<Env> {
   });
 
   app.use(compress());
+
+  // Whoever may only look sends nothing.
+  app.post('*', async (c, next) => (may(c.var.who, 'renew') ? next() : forbidden(c, clock.now(), 'renew')));
 
   app.get('/', async (c) => {
     const overview = view.overview();

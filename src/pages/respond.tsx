@@ -3,7 +3,7 @@ import { getCookie } from 'hono/cookie';
 import type { Child } from 'hono/jsx';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../access/who.ts';
-import { may, type Role } from '../core/access/role.ts';
+import { type Action, leastRoleFor, may } from '../core/access/role.ts';
 import { asFailure, type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
@@ -52,10 +52,11 @@ export function refusedToken(c: Context<Env>, now: Date) {
   return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
 }
 
-/** Says that this is for operators. */
-export function forbidden(c: Context<Env>, now: Date, role: Role = 'operator') {
+/** Says whom this is for. */
+export function forbidden(c: Context<Env>, now: Date, action: Action) {
+  c.set('isRefused', true);
   const reader = readerOf(c, now, undefined);
-  const title = reader.text.noRight(reader.text.roles[role]);
+  const title = reader.text.noRight(reader.text.roles[leastRoleFor(action)]);
   return page(c, reader, { title, status: 403 }, <h1>{title}</h1>);
 }
 

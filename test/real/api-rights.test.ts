@@ -57,6 +57,25 @@ it('has all its routes in the document', () => {
   expect([...new Set(served)].sort()).toEqual(described.sort());
 });
 
+it('refuses who may not change something before it reads what they sent, and writes that down once', async () => {
+  const token = await daemon.makeToken({ name: 'looker', role: 'viewer' });
+  const headers = { 'content-type': 'application/json' };
+  const changing = operations.filter(({ method }) => method !== 'GET');
+  const paths = changing.map(({ method, path }) => ({
+    method,
+    path: path.replace('{name}', 'beta').replace('{section}', 'solvers'),
+  }));
+  for (const { method, path } of paths) {
+    const { status, json } = await daemon.ask(method, path, { token, headers, body: '{' });
+    expect([method, path, status, json.code]).toEqual([method, path, 403, 'access/role']);
+  }
+  const { entries } = (await daemon.ask('GET', '/audit?limit=1000')).json;
+  const mine = entries.filter(({ who }: Record<string, string>) => who === 'looker').toReversed();
+  expect(
+    mine.map(({ via, what, object, result }: Record<string, string>) => `${via} ${what} ${object} ${result}`),
+  ).toEqual(paths.map(({ method, path }) => `token request ${method} /api/v1${path} refused`));
+});
+
 it('lets each role and scope do what the document says, and nobody without a token', async () => {
   const tokens = new Map<string, { readonly token: string; readonly rank: number; readonly scope: boolean }>();
   for (const [rank, role] of roles.entries())
@@ -80,12 +99,6 @@ it('lets each role and scope do what the document says, and nobody without a tok
       else expect(refused, what).toContain(status);
     }
   }
-  const { entries } = (await daemon.ask('GET', '/audit?limit=1000')).json;
-  const tried = entries.filter(({ what }: { readonly what: string }) => what === 'settings');
-  for (const object of ['POST /api/v1/users', 'DELETE /api/v1/tokens/none-such'])
-    expect(tried).toContainEqual(
-      expect.objectContaining({ who: 'viewer-false', via: 'token', object, result: 'refused' }),
-    );
 });
 
 const cases: readonly (readonly [string, string, string, Parameters<ApiDaemon['ask']>[2], number, string])[] = [
@@ -173,15 +186,6 @@ it('makes a token that is shown once, works until it is removed, and is in the a
   expect(entries).toMatchObject([
     { what: 'token.remove', object: 'once', via: 'socket', result: 'done' },
     { what: 'token.add', object: 'once', via: 'socket', result: 'done' },
-  ]);
-});
-
-it('writes down what it refuses', async () => {
-  const token = await daemon.makeToken({ name: 'looker', role: 'viewer' });
-  expect((await daemon.ask('POST', '/certificates/beta/renew', { token })).json.code).toBe('access/role');
-  const { entries } = (await daemon.ask('GET', '/audit?limit=1')).json;
-  expect(entries).toMatchObject([
-    { who: 'looker', via: 'token', what: 'certificate.renew', object: 'beta', result: 'access/role' },
   ]);
 });
 

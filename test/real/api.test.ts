@@ -161,11 +161,16 @@ describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () =
       expect(new X509Certificate(text).checkPrivateKey(createPrivateKey(text))).toBe(true);
     }
     const { entries } = (await daemon.ask('GET', '/audit?limit=500')).json;
-    const mine = entries.filter(({ what }: Record<string, string>) => what === 'certificate.key').toReversed();
+    const mine = entries
+      .filter(
+        ({ what, object }: Record<string, string>) =>
+          what === 'certificate.key' || object === 'POST /api/v1/certificates/abc/key',
+      )
+      .toReversed();
     expect(mine.map(({ who, result }: Record<string, string>) => [who, result])).toEqual([
       ...[
-        ['key-operator', 'access/role'],
-        ['key-scoped', 'access/some-certificates'],
+        ['key-operator', 'refused'],
+        ['key-scoped', 'refused'],
       ],
       ...[
         ['key-admin', 'done'],

@@ -210,7 +210,7 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
     );
     expect(acts).toEqual(
       expect.arrayContaining([
-        'viewer connection.declare alarms.chat access/role',
+        'viewer request PUT /api/v1/declared/alarms/chat refused',
         'operator connection.declare alarms.chat done',
         'admin connection.declare deployers.push access/fixed-targets',
         'admin connection.declare deployers.push done',

@@ -8,7 +8,6 @@ import { Hono } from 'hono';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { type Access, createAccess } from '../../src/access/access.ts';
 import type { Env } from '../../src/access/who.ts';
-import { may } from '../../src/core/access/role.ts';
 import type { PagesSettings } from '../../src/core/spec/spec.ts';
 import { present } from '../../src/core/text/present.ts';
 import { type Identity, serveWeb } from '../../src/daemon/web-server.ts';
@@ -23,6 +22,7 @@ import { type Answer, type Ask, askAt } from '../support/ask-at.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { createFleet } from '../support/pages/fleet.ts';
 import { createPlaceholder } from '../support/pages/placeholder.tsx';
+import { pagesOf } from '../support/pages/server.ts';
 import { freePort, nodeAs, temporaryFolder, until } from '../support/service.ts';
 import { storeWorld } from '../support/store-world.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
@@ -304,21 +304,30 @@ it('ends what a HEAD would read at once, so that the process can end', async () 
   expect([status, isEnded]).toEqual([200, true]);
 });
 
-it('writes down who tries to change settings and may not, and of very many only how many', async () => {
-  const pages = new Hono<Env>();
-  pages.post('/settings/*', (c) => c.text('', may(c.var.who, 'users') ? 200 : 403));
-  pages.route('/', createPlaceholder());
-  const { ask, access, login } = await serve({}, { pages });
-  const [viewer, admin] = [await login('viewer-ann'), await login('admin-ann')];
-  const tryAs = async ({ cookie, csrf }: { readonly cookie: string; readonly csrf: string }) =>
-    (await ask('/settings/users/bob/role', { headers: { cookie }, form: { csrf, role: 'admin' } })).status;
-  expect([await tryAs(viewer), await tryAs(admin)]).toEqual([403, 200]);
+it('writes down who tries what the role does not allow, and of very many only how many', async () => {
+  const { ask, access, login } = await serve({}, { pages: pagesOf(createFleet({ now: new Date(), more: 0 }), {}) });
+  const [viewer, operator, admin] = [await login('viewer-ann'), await login('operator-ann'), await login('admin-ann')];
+  const tryAs = async ({ cookie, csrf }: typeof viewer, path: string) =>
+    (await ask(path, { headers: { cookie }, form: { csrf } })).status;
+  const certificate = '/certificates/www.example.com';
+  const own = ['/settings/users/bob/role', '/settings/tokens', `${certificate}/key`];
+  const declared = ['/new', '/new/check', `${certificate}/edit`, `${certificate}/undeclare`, '/connections/new'];
+  const others = [...declared, '/certificates', `${certificate}/renew`, '/connections/issuers/le/test'];
+  const asked = [...own.map((path) => [operator, path] as const), ...others.map((path) => [viewer, path] as const)];
+  for (const [who, path] of asked) {
+    expect([path, await tryAs(who, path)]).toEqual([path, 403]);
+    // Of whoever may do it, nothing is written down as refused.
+    await tryAs(admin, path);
+  }
   const [day = ''] = await access.audit.days(signal);
-  const tried = async () => (await access.audit.day(day, signal)).filter(({ what }) => what === 'settings');
-  expect(await tried()).toMatchObject([
-    { who: 'viewer-ann', via: 'login', object: 'POST /settings/users/bob/role', result: 'refused', from: '127.0.0.1' },
-  ]);
-  for (let at = 0; at < 100; at++) expect(await tryAs(viewer)).toBe(403);
+  const tried = async () => (await access.audit.day(day, signal)).filter(({ what }) => what === 'request');
+  const common = { via: 'login', result: 'refused', from: '127.0.0.1' };
+  expect(await tried()).toMatchObject(
+    asked.map(([who, path]) => ({
+      ...{ ...common, who: who === viewer ? 'viewer-ann' : 'operator-ann', object: `POST ${path}` },
+    })),
+  );
+  for (let at = 0; at < 100; at++) expect(await tryAs(viewer, '/new')).toBe(403);
   expect((await tried()).length).toBe(60);
 });
 

@@ -179,23 +179,15 @@ const refuseForeign: MiddlewareHandler<WebEnv> = async (c, next) => {
   return next();
 };
 
-/** What has no action that writes down who was refused. */
-const settingPaths = ['/settings', `${apiPath}/users`, `${apiPath}/tokens`] as const;
-
-/** Writes down who tried to change settings, and may not. */
+/** Writes down who tried to change something, and may not. What has begun is written down by what does it. */
 const recordRefused =
   (access: Access): MiddlewareHandler<WebEnv> =>
   async (c, next) => {
     await next();
     const { method, path } = c.req;
-    if (
-      isSafe(method) ||
-      c.res.status !== 403 ||
-      !settingPaths.some((one) => path.startsWith(`${one}/`) || path === one)
-    )
-      return;
-    const { who, from } = c.var;
-    await access.refused({ ...who, from }, { what: 'settings', object: `${method} ${path}` });
+    const { who, from, isRefused } = c.var;
+    if (isRefused && !isSafe(method))
+      await access.refused({ ...who, from }, { what: 'request', object: `${method} ${path}` });
   };
 
 async function fieldOf(c: Context<WebEnv>, name: string): Promise<string | undefined> {

@@ -33,7 +33,7 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
     app.get(`/certificates/:name/${action}`, async (c) => {
       const name = c.req.param('name');
       const reader = readerOf(c, clock.now(), undefined);
-      if (!reader.mayAct) return forbidden(c, clock.now());
+      if (!reader.mayAct) return forbidden(c, clock.now(), action === 'pause' ? 'renew' : action);
       const found = await view.certificate(name, c.req.raw.signal);
       if (!found) return missing(c, clock.now(), name);
       const title = reader.text.confirm[action](name);
@@ -67,7 +67,6 @@ export function addActions(app: Hono<Env>, parts: Parts): void {
 
   app.post('/certificates', async (c) => {
     const reader = readerOf(c, clock.now(), undefined);
-    if (!reader.mayAct) return forbidden(c, clock.now());
     const form = await c.req.parseBody({ all: true });
     const picked = [form['name'] ?? []].flat().flatMap((one) => (typeof one === 'string' ? [one] : []));
     const names = form['all'] === 'yes' ? allFound(view, form) : picked;

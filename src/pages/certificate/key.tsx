@@ -33,13 +33,14 @@ export function addKey(app: Hono<Env>, parts: Parts): void {
 
   app.get('/certificates/:name/key', async (c) => {
     const name = c.req.param('name');
-    if (!may(c.var.who, 'download-key')) return forbidden(c, clock.now(), 'admin');
+    if (!may(c.var.who, 'download-key')) return forbidden(c, clock.now(), 'download-key');
     if (!keys.isOn() || !(await view.certificate(name, c.req.raw.signal))) return missing(c, clock.now(), name);
     return ask(c, name);
   });
 
   app.post('/certificates/:name/key', async (c) => {
     const name = c.req.param('name');
+    if (!may(c.var.who, 'download-key')) return forbidden(c, clock.now(), 'download-key');
     const { password } = await c.req.parseBody();
     const typed = typeof password === 'string' ? password.slice(0, 1_000) : undefined;
     try {

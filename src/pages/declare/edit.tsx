@@ -98,7 +98,7 @@ export function addEdit(
 
   app.get(here, async (c) => {
     const name = c.req.param('name');
-    if (!may(c.var.who, 'declare')) return forbidden(c, clock.now());
+    if (!may(c.var.who, 'declare')) return forbidden(c, clock.now(), 'declare');
     const found = await declarations.get(name, c.req.raw.signal);
     if (!found || found.isInFile) return elsewhere(c, name);
     return form(c, { ...openedAs(name, found), refused: found.refused });
@@ -118,7 +118,6 @@ export function addEdit(
 
   app.post(`${here}/check`, async (c) => {
     const name = c.req.param('name');
-    if (!may(c.var.who, 'declare')) return forbidden(c, clock.now());
     const { opened, stored } = await sent(c, name);
     const request = { name, certificate: certificateOf(opened.typed, stored?.certificate) };
     const check = await checks.check({ who: c.var.who, from: c.var.from }, request, c.req.raw.signal);
@@ -127,7 +126,6 @@ export function addEdit(
 
   app.post(here, async (c) => {
     const name = c.req.param('name');
-    if (!may(c.var.who, 'declare')) return forbidden(c, clock.now());
     const { opened, stored } = await sent(c, name);
     const { typed, revision } = opened;
     const reader = readerOf(c, clock.now(), undefined);

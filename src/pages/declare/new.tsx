@@ -33,7 +33,7 @@ export function addNew(app: Hono<Env>, { declarations, checks, clock }: Declarin
   function form(c: Context<Env>, { typed, wrong, check }: Shown) {
     const reader = readerOf(c, clock.now(), undefined);
     const { title, intro, button } = reader.text.declare;
-    if (!may(c.get('who'), 'declare')) return forbidden(c, clock.now());
+    if (!may(c.get('who'), 'declare')) return forbidden(c, clock.now(), 'declare');
     // The address of the form, so that a change of the language comes back to it.
     const shown = { ...reader, here: '/new' };
     const choices = declarations.choices();
@@ -53,7 +53,6 @@ export function addNew(app: Hono<Env>, { declarations, checks, clock }: Declarin
   app.get('/new', (c) => form(c, { typed: nothingTyped }));
 
   app.post('/new/check', async (c) => {
-    if (!may(c.var.who, 'declare')) return forbidden(c, clock.now());
     const typed = typedIn(await c.req.parseBody({ all: true }));
     const request = { name: typed.name || undefined, certificate: certificateOf(typed) };
     const check = await checks.check({ who: c.var.who, from: c.var.from }, request, c.req.raw.signal);
@@ -77,7 +76,6 @@ export function addNew(app: Hono<Env>, { declarations, checks, clock }: Declarin
       if ('wrong' in done) return form(c, { typed, wrong: done.wrong });
     } catch (error) {
       const isTaken = isFailure(error, 'config/declared-in-file') || isFailure(error, 'config/declaration-changed');
-      if (isFailure(error, 'access/')) return forbidden(c, clock.now());
       if (!isTaken) throw error;
       return form(c, { typed, wrong: { name: reader.text.declare.taken } });
     }

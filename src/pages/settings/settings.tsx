@@ -13,7 +13,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { Notice } from '../layout.tsx';
 import { Told } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
-import { missing, page, readerOf } from '../respond.tsx';
+import { forbidden, missing, page, readerOf } from '../respond.tsx';
 import { AuditLog, Configuration, type Notifier, Notifiers } from './look.tsx';
 import { type Done, doneKinds, SettingsPage, type SettingsSection, sections } from './parts.tsx';
 import { expiries, NewToken, type TokenForm, Tokens } from './tokens.tsx';
@@ -70,9 +70,7 @@ export function addSettings(app: Hono<Env>, { access, clock, ...more }: Settings
 
   for (const [section, action] of Object.entries(needed)) {
     app.use(`/settings/${section}/*`, async (c, next) => {
-      if (may(c.var.who, action)) return next();
-      const title = reading(c).text.settings.noRight;
-      return page(c, reading(c), { title, at: 'settings', status: 403 }, <h1>{title}</h1>);
+      return may(c.var.who, action) ? next() : forbidden(c, clock.now(), action);
     });
   }
 
@@ -251,11 +249,6 @@ export function addSettings(app: Hono<Env>, { access, clock, ...more }: Settings
   app.post('/settings/alarms/:name/test', async (c) => {
     const name = c.req.param('name');
     const { signal } = c.req.raw;
-    if (!may(c.var.who, 'connect')) {
-      const { text } = reading(c);
-      const title = text.noRight(text.roles.operator);
-      return page(c, reading(c), { title, at: 'settings', status: 403 }, <h1>{title}</h1>);
-    }
     if (!more.notifiers().some((one) => one.name === name)) return missing(c, clock.now());
     const record = (result: string) => audit.record(byOf(c), { what: 'alarms.test', object: name, result });
     try {

@@ -287,7 +287,7 @@ export const en = {
     failed: 'The last action from here failed:',
   },
   changed: 'It has changed since you opened the page, so nothing was done. Look at it again.',
-  noRight: (role: string) => `You may look, but not do this: it needs the role ${role}.`,
+  noRight: (role: string) => `This needs the role ${role}.`,
   /** To a program that reads pages. */
   noToken: 'API tokens are for the API, not for pages.',
   onlyLook: 'You may look. To act, you need the role operator.',
@@ -486,7 +486,6 @@ export const en = {
     audit: 'Audit log',
     alarms: 'Notifiers',
     configuration: 'Configuration',
-    noRight: 'This is for administrators.',
     done: {
       added: 'The user was added.',
       role: 'The role was changed. This user must log in again.',
@@ -572,7 +571,7 @@ export const en = {
       'certificate.key': 'downloaded the private key of',
       'certificate.pause': 'paused',
       'certificate.resume': 'resumed',
-      settings: 'tried to change settings',
+      request: 'tried what the role does not allow',
       'alarms.test': 'sent a test message',
       'certificate.declare': 'declared a certificate',
       'certificate.undeclare': 'no longer declared a certificate',

@@ -276,7 +276,7 @@ export const zh: Text = {
     failed: '上一次在这里执行的操作失败了：',
   },
   changed: '打开页面之后内容有了变化，操作没有执行。请重新查看。',
-  noRight: (role) => `只能查看，不能执行：需要${role}权限。`,
+  noRight: (role) => `这需要${role}权限。`,
   noToken: 'API 令牌只能用于 API，不能用于页面。',
   onlyLook: '只能查看；执行操作需要操作员权限。',
   confirm: {
@@ -460,7 +460,6 @@ export const zh: Text = {
     audit: '审计日志',
     alarms: '通知渠道',
     configuration: '配置',
-    noRight: '只有管理员可以查看。',
     done: {
       added: '用户已添加。',
       role: '角色已更改。该用户的现有登录已失效，需要重新登录。',
@@ -546,7 +545,7 @@ export const zh: Text = {
       'certificate.key': '下载私钥',
       'certificate.pause': '暂停',
       'certificate.resume': '恢复',
-      settings: '试图修改设置',
+      request: '试图进行权限之外的操作',
       'alarms.test': '发送测试消息',
       'certificate.declare': '声明证书',
       'certificate.undeclare': '取消声明证书',

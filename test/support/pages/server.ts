@@ -49,7 +49,7 @@ const noKeys: FleetKeys = {
 };
 const noChecks: FleetChecks = { check: async () => ({ wrong: {}, names: [], ca: [] }) };
 
-/** The pages of a fleet, as somebody who is logged in sees them. */
+/** The pages of a fleet, as somebody who is logged in sees them; without a role, behind a gate that says who that is. */
 export function pagesOf(
   { view, actions, draw }: Pick<Fleet, 'view' | 'actions' | 'draw'>,
   {
@@ -66,7 +66,7 @@ export function pagesOf(
     settings = createSettings(),
     connections = createConnections(),
   }: {
-    readonly role: Role;
+    readonly role?: Role;
     readonly via?: 'login' | 'token';
     readonly now?: () => Date;
     readonly seen?: (request: string) => void;
@@ -83,6 +83,7 @@ export function pagesOf(
   const app = new Hono<Env>();
   app.use(async (c, next) => {
     seen(`${c.req.method} ${c.req.path}`);
+    if (role === undefined) return next();
     c.set('who', { name: 'mia', role, via });
     c.set('csrf', 'token');
     c.set('isStill', isStill);
