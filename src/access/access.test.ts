@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { systemRandom } from '../lib/random.ts';
+import { quickPasswords } from '../../test/support/quick-passwords.ts';
 import type { Store } from '../ports/store.ts';
 import { createMemoryStore } from '../stores/memory.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
@@ -10,7 +10,7 @@ const by = { name: 'root', via: 'command' } as const;
 const password = 'correct horse battery';
 const open = (store: Store = createMemoryStore()) => {
   const clock = fakeClock();
-  return { store, clock, access: createAccess({ store, clock, random: systemRandom }) };
+  return { store, clock, access: createAccess({ store, clock, ...quickPasswords }) };
 };
 
 /** A store that counts its reads. */

@@ -14,6 +14,7 @@ import {
 import {
   decodeUser,
   isUserName,
+  type PasswordHash,
   passwordProblem,
   passwordProblems,
   type UserDocument,
@@ -124,10 +125,16 @@ const csrfOf = (cookie: string): string => createHmac('sha256', cookie).update('
 /** People type the names of users with and without capitals. */
 const userName = (typed: string): string => typed.trim().toLowerCase();
 
-export function createAccess(given: { readonly store: Store; readonly clock: Clock; readonly random: Random }): Access {
+/** @param given.scrypt the parameters of new hashes; as strong as they should be, unless a test has no time for that */
+export function createAccess(given: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly scrypt?: PasswordHash['scrypt'];
+}): Access {
   const { store, clock, random } = given;
   const audit = createAudit(given);
-  const passwords = createPasswords(random);
+  const passwords = createPasswords(random, given.scrypt);
   const throttle = createThrottle();
   const refusals = createBucket({ most: 60, eachMs: 60_000 });
   const users = createBook<UserDocument>(given, 'user', decodeUser);

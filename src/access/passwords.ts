@@ -4,7 +4,7 @@ import { createTurns } from '../core/async/turns.ts';
 import type { Random } from '../ports/random.ts';
 
 /** Takes 32 MiB and about 0.2 s of a core, so that a stolen hash is expensive to guess (OWASP's choice for 32 MiB). */
-const parameters = { cost: 32_768, blockSize: 8, parallelization: 3 };
+const strong = { cost: 32_768, blockSize: 8, parallelization: 3 };
 const length = 32;
 
 export interface Passwords {
@@ -15,7 +15,8 @@ export interface Passwords {
   readonly waiting: number;
 }
 
-export function createPasswords({ bytes }: Random): Passwords {
+/** @param parameters of new hashes */
+export function createPasswords({ bytes }: Random, parameters: PasswordHash['scrypt'] = strong): Passwords {
   // One at a time: the thread pool also opens the files of the store.
   const turns = createTurns(1);
   const derive = (password: string, salt: Uint8Array, { cost, blockSize, parallelization }: PasswordHash['scrypt']) =>

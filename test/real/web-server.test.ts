@@ -12,7 +12,6 @@ import type { PagesSettings } from '../../src/core/spec/spec.ts';
 import { present } from '../../src/core/text/present.ts';
 import { type Identity, serveWeb } from '../../src/daemon/web-server.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { systemRandom } from '../../src/lib/random.ts';
 import { createStreams } from '../../src/lib/streams.ts';
 import { eventsOf } from '../../src/pages/events.ts';
 import type { Store } from '../../src/ports/store.ts';
@@ -23,6 +22,7 @@ import { makeLocalHttps } from '../support/https.ts';
 import { createFleet } from '../support/pages/fleet.ts';
 import { createPlaceholder } from '../support/pages/placeholder.tsx';
 import { pagesOf } from '../support/pages/server.ts';
+import { quickPasswords } from '../support/quick-passwords.ts';
 import { freePort, nodeAs, temporaryFolder, until } from '../support/service.ts';
 import { storeWorld } from '../support/store-world.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
@@ -37,7 +37,7 @@ const password = 'correct horse battery';
 let prepared: { readonly store: Store; readonly token: string };
 beforeAll(async () => {
   const store = createMemoryStore();
-  const access = createAccess({ store, clock: fakeClock(), random: systemRandom });
+  const access = createAccess({ store, clock: fakeClock(), ...quickPasswords });
   for (const role of ['viewer', 'operator', 'admin'] as const)
     await access.users.add({ name: `${role}-ann`, role, password }, by, signal);
   prepared = { store, token: await access.tokens.add({ name: 'ci', role: 'operator' }, by, signal) };
@@ -77,7 +77,7 @@ async function serve(
     ...given,
   };
   const [clock, used] = [fakeClock(), store ?? (await copyOf(prepared.store))];
-  const access = createAccess({ store: used, clock, random: systemRandom });
+  const access = createAccess({ store: used, clock, ...quickPasswords });
   const said: string[] = [];
   const stop = new AbortController();
   const serving = serveWeb(

@@ -4,9 +4,9 @@ import type { Who } from '../../src/core/access/role.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { EngineProcess } from '../../src/engine/engine.ts';
 import { createKeys } from '../../src/fleet/keys.ts';
-import { systemRandom } from '../../src/lib/random.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { pki } from '../../src/x509/pki.ts';
+import { quickPasswords } from '../support/quick-passwords.ts';
 import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -33,7 +33,7 @@ async function open({
     connections: { owner: '', open: () => ({ ...replica.connect, end() {} }) },
   };
   const store = { ...world.store, ...faults(world.store) };
-  const given = { clock: world.clock, random: systemRandom };
+  const given = { clock: world.clock, ...quickPasswords };
   const access = createAccess({ ...given, store });
   await createAccess({ ...given, store: world.store }).users.add(
     { name: 'ann', role: 'admin', password },

@@ -40,13 +40,13 @@ import type {
   SweepReport,
   TrialReport,
 } from '../../src/fleet.ts';
-import { systemRandom } from '../../src/lib/random.ts';
 import type { FilesWithin, FolderGuard, ReadOptions } from '../../src/ports/files.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { fakeProcesses } from './fake-processes.ts';
+import { quickPasswords } from './quick-passwords.ts';
 
 /** What a fake fleet returns; each may also be a function. */
 export interface FakeAnswers {
@@ -187,7 +187,7 @@ export interface Done {
 /** The command line in a fake world with a fake fleet, without processes, files or real time. */
 export function commandLine(given: CommandLine = {}) {
   const clock = fakeClock(new Date('2026-11-24T10:00:00Z'));
-  const access = createAccess({ store: createMemoryStore(), clock, random: systemRandom });
+  const access = createAccess({ store: createMemoryStore(), clock, ...quickPasswords });
   const handlers = new Map<StopSignal | 'SIGHUP', Set<() => void>>([
     ['SIGINT', new Set()],
     ['SIGTERM', new Set()],

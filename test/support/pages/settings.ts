@@ -1,14 +1,14 @@
 import { createAccess } from '../../../src/access/access.ts';
 import { fail } from '../../../src/core/errors/errors.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { systemRandom } from '../../../src/lib/random.ts';
 import type { PagesParts } from '../../../src/pages/pages.tsx';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
+import { quickPasswords } from '../quick-passwords.ts';
 
 /** What the settings of a made-up fleet show: real users and tokens in memory, and two notifiers, one of which fails. */
 export function createSettings(): PagesParts['settings'] & { readonly sent: readonly string[] } {
   const sent: string[] = [];
-  const access = createAccess({ store: createMemoryStore(), clock: systemClock, random: systemRandom });
+  const access = createAccess({ store: createMemoryStore(), clock: systemClock, ...quickPasswords });
   return {
     sent,
     access,
