@@ -3,11 +3,13 @@ import { openDeclaring } from '../../test/support/pages/declaring.ts';
 import { declaredConnections } from '../compose/declarations.ts';
 import { offeredTypes } from '../config/settings/connection-types.ts';
 import { settingsIn } from '../config/settings/settings.ts';
+import { knownIssuers } from '../core/ca/known-issuers.ts';
 import { inLanguage } from '../core/errors/wording.ts';
-import { connectionSections } from '../core/spec/connection.ts';
+import { connectionSections, issuerType } from '../core/spec/connection.ts';
 import type { Fields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { registry } from '../generated/registry.ts';
+import { adapterKey, adapterText, adapterTextsZh } from './text/adapters.ts';
 
 it.each([
   '_acme-challenge.www.example.test is in the zone example.test',
@@ -91,4 +93,35 @@ it.each(sections)('what is wrong with the options of %s is said in Chinese', asy
   }
   expect(count).toBeGreaterThan(3);
   expect([...left]).toEqual([]);
+});
+
+/** Products that have no other name. */
+const names =
+  `acme-dns AWS@Route@53 Azure@DNS Cloudflare deSEC DigitalOcean DNS@Made@Easy DNSimple Gandi@LiveDNS GoDaddy
+  Google@Cloud@DNS LuaDNS Namecheap OVHcloud Porkbun Vultr ACME Let's@Encrypt ZeroSSL Google@Trust@Services Actalis
+  LiteSSL@(TrustAsia) FreeSSL Sectigo DigiCert GlobalSign@Atlas`
+    .split(/\s+/)
+    .map((name) => name.replaceAll('@', ' '));
+
+it('has all that the forms of connections show, and nothing else, in Chinese', async () => {
+  const types = (
+    await Promise.all(connectionSections.map((one) => offeredTypes(one, { balancers: {} }, registry)))
+  ).flat();
+  // The form itself has words for these.
+  const isOfForm = (type: string, name: string) =>
+    type === issuerType && ['directory', 'email', 'agreeToTerms'].includes(name);
+  const ofFields = types.flatMap(({ type, fields }) =>
+    fields
+      .filter(({ name }) => !isOfForm(type, name))
+      .flatMap(({ title, description = '' }) => [title, description].filter((text) => text !== '')),
+  );
+  const ofIssuers = Object.values(knownIssuers).flatMap(({ title, accountBinding = '' }) =>
+    [title, accountBinding].filter((text) => text !== ''),
+  );
+  const all = new Set([...types.map(({ title }) => title), ...ofFields, ...ofIssuers]);
+  const said = [...all].map((text) => [text, adapterText(text, 'zh')] as const);
+  expect(said.filter(([text, own]) => own === undefined && !names.includes(text))).toEqual([]);
+  expect(said.filter(([, own]) => own?.includes('{url}'))).toEqual([]);
+  const keys = new Set([...all].map(adapterKey));
+  expect(Object.keys(adapterTextsZh).filter((key) => !keys.has(key))).toEqual([]);
 });

@@ -2,6 +2,7 @@ import type { FC } from 'hono/jsx';
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import type { ConnectionSection, ConnectionType } from '../../core/spec/connection.ts';
 import { Empty, Foreign, type Made } from '../parts.tsx';
+import { adapterTitle } from '../text/adapters.ts';
 import { newPath } from './paths.ts';
 
 /** Asks which part of the configuration is to have one more. */
@@ -43,9 +44,9 @@ export const ChooseKind: FC<
       ) : (
         <>
           {overDns.length > 0 ? <h2 class="after-tabs">{words.overDns}</h2> : null}
-          <Kinds types={overDns} />
+          <Kinds reader={reader} types={overDns} />
           {overDns.length > 0 && others.length > 0 ? <h2 class="after-tabs">{words.otherProofs}</h2> : null}
-          <Kinds types={others} />
+          <Kinds reader={reader} types={others} />
         </>
       )}
       <p>
@@ -55,18 +56,26 @@ export const ChooseKind: FC<
   );
 };
 
-const Kinds: FC<{ readonly types: readonly ConnectionType[] }> = ({ types }) =>
-  types.length === 0 ? null : (
+const Kinds: FC<Made & { readonly types: readonly ConnectionType[] }> = ({ reader: { language }, types }) => {
+  const { compare } = new Intl.Collator(language);
+  const kinds = types.map(({ section, type, provider, title }) => ({
+    path: newPath(section, { type, provider }),
+    title: adapterTitle(title, language),
+  }));
+  return kinds.length === 0 ? null : (
     <ul class="choices many">
-      {types.map(({ section, type, provider, title }) => (
-        <li>
-          <a href={newPath(section, { type, provider })}>
-            <Foreign>{title}</Foreign>
-          </a>
-        </li>
-      ))}
+      {kinds
+        .sort((a, b) => compare(a.title, b.title))
+        .map(({ path, title }) => (
+          <li>
+            <a href={path}>
+              <Foreign>{title}</Foreign>
+            </a>
+          </li>
+        ))}
     </ul>
   );
+};
 
 /** The CAs that have a short name, those first that need no account. */
 const Cas: FC<Made & { readonly types: readonly ConnectionType[] }> = ({ reader, types: [kind] }) => {
@@ -80,7 +89,7 @@ const Cas: FC<Made & { readonly types: readonly ConnectionType[] }> = ({ reader,
       {known.map(([directory, { title, needsAccountBinding }]) => (
         <li>
           <a href={newPath('issuers', { type: kind.type, directory })}>
-            <Foreign>{title}</Foreign>
+            <Foreign>{adapterTitle(title, reader.language)}</Foreign>
           </a>
           <span class="muted">{needsAccountBinding ? words.bound : words.free}</span>
         </li>

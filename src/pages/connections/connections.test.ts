@@ -13,7 +13,6 @@ import { registry } from '../../generated/registry.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { en } from '../text/en.ts';
-import { fieldTitlesZh } from '../text/field-titles-zh.ts';
 import { zh } from '../text/zh.ts';
 
 const { signal } = new AbortController();
@@ -286,19 +285,4 @@ it('is open to each role as it may', async () => {
     for (const text of [texts[0], texts[2]]) expect(text).toContain('Let&#39;s Encrypt');
     expect(texts.join('')).not.toContain(secret);
   }
-});
-
-it('has Chinese titles only for options that are there', async () => {
-  const { connections } = await open();
-  const sections = ['issuers', 'balancers', 'solvers', 'deployers', 'alarms'] as const;
-  const types = (await Promise.all(sections.map((one) => connections.types(one)))).flat();
-  const names = new Set(
-    types.flatMap(({ type, provider, fields }) =>
-      fields.flatMap(({ name }) => {
-        const own = name.replace(/^options\./, '');
-        return [own, `${provider ?? type}.${own}`];
-      }),
-    ),
-  );
-  expect(Object.keys(fieldTitlesZh).filter((one) => !names.has(one))).toEqual([]);
 });

@@ -10,6 +10,7 @@ import { present } from '../../core/text/present.ts';
 import { type ConnectionRequest, type ConnectionView, seenBy } from '../../fleet/connections.ts';
 import type { WrongFields } from '../../fleet/declarations.ts';
 import { missing } from '../respond.tsx';
+import { adapterTitle } from '../text/adapters.ts';
 import { ChooseKind, ChooseSection } from './choice.tsx';
 import { type ConnectionForm, Form } from './form.tsx';
 import { Connections, kindTitle, shownSections } from './list.tsx';
@@ -60,7 +61,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
       const body = <ChooseKind reader={reader} section={section} types={types} />;
       return show(c, reader, { title: words.chooseKind[section], body });
     }
-    const title = words.newTitle(known?.title ?? kind.title);
+    const title = words.newTitle(adapterTitle(known?.title ?? kind.title, reader.language));
     const form: ConnectionForm = {
       ...{ kind, wrong, fixed, ca: known, back: newPath(section), action: reader.here },
       takesSecrets: connections.takesSecrets,
@@ -160,7 +161,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
         }
       : undefined;
     const rights = { mayChange: mayChange(c, section, view.leadsKeys), mayConnect: may(c.var.who, 'connect') };
-    const title = kindTitle(view, types);
+    const title = kindTitle(reader, view, types);
     const body = (
       <Connection
         reader={reader}

@@ -6,7 +6,7 @@ import { Area, Box, Buttons, Choice, Field, problemsOf } from '../field.tsx';
 import { Notice } from '../layout.tsx';
 import { Foreign, type Made, Told } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
-import { fieldTitlesZh } from '../text/field-titles-zh.ts';
+import { adapterText } from '../text/adapters.ts';
 import { newPath } from './paths.ts';
 import { inputName, removalName, type Typed } from './typed.ts';
 
@@ -75,7 +75,7 @@ export const Form: FC<Made & ConnectionForm> = (props) => {
       ) : null}
       {ca?.accountBinding === undefined ? null : (
         <p class="hint">
-          {words.bound}. <English>{ca.accountBinding}</English>
+          {words.boundText} <ByAdapter reader={reader}>{ca.accountBinding}</ByAdapter>
         </p>
       )}
       {inputs(first)}
@@ -163,33 +163,35 @@ const Option: FC<
   );
 };
 
-/** Returns the title of an option: translated if many adapters have it, else as its schema says. */
-function titleOf({ language, text }: Reader, { section, type, provider }: ConnectionType, field: ConnectionField) {
-  const own = field.name.replace(/^options\./, '');
-  if (section === 'issuers' && (own === 'email' || own === 'directory')) return text.connections[own];
-  const { [`${provider ?? type}.${own}`]: ofKind, [own]: ofMany } = fieldTitlesZh;
-  const translated = language === 'zh' ? (ofKind ?? ofMany) : undefined;
-  return translated ? <Told>{translated}</Told> : <English>{field.title}</English>;
+/** Returns the title of an option. */
+function titleOf(reader: Reader, { section }: ConnectionType, { name, title }: ConnectionField): Child {
+  if (section === 'issuers' && (name === 'email' || name === 'directory')) return reader.text.connections[name];
+  return <ByAdapter reader={reader}>{title}</ByAdapter>;
 }
 
-/** What an adapter says of itself, in any language. */
-const English: FC<{ readonly children: string }> = ({ children }) => (
-  <span lang="en">
-    <Told>{children}</Told>
-  </span>
-);
+/** What an adapter says of itself. */
+const ByAdapter: FC<Made & { readonly children: string }> = ({ reader: { language }, children }) => {
+  const own = adapterText(children, language);
+  return own === undefined ? (
+    <span lang="en">
+      <Told>{children}</Told>
+    </span>
+  ) : (
+    <Told>{own}</Told>
+  );
+};
 
 function hintOf(
-  { text }: Reader,
+  reader: Reader,
   { name, description, example, takes, choices }: ConnectionField,
   isKept: boolean,
 ): Child {
-  const words = text.connections;
+  const words = reader.text.connections;
   if (name === 'balancer' && choices?.length === 0) return <a href={newPath('balancers')}>{words.noBalancer}</a>;
   const parts: readonly Child[] = [
     ...(isKept ? [words.kept] : []),
     ...(takes === 'list' ? [words.oneEach] : []),
-    ...(description ? [<English>{description}</English>] : []),
+    ...(description ? [<ByAdapter reader={reader}>{description}</ByAdapter>] : []),
     ...(example ? [<Foreign>{words.example(example)}</Foreign>] : []),
   ];
   return parts.length === 0 ? undefined : parts.map((one) => [one, ' ']);

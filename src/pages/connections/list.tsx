@@ -5,17 +5,24 @@ import type { ConnectionView } from '../../fleet/connections.ts';
 import type { Choices } from '../../fleet/declarations.ts';
 import { FirstSteps } from '../first-steps.tsx';
 import { Badge, Empty, Foreign, type Made, Panel, pathOf, Told } from '../parts.tsx';
+import type { Reader } from '../reader.ts';
+import { adapterTitle } from '../text/adapters.ts';
 import { connectionPath, newPath } from './paths.ts';
 
 /** In the order in which a person needs them. */
 export const shownSections: readonly ConnectionSection[] = ['issuers', 'solvers', 'deployers', 'balancers', 'alarms'];
 
 /** What kind of connection it is, for people. */
-export function kindTitle({ section, type, provider, options }: ConnectionView, types: readonly ConnectionType[]) {
+export function kindTitle(
+  { language }: Reader,
+  { section, type, provider, options }: ConnectionView,
+  types: readonly ConnectionType[],
+): string {
   // A viewer is not told the address of a CA that is not well known.
-  if (section === 'issuers' && options['directory'] !== undefined) return issuerTitle(String(options['directory']));
+  if (section === 'issuers' && options['directory'] !== undefined)
+    return adapterTitle(issuerTitle(String(options['directory'])), language);
   const found = types.find((one) => one.section === section && one.type === type && one.provider === provider);
-  return found?.title ?? [type, provider].filter(Boolean).join(' ');
+  return found ? adapterTitle(found.title, language) : [type, provider].filter(Boolean).join(' ');
 }
 
 const issuerTitle = (directory: string): string =>
@@ -52,7 +59,7 @@ export const Connections: FC<
             ) : (
               <ul class="rows">
                 {own.map((view) => (
-                  <Row reader={reader} view={view} title={kindTitle(view, types)} />
+                  <Row reader={reader} view={view} title={kindTitle(reader, view, types)} />
                 ))}
               </ul>
             )}

@@ -62,6 +62,7 @@ export const connections = {
   },
   free: 'Free, without an account',
   bound: 'For its customers, with a key that it gives them',
+  boundText: 'It is for its customers, with a key that it gives them.',
   anotherCa: 'Another CA, by the address of its ACME directory',
   overDns: 'Over DNS, also for wildcards: where is the zone hosted?',
   otherProofs: 'Without DNS',
