@@ -1,6 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { defineConfig } from 'vitest/config';
+import { undrawnFiles } from './scripts/drawn-files.ts';
 import { LongestFirst } from './scripts/longest-first.ts';
+import { seedOfRun } from './test/support/run-seed.ts';
 
 /** `npm run test:long` (scripts/long.ts). */
 const isLong = Boolean(process.env['CERTFLEET_LONG']);
@@ -8,6 +10,9 @@ const isLong = Boolean(process.env['CERTFLEET_LONG']);
 // They measure how users' requests fare while rules come and go, and how fast the program starts, so little else may
 // run.
 const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward-rule-traffic,start-speed}.test.ts'];
+
+/** `npm test` has half of the files of each family. */
+const undrawn = process.env['CERTFLEET_DRAWN'] ? undrawnFiles(import.meta.dirname, Number(seedOfRun())) : [];
 
 /** Many seeds take minutes, so they have a project of their own, and `npm test` runs a few of them. */
 const worlds = ['test/simulation/world/world.test.ts'];
@@ -67,7 +72,7 @@ export default defineConfig({
           ...real,
           name: 'real',
           include: ['test/real/**/*.test.ts', 'test/crash/**/*.test.ts', ...(isLong ? ['test/long/**/*.test.ts'] : [])],
-          exclude: timed,
+          exclude: [...timed, ...undrawn],
           // They wait half of the time: for health checks, time limits and other processes.
           maxWorkers: 6,
           sequence: { groupOrder: 1 },
@@ -81,13 +86,16 @@ export default defineConfig({
             name: 'browser',
             include: ['test/browser/**/*.test.ts'],
             exclude: longInBrowser,
-            maxWorkers: 1,
+            maxWorkers: 2,
           },
           sequence: { groupOrder: 3 },
         },
       },
       {
-        test: { ...real, name: 'real-timed', include: timed, maxWorkers: 2, sequence: { groupOrder: 2 } },
+        test: {
+          ...{ ...real, name: 'real-timed', include: timed, exclude: [...undrawn], maxWorkers: 2 },
+          sequence: { groupOrder: 2 },
+        },
       },
     ],
   },

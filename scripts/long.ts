@@ -33,6 +33,7 @@ const pieces: readonly Piece[] = [
   { name: 'simulation', args: [vitest, 'run', '--project', 'simulation'] },
   { name: 'world', args: [vitest, 'run', '--project', 'world'] },
   { name: 'real', args: [vitest, 'run', '--project', 'real*', 'test/real/'] },
+  { name: 'browser', args: [vitest, 'run', '--project', 'browser'] },
   ...(await piecesOf('crash')),
   ...(await piecesOf('long')),
   { name: 'nodes', args: [join(root, 'scripts/other-nodes.mjs')] },
