@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFleet } from '../../../test/support/pages/fleet.ts';
+import { changesIn, hiddenIn, plain } from '../../../test/support/pages/meanwhile.ts';
 import { pagesOf } from '../../../test/support/pages/server.ts';
 import { declaredCertificates, declaredConnections } from '../../compose/declarations.ts';
 import { shownSettings } from '../../config/adapters/shown-settings.ts';
@@ -192,10 +193,65 @@ describe('a DNS provider', () => {
     expect(changed).toMatchObject({ options: { 'options.keyName': 'other' }, secrets: ['options.secret'] });
     // What was emptied is gone.
     expect(changed?.options).not.toHaveProperty(['dns.zone']);
-    const late = await post(path, { ...edit, 'o.options.keyName': 'third', ifRevision: revision });
-    expect(late.status).toBe(422);
-    expect(late.text).toContain(words.changed);
   });
+
+  it.each(['en', 'zh'] as const)(
+    'shows the second of two what the first did, and loses nothing, in %s',
+    async (language) => {
+      const { edit: said, connections: own } = { en, zh }[language];
+      const { connections, get, post } = await open();
+      const path = '/connections/solvers/bind';
+      const stored = () => connections.get('solvers', 'bind', signal);
+      await post(newBind, { ...bind, 'o.dns.zone': 'example.com', 'o.dns.nameservers': '192.0.2.1\n192.0.2.2' });
+      const ann = { who: { name: 'ann', role: 'operator', via: 'login' }, from: '' } as const;
+      const change = async (options: object) => {
+        const settings = { type: 'dns01', provider: 'rfc2136', ...options };
+        expect(await connections.declare(ann, { section: 'solvers', name: 'bind', settings }, signal)).toEqual({
+          revision: expect.any(String),
+        });
+      };
+      const common = { 'options.server': 'ns1.example.com', 'options.keyName': 'acme', 'dns.zone': 'example.com' };
+      const { name: _name, 'o.options.secret': _secret, ...edit } = bind;
+      const typed = {
+        ...edit,
+        'o.options.keyName': 'mine',
+        'o.dns.zone': 'own.example',
+        'o.dns.nameservers': '192.0.2.9',
+      };
+      const page = (await get(path)).text;
+      await change({ ...common, 'options.algorithm': 'hmac-sha512', 'dns.nameservers': ['192.0.2.2', '192.0.2.3'] });
+      const first = await stored();
+
+      const late = await post(path, { ...typed, ...hiddenIn(page) }, language);
+      expect(late.status).toBe(409);
+      expect(plain(late.text)).toContain(plain(said.changed('ann')));
+      expect(changesIn(late.text)).toEqual(['ins hmac-sha512', 'del 192.0.2.1', 'ins 192.0.2.3']);
+      for (const value of ['mine', 'own.example']) expect(late.text).toContain(`value="${value}"`);
+      expect(await stored()).toEqual(first);
+
+      // Another change comes before they save again, of a secret alone.
+      await change({
+        ...common,
+        'options.algorithm': 'hmac-sha512',
+        'dns.nameservers': ['192.0.2.2', '192.0.2.3'],
+        'options.secret': Buffer.alloc(32, 7).toString('base64'),
+      });
+      const again = await post(path, { ...typed, ...hiddenIn(late.text) }, language);
+      expect([again.status, plain(again.text).includes(own.otherSettings)]).toEqual([409, true]);
+      // What is wrong is not what they have seen.
+      const bad = await post(path, { ...typed, ...hiddenIn(again.text), 'o.options.port': 'many' }, language);
+      expect([bad.status, hiddenIn(bad.text)]).toEqual([422, hiddenIn(again.text)]);
+
+      await connections.remove(ann, { section: 'solvers', name: 'bind' }, signal);
+      const gone = await post(path, { ...typed, ...hiddenIn(bad.text) }, language);
+      expect([gone.status, plain(gone.text).includes(said.gone)]).toEqual([409, true]);
+      const without = await post(path, { ...typed, ...hiddenIn(gone.text) }, language);
+      expect([without.status, Object.keys(problemsIn(without.text))]).toEqual([422, ['o.options.secret']]);
+      const done = await post(path, { ...typed, 'o.options.secret': secret, ...hiddenIn(without.text) }, language);
+      expect([done.status, done.location]).toEqual([303, `${path}?done=changed`]);
+      expect((await stored())?.options).toMatchObject({ 'options.keyName': 'mine', 'dns.zone': 'own.example' });
+    },
+  );
 
   it('is removed after a question, unless a certificate uses it', async () => {
     const { connections, declarations, get, post } = await open();

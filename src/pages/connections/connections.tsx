@@ -1,30 +1,45 @@
 import type { Context, Hono } from 'hono';
+import type { Child } from 'hono/jsx';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../../access/who.ts';
 import { may } from '../../core/access/role.ts';
 import { type KnownIssuer, knownIssuers } from '../../core/ca/known-issuers.ts';
 import { asFailure, type CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import { say } from '../../core/errors/wording.ts';
-import { type ConnectionSection, type ConnectionType, connectionSections } from '../../core/spec/connection.ts';
+import {
+  type ConnectionField,
+  type ConnectionSection,
+  type ConnectionType,
+  connectionSections,
+  type NamedConnection,
+} from '../../core/spec/connection.ts';
 import { present } from '../../core/text/present.ts';
 import { type ConnectionRequest, type ConnectionView, seenBy } from '../../fleet/connections.ts';
 import type { WrongFields } from '../../fleet/declarations.ts';
+import { type Change, Meanwhile } from '../meanwhile.tsx';
+import type { Reader } from '../reader.ts';
 import { missing } from '../respond.tsx';
 import { adapterTitle } from '../text/adapters.ts';
 import { ChooseKind, ChooseSection } from './choice.tsx';
-import { type ConnectionForm, Form } from './form.tsx';
+import { type ConnectionForm, Form, titleOf } from './form.tsx';
 import { Connections, kindTitle, shownSections } from './list.tsx';
 import { Connection, type Tried } from './one.tsx';
 import { connectionPath, isSection, newPath } from './paths.ts';
 import { addRemoval } from './removal.tsx';
 import { type ConnectionsParts, createShown } from './shown.tsx';
-import { settingsOf, type Typed, typedIn, typedOf } from './typed.ts';
+import { type Seen, seenIn, seenOf, settingsOf, type Typed, typedIn, typedOf } from './typed.ts';
+
+interface Edited extends Partial<Pick<ConnectionForm, 'typed' | 'wrong' | 'seen' | 'revision'>> {
+  readonly tried?: Tried;
+  readonly meanwhile?: Child;
+  readonly status?: ContentfulStatusCode;
+}
 
 /** Adds the pages on which CAs, DNS providers, balancers, targets and notifiers are declared, and tried. */
 export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
   const { connections, forFirst, clock } = parts;
   const shown = createShown(parts);
-  const { reading, mayChange, show, forbidden, ofOne, asker, seenIn } = shown;
+  const { reading, mayChange, show, forbidden, ofOne, asker, revisionIn } = shown;
 
   app.get('/connections', async (c) => {
     const reader = reading(c);
@@ -113,7 +128,8 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     const settings = settingsOf(kind, typed);
     const saved = await save(c, { section, name: typed.name, settings, ifRevision: null });
     if (saved.refused) return forbidden(c, section, saved.refused);
-    if (saved.wrong) return showNew(c, section, { typed, wrong: saved.wrong });
+    const wrong = saved.isChanged ? { name: reading(c).text.connections.taken } : saved.wrong;
+    if (wrong) return showNew(c, section, { typed, wrong });
     return c.redirect(`${connectionPath(section, typed.name)}?done=added`, 303);
   });
 
@@ -121,7 +137,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
   async function save(
     c: Context<Env>,
     request: ConnectionRequest,
-  ): Promise<{ readonly wrong?: WrongFields; readonly refused?: CertfleetError }> {
+  ): Promise<{ readonly wrong?: WrongFields; readonly isChanged?: true; readonly refused?: CertfleetError }> {
     const { text, language } = reading(c);
     try {
       const done = await connections.declare(asker(c), request, c.req.raw.signal);
@@ -129,10 +145,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     } catch (error) {
       if (isFailure(error, 'access/')) return { refused: error };
       if (isFailure(error, 'config/declared-in-file')) return { wrong: { name: text.connections.taken } };
-      if (isFailure(error, 'config/declaration-changed'))
-        return {
-          wrong: request.ifRevision === null ? { name: text.connections.taken } : { '': text.connections.changed },
-        };
+      if (isFailure(error, 'config/declaration-changed')) return { isChanged: true };
       if (!isFailure(error, 'config/')) throw error;
       const { message, hint } = say(error, language);
       return { wrong: { '': `${message}. ${hint}` } };
@@ -144,7 +157,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
   async function showOne(
     c: Context<Env>,
     view: ConnectionView,
-    { typed, wrong, tried, status = 200 }: Partial<ConnectionForm> & { tried?: Tried; status?: ContentfulStatusCode },
+    { typed, wrong, tried, meanwhile, status = 200, ...opened }: Edited,
   ) {
     const { section, name } = view;
     const types = await connections.types(section);
@@ -155,7 +168,8 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     const form: ConnectionForm | undefined = isEdited
       ? {
           ...{ kind, wrong, fixed: fixedOf(view), kept: view.secrets, action: here, back: '/connections' },
-          ...{ typed: typed ?? typedOf(view, kind.fields), revision: view.revision },
+          ...{ typed: typed ?? typedOf(view, kind.fields), revision: view.revision, seen: seenOf(view, kind.fields) },
+          ...opened,
           takesSecrets: connections.takesSecrets,
           ca: section === 'issuers' ? knownIssuer(view.options['directory']) : undefined,
         }
@@ -165,7 +179,7 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     const body = (
       <Connection
         reader={reader}
-        {...{ view, form, title, ...rights }}
+        {...{ view, form, meanwhile, title, ...rights }}
         choices={forFirst()}
         tried={tried ?? { zone: String(view.options['dns.zone'] ?? '') }}
       />
@@ -178,22 +192,33 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     ofOne((c, view) => showOne(c, view, {})),
   );
 
-  app.post(
-    '/connections/:section/:name',
-    ofOne(async (c, view) => {
-      const { section, name, options } = view;
-      const types = await connections.types(section);
-      const kind = types.find((one) => one.type === view.type && one.provider === view.provider);
-      if (!kind) return missing(c, clock.now());
-      const body = await c.req.parseBody();
-      const given = typedIn(body, kind.fields);
-      const typed: Typed = { ...given, name, values: { ...given.values, ...fixedOf(view) } };
-      const saved = await save(c, { section, name, settings: settingsOf(kind, typed, options), ...seenIn(body) });
-      if (saved.refused) return forbidden(c, section, saved.refused);
-      if (saved.wrong) return showOne(c, view, { typed, wrong: saved.wrong, status: 422 });
-      return c.redirect(`${connectionPath(section, name)}?done=changed`, 303);
-    }),
-  );
+  app.post('/connections/:section/:name', async (c) => {
+    const [section, name] = [c.req.param('section'), c.req.param('name')];
+    if (!isSection(section)) return missing(c, clock.now());
+    const [body, types] = await Promise.all([c.req.parseBody(), connections.types(section)]);
+    const seen = seenIn(body);
+    const view = (await connections.get(section, name, c.req.raw.signal)) ?? goneView({ section, name }, seen);
+    const kind = types.find((one) => one.type === view.type && one.provider === view.provider);
+    if (!kind) return missing(c, clock.now());
+    const given = typedIn(body, kind.fields);
+    const typed: Typed = { ...given, name, values: { ...given.values, ...fixedOf(view) } };
+    const condition = revisionIn(body);
+    const saved = await save(c, { section, name, settings: settingsOf(kind, typed, view.options), ...condition });
+    if (saved.refused) return forbidden(c, section, saved.refused);
+    const opened = { seen, revision: condition.ifRevision ?? '' };
+    if (saved.wrong) return showOne(c, view, { ...opened, typed, wrong: saved.wrong, status: 422 });
+    if (!saved.isChanged) return c.redirect(`${connectionPath(section, name)}?done=changed`, 303);
+    const now = await connections.get(section, name, c.req.raw.signal);
+    const reader = reading(c);
+    const meanwhile = (
+      <Meanwhile
+        {...{ reader, now }}
+        fields={now ? changesOf(reader, kind, seen, seenOf(now, kind.fields)) : []}
+        others={reader.text.connections.otherSettings}
+      />
+    );
+    return showOne(c, now ?? goneView({ section, name }, seen), { typed, meanwhile, status: 409 });
+  });
 
   app.post(
     '/connections/:section/:name/test',
@@ -216,6 +241,28 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
   );
 
   addRemoval(app, connections, shown);
+}
+
+/** What the page shows of a connection that was removed since someone opened its form. */
+const goneView = (one: NamedConnection, { type, provider, values }: Seen): ConnectionView => ({
+  ...{ ...one, type, declaredIn: 'store', options: values, ...present({ provider }), revision: '' },
+  ...{ secrets: [], certificates: [], certificateCount: 0, usedBy: [], canTest: false },
+  leadsKeys: one.section === 'deployers',
+});
+
+/** What the form has fields for, as it was and as it is. */
+function changesOf(reader: Reader, kind: ConnectionType, seen: Seen, now: Seen): readonly Change[] {
+  const valuesOf = ({ values, secrets }: Seen, { name, isSecret }: ConnectionField) =>
+    isSecret
+      ? secrets.includes(name)
+        ? [reader.text.connections.secretSet]
+        : []
+      : (values[name] ?? '').split('\n').filter((line) => line !== '');
+  return kind.fields.map((field) => ({
+    label: titleOf(reader, kind, field),
+    before: valuesOf(seen, field),
+    now: valuesOf(now, field),
+  }));
 }
 
 const defaultsOf = ({ fields }: ConnectionType): Readonly<Record<string, string>> =>

@@ -8,7 +8,7 @@ import { Foreign, type Made, Told } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import { adapterText } from '../text/adapters.ts';
 import { newPath } from './paths.ts';
-import { inputName, removalName, type Typed } from './typed.ts';
+import { inputName, removalName, type Seen, type Typed } from './typed.ts';
 
 /** The form of a connection, drawn from the options of its adapter. */
 export interface ConnectionForm {
@@ -24,14 +24,19 @@ export interface ConnectionForm {
   readonly fixed?: Readonly<Record<string, string | undefined>>;
   /** The CA that it is, if that is a well-known one. */
   readonly ca?: KnownIssuer | undefined;
-  /** The one that the reader saw, if it is there already. */
+  /** The one that the reader saw, if it is changed; empty if someone has removed it since. */
   readonly revision?: string | undefined;
+  /** What it said when the reader saw it. */
+  readonly seen?: Seen | undefined;
+  /** Above the fields. */
+  readonly children?: Child;
   readonly action: string;
   readonly back: string;
 }
 
 export const Form: FC<Made & ConnectionForm> = (props) => {
-  const { reader, kind, typed, wrong = {}, revision, kept = [], fixed = {}, ca, takesSecrets, action, back } = props;
+  const { reader, kind, typed, wrong = {}, revision, seen, kept = [], fixed = {}, ca, takesSecrets } = props;
+  const { action, back, children } = props;
   const { text, csrf } = reader;
   const words = text.connections;
   const shown = kind.fields.filter(({ name }) => fixed[name] === undefined);
@@ -47,6 +52,8 @@ export const Form: FC<Made & ConnectionForm> = (props) => {
     <form method="post" action={action} class="narrow" novalidate autocomplete="off">
       <input type="hidden" name="csrf" value={csrf} />
       {revision === undefined ? null : <input type="hidden" name="ifRevision" value={revision} />}
+      {seen === undefined ? null : <input type="hidden" name="seen" value={JSON.stringify(seen)} />}
+      {children}
       {Object.keys(wrong).length > 0 ? (
         <Notice kind="refused">
           <p>{hasSecrets ? words.typeAgain : words.fix}</p>
@@ -164,7 +171,7 @@ const Option: FC<
 };
 
 /** Returns the title of an option. */
-function titleOf(reader: Reader, { section }: ConnectionType, { name, title }: ConnectionField): Child {
+export function titleOf(reader: Reader, { section }: ConnectionType, { name, title }: ConnectionField): Child {
   if (section === 'issuers' && (name === 'email' || name === 'directory')) return reader.text.connections[name];
   return <ByAdapter reader={reader}>{title}</ByAdapter>;
 }

@@ -1,4 +1,4 @@
-import type { FC } from 'hono/jsx';
+import type { Child, FC } from 'hono/jsx';
 import { say } from '../../core/errors/wording.ts';
 import { isFields } from '../../core/text/json.ts';
 import type { ConnectionTest } from '../../fleet/connection-test.ts';
@@ -29,9 +29,11 @@ export const Connection: FC<
     readonly mayConnect: boolean;
     readonly tried: Tried;
     readonly form: ConnectionForm | undefined;
+    /** What someone else has done to it since the reader saw it. */
+    readonly meanwhile: Child;
     readonly choices: Choices | undefined;
   }
-> = ({ reader, view, title, mayChange, mayConnect, tried, form, choices }) => {
+> = ({ reader, view, title, mayChange, mayConnect, tried, form, meanwhile, choices }) => {
   const { text } = reader;
   const words = text.connections;
   const { section, name, declaredIn, by, at } = view;
@@ -70,7 +72,9 @@ export const Connection: FC<
           {declaredIn === 'file' ? <p class="hint">{words.inFileText}</p> : null}
           {form && lacksSecrets(form, view) ? <p class="hint">{words.noSecrets}</p> : null}
           {form ? (
-            <Form reader={reader} {...form} />
+            <Form reader={reader} {...form}>
+              {meanwhile}
+            </Form>
           ) : mayConnect ? (
             <Options reader={reader} view={view} />
           ) : (

@@ -13,7 +13,7 @@ import type { Shown } from './shown.tsx';
 export function addRemoval(
   app: Hono<Env>,
   connections: Pick<FleetConnections, 'remove'>,
-  { reading, mayChange, show, forbidden, ofOne, asker, seenIn }: Shown,
+  { reading, mayChange, show, forbidden, ofOne, asker, revisionIn }: Shown,
 ): void {
   function ask(c: Context<Env>, { section, name, revision = '' }: ConnectionView, refused?: CertfleetError) {
     if (!mayChange(c, section)) return forbidden(c, section);
@@ -55,7 +55,7 @@ export function addRemoval(
     ofOne(async (c, view) => {
       const { section, name } = view;
       try {
-        await connections.remove(asker(c), { section, name, ...seenIn(await c.req.parseBody()) }, c.req.raw.signal);
+        await connections.remove(asker(c), { section, name, ...revisionIn(await c.req.parseBody()) }, c.req.raw.signal);
       } catch (error) {
         if (isFailure(error, 'access/')) return forbidden(c, section, error);
         if (!isFailure(error, 'config/')) throw error;

@@ -96,9 +96,8 @@ export function createShown({ connections, clock }: ConnectionsParts) {
     };
 
   const asker = (c: Context<Env>): Asker => ({ who: c.var.who, from: c.var.from });
-  /** The revision that the reader saw. */
-  const seenIn = (body: Readonly<Record<string, unknown>>) =>
-    typeof body['ifRevision'] === 'string' ? { ifRevision: body['ifRevision'] } : {};
-
-  return { reading, mayChange, show, forbidden, ofOne, asker, seenIn };
+  /** The revision that the reader saw, or that there was none. */
+  const revisionIn = ({ ifRevision }: Readonly<Record<string, unknown>>) =>
+    typeof ifRevision === 'string' ? { ifRevision: ifRevision === '' ? null : ifRevision } : {};
+  return { reading, mayChange, show, forbidden, ofOne, asker, revisionIn };
 }

@@ -1,6 +1,8 @@
 import type { ConnectionField, ConnectionOptions, ConnectionType } from '../../core/spec/connection.ts';
-import type { Fields, Json } from '../../core/text/json.ts';
+import { type Fields, isFields, type Json } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
+import type { ConnectionView } from '../../fleet/connections.ts';
+import { seenIn as fieldsSeenIn } from '../meanwhile.tsx';
 
 /** What a person typed into the form of a connection. */
 export interface Typed {
@@ -41,6 +43,32 @@ export const typedOf = (
   ),
   removed: [],
 });
+
+/** What someone saw of a connection when they opened its form. */
+export interface Seen {
+  readonly type: string;
+  readonly provider?: string | undefined;
+  readonly values: Typed['values'];
+  /** The secrets that were set. */
+  readonly secrets: readonly string[];
+}
+
+export const seenOf = (view: ConnectionView, fields: readonly ConnectionField[]): Seen => ({
+  ...{ type: view.type, provider: view.provider },
+  ...{ values: typedOf(view, fields).values, secrets: view.secrets },
+});
+
+/** Reads what the form sends of it. */
+export function seenIn(form: Readonly<Record<string, unknown>>): Seen {
+  const { type, provider, values, secrets } = fieldsSeenIn(form['seen']);
+  const texts = Object.entries(isFields(values) ? values : {}).filter(([, value]) => typeof value === 'string');
+  return {
+    type: typeof type === 'string' ? type : '',
+    provider: typeof provider === 'string' ? provider : undefined,
+    values: Object.fromEntries(texts as [string, string][]),
+    secrets: (Array.isArray(secrets) ? secrets : []).filter((one) => typeof one === 'string'),
+  };
+}
 
 const shownText = (value: Json | undefined): string =>
   Array.isArray(value)

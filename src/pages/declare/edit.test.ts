@@ -1,25 +1,11 @@
 import { expect, it } from 'vitest';
 import { openDeclaring, problemsIn } from '../../../test/support/pages/declaring.ts';
+import { changesIn, hiddenIn, plain } from '../../../test/support/pages/meanwhile.ts';
 import { en } from '../text/en.ts';
 import { zh } from '../text/zh.ts';
 
 const { signal } = new AbortController();
 const path = '/certificates/a.example/edit';
-
-const plain = (html: string) =>
-  html
-    .replaceAll(/<[^>]+>/g, '')
-    .replaceAll('&quot;', '"')
-    .trim();
-
-/** What the form sends besides what is typed. */
-const hiddenIn = (page: string) =>
-  Object.fromEntries(
-    ['ifRevision', 'seen'].map((name) => {
-      const [, value = ''] = new RegExp(`name="${name}" value="([^"]*)"`).exec(page) ?? [];
-      return [name, value.replaceAll('&quot;', '"')];
-    }),
-  );
 
 /** A store that declares a.example, with a setting that the form has no field for. */
 async function declared() {
@@ -91,8 +77,7 @@ it.each(['en', 'zh'] as const)(
     const late = await sendTo(path, { ...typed, ...hiddenIn(page) }, language);
     expect(late.status).toBe(409);
     expect(plain(late.text)).toContain(plain(words.changed('ann')));
-    const [, meanwhile = ''] = /<ul[^>]*id="meanwhile">(.*?)<\/ul>/s.exec(late.text) ?? [];
-    expect([...meanwhile.matchAll(/<(del|ins)>([^<]*)</g)].map(([, how, value]) => `${how} ${value}`)).toEqual([
+    expect(changesIn(late.text)).toEqual([
       ...['del b.example', 'ins new.example'],
       ...['del files', 'del a.example:443', 'del one', 'ins two'],
     ]);

@@ -1,5 +1,4 @@
 import type { Context, Hono } from 'hono';
-import type { FC } from 'hono/jsx';
 import type { Env } from '../../access/who.ts';
 import { may } from '../../core/access/role.ts';
 import { isFailure } from '../../core/errors/errors.ts';
@@ -8,7 +7,9 @@ import type { DeclarationCheck } from '../../fleet/checks.ts';
 import type { DeclarationView, WrongFields } from '../../fleet/declarations.ts';
 import type { FleetView } from '../../fleet/view.ts';
 import { Notice } from '../layout.tsx';
-import { Foreign, type Made, pathOf, Told, When } from '../parts.tsx';
+import { Meanwhile, seenIn } from '../meanwhile.tsx';
+import { pathOf, Told } from '../parts.tsx';
+import type { Reader } from '../reader.ts';
 import { forbidden, missing, page, readerOf } from '../respond.tsx';
 import { certificateOf, DeclareForm, endpointsIn, leftOut, namesIn, type Typed, typedIn, typedOf } from './form.tsx';
 import type { DeclaringParts } from './new.tsx';
@@ -67,7 +68,14 @@ export function addEdit(
             </p>
           </Notice>
         )}
-        {meanwhile === undefined ? null : <Meanwhile reader={reader} seen={seen} meanwhile={meanwhile} />}
+        {meanwhile === undefined ? null : (
+          <Meanwhile
+            reader={reader}
+            now={meanwhile === 'gone' ? undefined : meanwhile}
+            fields={meanwhile === 'gone' ? [] : changesOf(reader, seen, meanwhile)}
+            others={edit.otherSettings}
+          />
+        )}
       </DeclareForm>
     );
     const status = meanwhile ? 409 : wrong ? 422 : 200;
@@ -110,7 +118,7 @@ export function addEdit(
     const textOf = (field: string) => (typeof fields[field] === 'string' ? fields[field] : '');
     const opened: Opened = {
       typed: { ...typedIn(fields), name },
-      seen: { ...seenIn(textOf('seen')), name },
+      seen: { ...typedIn(seenIn(fields['seen'])), name },
       revision: textOf('ifRevision'),
     };
     return { opened, stored: await declarations.get(name, c.req.raw.signal) };
@@ -148,69 +156,16 @@ export function addEdit(
   });
 }
 
-/** It is only shown, so a form that is not ours shows what it says. */
-function seenIn(text: string): Typed {
-  try {
-    const found: unknown = JSON.parse(text);
-    return typedIn(typeof found === 'object' && found !== null ? { ...found } : {});
-  } catch {
-    return typedIn({});
-  }
+/** What the form has fields for, as it was and as it is. */
+function changesOf({ text: { declare } }: Reader, seen: Typed, { name, certificate = {} }: DeclarationView) {
+  const now = typedOf(name, certificate);
+  return [
+    { label: declare.names, before: namesIn(seen), now: namesIn(now) },
+    { label: declare.proof, before: one(seen.solver), now: one(now.solver) },
+    { label: declare.targets, before: seen.deploy, now: now.deploy },
+    { label: declare.endpoints, before: endpointsIn(seen), now: endpointsIn(now) },
+    { label: declare.issuer, before: one(seen.issuer), now: one(now.issuer) },
+  ];
 }
 
-const Meanwhile: FC<Made & { readonly seen: Typed; readonly meanwhile: DeclarationView | 'gone' }> = ({
-  reader,
-  seen,
-  meanwhile,
-}) => {
-  const { edit: words, declare } = reader.text;
-  if (meanwhile === 'gone')
-    return (
-      <Notice kind="refused">
-        <p>{words.gone}</p>
-        <p class="hint">{words.goneHint}</p>
-      </Notice>
-    );
-  const { name, certificate = {}, by, at } = meanwhile;
-  const now = typedOf(name, certificate);
-  const changes = [
-    { label: declare.names, ...changeOf(namesIn(seen), namesIn(now)) },
-    { label: declare.proof, ...changeOf(one(seen.solver), one(now.solver)) },
-    { label: declare.targets, ...changeOf(seen.deploy, now.deploy) },
-    { label: declare.endpoints, ...changeOf(endpointsIn(seen), endpointsIn(now)) },
-    { label: declare.issuer, ...changeOf(one(seen.issuer), one(now.issuer)) },
-  ].filter(({ added, removed }) => added.length + removed.length > 0);
-  return (
-    <Notice kind="refused">
-      <p>
-        <Foreign>{words.changed(by ?? '?')}</Foreign> {at ? <When reader={reader} at={at} form="distance" /> : null}
-      </p>
-      <ul class="plain-list" id="meanwhile">
-        {changes.map(({ label, added, removed }) => (
-          <li>
-            {label}:{' '}
-            {removed.map((value) => (
-              <>
-                <del>{value}</del>{' '}
-              </>
-            ))}
-            {added.map((value) => (
-              <>
-                <ins>{value}</ins>{' '}
-              </>
-            ))}
-          </li>
-        ))}
-        {changes.length === 0 ? <li>{words.otherSettings}</li> : null}
-      </ul>
-      <p class="hint">{words.changedHint}</p>
-    </Notice>
-  );
-};
-
 const one = (value: string): readonly string[] => (value === '' ? [] : [value]);
-
-const changeOf = (before: readonly string[], now: readonly string[]) => ({
-  added: now.filter((value) => !before.includes(value)),
-  removed: before.filter((value) => !now.includes(value)),
-});

@@ -92,7 +92,7 @@ export const connections = {
   terms: 'Terms of service',
   termsOfCa: 'The test shows where the terms are, if the CA has some.',
   taken: 'There is one of that name already. Choose another name.',
-  changed: 'Someone has changed it since you opened the page. Nothing was saved; look at it again.',
+  otherSettings: 'Nothing that is shown here; perhaps a secret. Secrets that you leave empty stay as they are now.',
   done: {
     added: 'It was saved. Try it before you rely on it.',
     changed: 'The change was saved.',

@@ -125,7 +125,7 @@ export const en = {
     changedHint: 'What you typed is still below. Saving it now replaces what is stored.',
     otherSettings: 'Settings without a field on this page. They stay when you save.',
     gone: 'Nothing was saved: someone has removed this declaration since you opened this page.',
-    goneHint: 'What you typed is still below. Saving it now declares the certificate again.',
+    goneHint: 'What you typed is still below. Saving it now declares it again.',
   },
   all: {
     well: (total: number) => (total === 1 ? 'The certificate is well' : `All ${total} certificates are well`),

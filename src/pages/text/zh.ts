@@ -120,7 +120,7 @@ export const zh: Text = {
     changedHint: '已输入的内容仍在下方。现在保存会覆盖已存储的内容。',
     otherSettings: '本页没有对应字段的设置。保存时它们保持不变。',
     gone: '未保存：打开本页之后，这个声明已被删除。',
-    goneHint: '已输入的内容仍在下方。现在保存会重新声明该证书。',
+    goneHint: '已输入的内容仍在下方。现在保存会重新声明。',
   },
   all: {
     well: (total) => (total === 1 ? '证书正常' : `${total} 张证书全部正常`),
