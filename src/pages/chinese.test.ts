@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { englishIn } from '../../test/support/chinese.ts';
 import { openDeclaring } from '../../test/support/pages/declaring.ts';
 import { declaredConnections } from '../compose/declarations.ts';
 import { offeredTypes } from '../config/settings/connection-types.ts';
@@ -44,10 +45,6 @@ it('leaves the words of others as they are, and takes little time for a long tex
 });
 
 const right = { identifiers: ['a.example'], issuer: 'one', solver: 'web', deploy: [] };
-
-/** What is left of English, without names and what is typed. */
-const englishIn = (text: string) =>
-  /[a-z’]+ [a-z’]+ [a-z’]+/i.exec(text.replaceAll(/"[^"]*"|`[^`]*`|（[^（）]*）|a-z 0-9/g, ''))?.[0];
 
 it.each<[string, object]>([
   ['a', { identifiers: ['a b', '', 'a..b', 'http://x.example/y', 'ann@x.example', 'x.example:443', 'x/24', '*.*.x'] }],

@@ -1,5 +1,6 @@
 import type { Child, FC } from 'hono/jsx';
 import { unseen } from '../core/errors/remote-text.ts';
+import { inLanguage, type Language } from '../core/errors/wording.ts';
 import type { LineageStatus } from '../core/plan/status.ts';
 import type { Reader } from './reader.ts';
 
@@ -96,6 +97,20 @@ export const Told: FC<{ readonly children: string }> = ({ children }) => (
       )}
   </>
 );
+
+/** A text of certfleet, which stays English where it has no other words. */
+export const Worded: FC<{ readonly language: Language; readonly isHint?: boolean; readonly children: string }> = ({
+  language,
+  isHint = false,
+  children,
+}) => {
+  const said = inLanguage(children, language);
+  return (
+    <p class={isHint ? 'hint' : undefined} lang={said === children ? 'en' : undefined}>
+      <Told>{said}</Told>
+    </p>
+  );
+};
 
 /** A form of one button that changes something. */
 export const Act: FC<

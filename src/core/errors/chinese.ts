@@ -45,6 +45,8 @@ interface Pattern {
   readonly names: readonly string[];
   /** The text before, between and after the placeholders. */
   readonly parts: readonly string[];
+  /** It says so little that it would fit other sentences, so it must begin with a name. */
+  readonly isShort: boolean;
 }
 
 const leastWords = 15;
@@ -61,7 +63,10 @@ function patterns(): readonly Pattern[] {
   const says = ([english]: readonly [string, string]) => english.replaceAll(/\{\w+\}/g, '').length >= leastWords;
   known = [...Object.entries(phrases), ...ofErrors.filter(says)]
     .filter(([english]) => placeholdersIn(english).length > 0)
-    .map(([english, own]) => ({ own, names: placeholdersIn(english), parts: english.split(/\{\w+\}/) }))
+    .map(([english, own]) => {
+      const parts = english.split(/\{\w+\}/);
+      return { own, names: placeholdersIn(english), parts, isShort: parts.join('').length < leastWords };
+    })
     // The one that says most fits best.
     .sort((a, b) => b.parts.join('').length - a.parts.join('').length);
   return known;
@@ -117,9 +122,10 @@ export function phraseInChinese(text: string): string {
 
 /** @param hasStop whether only texts with a full stop are compared */
 function matched(text: string, hasStop: boolean): string | undefined {
-  for (const { parts, names, own } of patterns()) {
+  for (const { parts, names, own, isShort } of patterns()) {
     if (hasStop && !parts.at(-1)?.endsWith('.')) continue;
     const found = valuesIn(text, parts);
+    if (found && isShort && parts[0] === '' && /^[^(]* [^(]/.test(found[0] ?? '')) continue;
     if (found) return fill(own, Object.fromEntries(names.map((name, at) => [name, phraseInChinese(found[at] ?? '')])));
   }
   return undefined;

@@ -107,9 +107,18 @@ describe('a phrase within a message', () => {
       'Wait until the limit resets. `certfleet explain` lists all of them.',
       '请等限制解除。`certfleet explain` 列出全部。',
     ],
+    [
+      'theirs takes /x of a.test now (it forwards to rsp-1); certfleet cannot add one: its rule theirs already forwards to rsp-1 for the path /x of a.test',
+      '目前 a.test 的 /x 由 theirs 处理（转发到 rsp-1）；certfleet 无法添加：a.test 的路径 /x 已由规则 theirs 占用（转发到 rsp-1）',
+    ],
+    [
+      '192.0.2.1 (redirected to https://a.test/) answers 404 ("Shop"), which is not certfleet\'s answer: the request reaches another server',
+      '192.0.2.1（重定向到 https://a.test/）应答 404 ("Shop")，这不是 certfleet 的应答：请求到了别的服务器',
+    ],
     ['Wait until the limit resets. Call Bob.', 'Wait until the limit resets. Call Bob.'],
     ['InvalidParameter: the bucket is gone', 'InvalidParameter: the bucket is gone'],
     ['constructor', 'constructor'],
+    ['the account of Ann has no such order', 'the account of Ann has no such order'],
   ])('%s', (english, own) => {
     expect(said(english)).toBe(own);
   });

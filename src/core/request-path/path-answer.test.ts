@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { untranslatedIn } from '../../../test/support/chinese.ts';
 import type { Hop } from './hop.ts';
 import { type AnswerContext, type PathAnswer, verdictOnAnswer } from './path-answer.ts';
 
@@ -133,6 +134,7 @@ describe('what the answer of one address says', () => {
     expect(hop.code).toBe(is[0] === 'broken' ? 'preflight/no' : undefined);
     // Whatever is not well says what to do.
     expect(hop.advice !== undefined).toBe(is[0] !== 'well');
+    expect(untranslatedIn([hop])).toEqual([]);
     expect(hop.finding).toContain(at?.address ?? (given.kind === 'not-fetched' ? given.address : '203.0.113.7'));
   });
 

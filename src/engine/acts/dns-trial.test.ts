@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { untranslated } from '../../../test/support/chinese.ts';
 import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import { noteWrite } from '../../core/async/writes.ts';
@@ -115,6 +116,7 @@ describe('a test of a DNS provider', () => {
     const report = await run();
     expect(report).not.toHaveProperty('error');
     expect(stepsOf(report)).toEqual(['zone', 'add', 'visible', 'remove', 'gone']);
+    expect(untranslated(report.steps.map(({ finding }) => finding))).toEqual([]);
     expect(report.name).toMatch(/^_acme-challenge\.certfleet-test-[0-9a-f]{10}\.example\.com$/);
     expect([dns.values(zone), await journalled()]).toEqual([[], []]);
   });

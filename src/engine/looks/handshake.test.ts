@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { untranslated } from '../../../test/support/chinese.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import { present } from '../../core/text/present.ts';
@@ -40,7 +41,9 @@ async function look(handshake: Handshake, given: Given = {}) {
   } as unknown as Engine;
   const settings = { resolvers: [], http01Port: 80, ...present({ tlsAlpn01Port: asTheCa ? 5001 : undefined }) };
   const of = { engine, settings, identifier, expected, deadline: clock.deadline(10_000) };
-  return { ...(await lookAtHandshake(of, { onlyAsTheCa })), asked };
+  const seen = await lookAtHandshake(of, { onlyAsTheCa });
+  expect(untranslated([seen.finding, seen.advice])).toEqual([]);
+  return { ...seen, asked };
 }
 
 const shows =

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { untranslated } from '../../../test/support/chinese.ts';
 import { present } from '../../core/text/present.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import type { AddressFinding, Engine } from '../engine.ts';
@@ -8,7 +9,7 @@ const identifier = { type: 'dns', value: 'www.example.test' } as const;
 const expected = { path: '/.well-known/acme-challenge/x', body: 'right' };
 
 /** Looks at a name with these addresses; `get` answers at each. */
-function look(
+async function look(
   addresses: Partial<AddressFinding>,
   get: (address: string) => { readonly status: number; readonly location?: string; readonly body: string },
   asTheCa = false,
@@ -21,7 +22,9 @@ function look(
   } as unknown as Engine;
   const deadline = clock.deadline(10_000);
   const settings = { resolvers: [], http01Port: 80 } as never;
-  return lookAtPath({ engine, settings, identifier, expected, deadline });
+  const seen = await lookAtPath({ engine, settings, identifier, expected, deadline });
+  expect(untranslated([seen.finding, seen.advice])).toEqual([]);
+  return seen;
 }
 describe('the wait for a load balancer’s health check', () => {
   /** Looks until the backend, healthy after 40 s, is noticed. */

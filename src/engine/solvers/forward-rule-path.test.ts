@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { untranslatedIn } from '../../../test/support/chinese.ts';
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { ListenerState, LockDocument } from '../../core/lineage/lock.ts';
@@ -159,7 +160,11 @@ describe('the path through a forward rule', () => {
     ],
     [
       'a balancer that fails when it is asked for the server',
-      { balancer: { hasServer: () => Promise.reject(fail('usage/invalid', { what: 'no answer' })) } },
+      {
+        balancer: {
+          hasServer: () => Promise.reject(fail('balancer/failed', { balancer: 'lb', action: 'x', reason: 'y' })),
+        },
+      },
       [['rule', 'well'], ['group', 'broken'], responder],
     ],
     [
@@ -178,12 +183,17 @@ describe('the path through a forward rule', () => {
     ],
     [
       'a backend that is not known',
-      { balancer: { backend: () => Promise.reject(fail('usage/invalid', { what: 'no instance' })) } },
+      {
+        balancer: {
+          backend: () => Promise.reject(fail('balancer/failed', { balancer: 'lb', action: 'x', reason: 'y' })),
+        },
+      },
       [['rule', 'well'], ['group', 'broken'], responder],
     ],
   ])('%s', async (_what, given, expected) => {
-    const { states, probe: now, healthy } = await described(given);
+    const { states, probe: now, healthy, hops } = await described(given);
     expect(states).toEqual([listener, ...expected]);
+    expect(untranslatedIn(hops)).toEqual([]);
     // Only a rule of certfleet's leads to the responder now.
     expect(now !== undefined).toBe(given.rules?.some(({ name }) => name === own) === true);
     expect(healthy).toBeUndefined();

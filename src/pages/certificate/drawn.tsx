@@ -1,8 +1,7 @@
 import type { FC } from 'hono/jsx';
-import { inLanguage, type Language } from '../../core/errors/wording.ts';
 import type { Hop } from '../../core/request-path/hop.ts';
 import type { DrawnPath, DrawnTarget } from '../../fleet.ts';
-import { Badge, Empty, type Look, type Made, Told } from '../parts.tsx';
+import { Badge, Empty, type Look, type Made, Worded } from '../parts.tsx';
 
 export interface DrawnData {
   readonly paths: readonly DrawnPath[];
@@ -50,17 +49,3 @@ export const Hops: FC<Made & { readonly hops: readonly Hop[] }> = ({ reader: { t
     ))}
   </ol>
 );
-
-/** A text of certfleet, which stays English where it has no other words. */
-const Worded: FC<{ readonly language: Language; readonly isHint?: boolean; readonly children: string }> = ({
-  language,
-  isHint = false,
-  children,
-}) => {
-  const said = inLanguage(children, language);
-  return (
-    <p class={isHint ? 'hint' : undefined} lang={said === children ? 'en' : undefined}>
-      <Told>{said}</Told>
-    </p>
-  );
-};

@@ -1,5 +1,5 @@
 import type { Child, FC } from 'hono/jsx';
-import { say } from '../../core/errors/wording.ts';
+import { inLanguage, say } from '../../core/errors/wording.ts';
 import { isFields } from '../../core/text/json.ts';
 import type { ConnectionTest } from '../../fleet/connection-test.ts';
 import type { ConnectionView } from '../../fleet/connections.ts';
@@ -7,7 +7,7 @@ import type { Choices, WrongFields } from '../../fleet/declarations.ts';
 import { durationText } from '../certificate/history.tsx';
 import { Field, OtherProblems } from '../field.tsx';
 import { FirstSteps } from '../first-steps.tsx';
-import { Badge, Foreign, type Made, Panel, Told, When } from '../parts.tsx';
+import { Badge, Foreign, type Made, Panel, Told, When, Worded } from '../parts.tsx';
 import { type ConnectionForm, Form } from './form.tsx';
 import { Users } from './list.tsx';
 import { connectionPath } from './paths.ts';
@@ -197,9 +197,7 @@ const Answer: FC<Made & { readonly answer: ConnectionTest }> = ({ reader, answer
               <strong>{names[step] ?? step}</strong>
               <span class="muted">{durationText(reader, ms)}</span>
             </div>
-            <p lang="en">
-              <Told>{finding}</Told>
-            </p>
+            <Worded language={language}>{finding}</Worded>
           </li>
         ))}
         {said ? (
@@ -215,7 +213,7 @@ const Answer: FC<Made & { readonly answer: ConnectionTest }> = ({ reader, answer
       </ol>
       {left === undefined ? null : (
         <p class="problem">
-          {words.left} <Foreign lang="en">{left}</Foreign>
+          {words.left} <Foreign>{inLanguage(left, language)}</Foreign>
         </p>
       )}
     </div>

@@ -43,7 +43,7 @@ export const balancers = translation(english, {
     hint: '未做任何改动。{advice}',
   },
   'balancer/rule-in-the-way': {
-    message: '{balancer}：另一套 certfleet（{owner}）正在使用 {where}：它的规则 {rule} 建于 {age}前',
+    message: '{balancer}：另一套 certfleet（{owner}）正在使用 {where}：它的规则 {rule} 建于{age}前',
     hint: '未做任何改动。如果那套 certfleet 已经不在了（例如存储丢失），请删除它的遗留：`{command}`。如果它还在运行并且保留规则（`keep: true`），请让两套共用一个存储。',
   },
   'balancer/journal-full': {

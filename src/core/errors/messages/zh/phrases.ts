@@ -1,5 +1,7 @@
 import { findings } from './findings.ts';
+import { pathFindings } from './path-findings.ts';
 import { settingsPhrases } from './settings-phrases.ts';
+import { trialFindings } from './trial-findings.ts';
 
 /**
  * What certfleet itself says within messages and hints: reasons, findings and advice, as the code writes them. A text
@@ -8,6 +10,8 @@ import { settingsPhrases } from './settings-phrases.ts';
 export const phrases: Readonly<Record<string, string>> = {
   ...settingsPhrases,
   ...findings,
+  ...pathFindings,
+  ...trialFindings,
   // Reasons of systems (`reasonOf`).
   'connection refused': '连接被拒绝',
   'the connection was closed': '连接被关闭',
