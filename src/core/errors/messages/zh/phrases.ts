@@ -1,3 +1,4 @@
+import { adapterReasons } from './adapter-reasons.ts';
 import { findings } from './findings.ts';
 import { pathFindings } from './path-findings.ts';
 import { settingsPhrases } from './settings-phrases.ts';
@@ -12,6 +13,7 @@ export const phrases: Readonly<Record<string, string>> = {
   ...findings,
   ...pathFindings,
   ...trialFindings,
+  ...adapterReasons,
   // Reasons of systems (`reasonOf`).
   'connection refused': '连接被拒绝',
   'the connection was closed': '连接被关闭',
