@@ -5,8 +5,8 @@ import { isInScope } from '../core/access/role.ts';
 import { fail } from '../core/errors/errors.ts';
 import { lineageNotFound } from '../core/names/not-found.ts';
 import { present } from '../core/text/present.ts';
-import { act, type FleetAction } from '../fleet/actions.ts';
-import type { CertificateView } from '../fleet/view.ts';
+import { act, type FleetAction } from '../fleet/web/actions.ts';
+import type { CertificateView } from '../fleet/web/view.ts';
 import * as contract from './contract.ts';
 import { type Api, type ApiParts, askerOf, copyOf, json, missing, needs, refuseUnseen, usual, wrong } from './parts.ts';
 

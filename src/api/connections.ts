@@ -4,7 +4,7 @@ import type { Env } from '../access/who.ts';
 import { fail } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
-import { type ConnectionView, seenBy } from '../fleet/connections.ts';
+import { type ConnectionView, seenBy } from '../fleet/web/connections.ts';
 import * as contract from './contract.ts';
 import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, revisionOf, usual, wrong } from './parts.ts';
 import { problemOf } from './problem.ts';

@@ -2,7 +2,7 @@ import { createRoute, type z } from '@hono/zod-openapi';
 import { isInScope } from '../core/access/role.ts';
 import { fail } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
-import type { DeclarationView } from '../fleet/declarations.ts';
+import type { DeclarationView } from '../fleet/web/declarations.ts';
 import * as contract from './contract.ts';
 import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, revisionOf, usual, wrong } from './parts.ts';
 import { problemOf } from './problem.ts';

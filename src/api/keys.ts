@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { keyHeaders } from '../fleet/keys.ts';
+import { keyHeaders } from '../fleet/web/keys.ts';
 import * as contract from './contract.ts';
 import { type Api, type ApiParts, askerOf, missing, needs, usual, wrong } from './parts.ts';
 

@@ -22,7 +22,7 @@ import { edgesOf, withParts } from './parts.ts';
 import { reloadOf } from './reload.ts';
 import type { Sources } from './sources.ts';
 import { renewedAsStored, type Wanted } from './wanted.ts';
-import { mountWeb, serveWhenDeclared } from './web.ts';
+import { mountWeb, serveWhenDeclared } from './web/serving.ts';
 
 const dayMs = 86_400_000;
 

@@ -6,7 +6,7 @@ import {
   streamOf,
   textsFor,
 } from '../core/text/event-stream.ts';
-import type { FleetView } from '../fleet/view.ts';
+import type { FleetView } from '../fleet/web/view.ts';
 import { build } from './assets.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { FC } from 'hono/jsx';
-import type { Choices } from '../fleet/declarations.ts';
+import type { Choices } from '../fleet/web/declarations.ts';
 import { newPath } from './connections/paths.ts';
 import { Badge, type Made, Panel } from './parts.tsx';
 

@@ -1,5 +1,5 @@
 import type { FC } from 'hono/jsx';
-import type { CertificateRow, Counts, ListPage, ListQuery } from '../fleet/view.ts';
+import type { CertificateRow, Counts, ListPage, ListQuery } from '../fleet/web/view.ts';
 import { Notice, Zone } from './layout.tsx';
 import { Empty, type Made, pathOf, type State, StateBadge, When } from './parts.tsx';
 import { linkOf, sorts } from './query.ts';

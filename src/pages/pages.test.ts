@@ -5,8 +5,8 @@ import { contentSecurityPolicy, pagesOf } from '../../test/support/pages/server.
 import type { Env } from '../access/who.ts';
 import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
-import type { FleetKeys } from '../fleet/keys.ts';
-import type { CertificateRow } from '../fleet/view.ts';
+import type { FleetKeys } from '../fleet/web/keys.ts';
+import type { CertificateRow } from '../fleet/web/view.ts';
 import { actsOnMany } from './certificate/confirm.tsx';
 import { en } from './text/en.ts';
 import { zh } from './text/zh.ts';

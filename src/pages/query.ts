@@ -1,4 +1,4 @@
-import type { ListQuery } from '../fleet/view.ts';
+import type { ListQuery } from '../fleet/web/view.ts';
 import { en } from './text/en.ts';
 
 export const sorts = ['name', 'expiry', 'renewal'] as const satisfies readonly ListQuery['sort'][];

@@ -1,5 +1,5 @@
 import type { FC } from 'hono/jsx';
-import type { CertificateRow } from '../fleet/view.ts';
+import type { CertificateRow } from '../fleet/web/view.ts';
 import { Foreign, type Made } from './parts.tsx';
 
 /** What its endpoints serve, by the last look at each. */

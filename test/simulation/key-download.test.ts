@@ -3,7 +3,7 @@ import { createAccess } from '../../src/access/access.ts';
 import type { Who } from '../../src/core/access/role.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { EngineProcess } from '../../src/engine/engine.ts';
-import { createKeys } from '../../src/fleet/keys.ts';
+import { createKeys } from '../../src/fleet/web/keys.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { quickPasswords } from '../support/quick-passwords.ts';

@@ -1,6 +1,6 @@
 import type { Child, FC } from 'hono/jsx';
 import { say } from '../../core/errors/wording.ts';
-import type { CertificateView } from '../../fleet/view.ts';
+import type { CertificateView } from '../../fleet/web/view.ts';
 import { Notice, Zone } from '../layout.tsx';
 import { Act, Foreign, type Made, Panel, pathOf, StateBadge, Told, When } from '../parts.tsx';
 import { Served } from '../served.tsx';

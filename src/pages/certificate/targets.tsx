@@ -1,5 +1,5 @@
 import type { FC } from 'hono/jsx';
-import type { CertificateView } from '../../fleet/view.ts';
+import type { CertificateView } from '../../fleet/web/view.ts';
 import { Badge, Empty, Foreign, type Look, type Made, Panel, When } from '../parts.tsx';
 
 type Deployment = CertificateView['status']['deployments'][number];

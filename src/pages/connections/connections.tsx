@@ -14,8 +14,8 @@ import {
   type NamedConnection,
 } from '../../core/spec/connection.ts';
 import { present } from '../../core/text/present.ts';
-import { type ConnectionRequest, type ConnectionView, seenBy } from '../../fleet/connections.ts';
-import type { WrongFields } from '../../fleet/declarations.ts';
+import { type ConnectionRequest, type ConnectionView, seenBy } from '../../fleet/web/connections.ts';
+import type { WrongFields } from '../../fleet/web/declarations.ts';
 import { type Change, Meanwhile } from '../meanwhile.tsx';
 import type { Reader } from '../reader.ts';
 import { missing } from '../respond.tsx';

@@ -1,7 +1,7 @@
 import type { Child, FC } from 'hono/jsx';
 import type { KnownIssuer } from '../../core/ca/known-issuers.ts';
 import type { ConnectionField, ConnectionType } from '../../core/spec/connection.ts';
-import type { WrongFields } from '../../fleet/declarations.ts';
+import type { WrongFields } from '../../fleet/web/declarations.ts';
 import { Area, Box, Buttons, Choice, Field, problemsOf } from '../field.tsx';
 import { Notice } from '../layout.tsx';
 import { Foreign, type Made, Told } from '../parts.tsx';

@@ -1,8 +1,8 @@
 import type { FC } from 'hono/jsx';
 import { knownIssuerAt, knownIssuers } from '../../core/ca/known-issuers.ts';
 import type { ConnectionSection, ConnectionType } from '../../core/spec/connection.ts';
-import type { ConnectionView } from '../../fleet/connections.ts';
-import type { Choices } from '../../fleet/declarations.ts';
+import type { ConnectionView } from '../../fleet/web/connections.ts';
+import type { Choices } from '../../fleet/web/declarations.ts';
 import { FirstSteps } from '../first-steps.tsx';
 import { Badge, Empty, Foreign, type Made, Panel, pathOf, Told } from '../parts.tsx';
 import type { Reader } from '../reader.ts';

@@ -1,9 +1,9 @@
 import type { Child, FC } from 'hono/jsx';
 import { inLanguage, say } from '../../core/errors/wording.ts';
 import { isFields } from '../../core/text/json.ts';
-import type { ConnectionTest } from '../../fleet/connection-test.ts';
-import type { ConnectionView } from '../../fleet/connections.ts';
-import type { Choices, WrongFields } from '../../fleet/declarations.ts';
+import type { ConnectionTest } from '../../fleet/web/connection-test.ts';
+import type { ConnectionView } from '../../fleet/web/connections.ts';
+import type { Choices, WrongFields } from '../../fleet/web/declarations.ts';
 import { durationText } from '../certificate/history.tsx';
 import { Field, OtherProblems } from '../field.tsx';
 import { FirstSteps } from '../first-steps.tsx';

@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono';
 import type { Env } from '../../access/who.ts';
 import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import { say } from '../../core/errors/wording.ts';
-import type { ConnectionView, FleetConnections } from '../../fleet/connections.ts';
+import type { ConnectionView, FleetConnections } from '../../fleet/web/connections.ts';
 import { Buttons } from '../field.tsx';
 import { Notice } from '../layout.tsx';
 import { Told } from '../parts.tsx';

@@ -1,7 +1,7 @@
 import type { ConnectionField, ConnectionOptions, ConnectionType } from '../../core/spec/connection.ts';
 import { type Fields, isFields, type Json } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
-import type { ConnectionView } from '../../fleet/connections.ts';
+import type { ConnectionView } from '../../fleet/web/connections.ts';
 import { seenIn as fieldsSeenIn } from '../meanwhile.tsx';
 
 /** What a person typed into the form of a connection. */

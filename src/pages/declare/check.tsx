@@ -1,6 +1,6 @@
 import type { FC } from 'hono/jsx';
 import { inLanguage } from '../../core/errors/wording.ts';
-import type { DeclarationCheck, NameCheck } from '../../fleet/checks.ts';
+import type { DeclarationCheck, NameCheck } from '../../fleet/web/checks.ts';
 import { Hops } from '../certificate/drawn.tsx';
 import { Badge, Foreign, type Look, type Made, pathOf, StateBadge, Told, When } from '../parts.tsx';
 

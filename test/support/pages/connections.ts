@@ -1,6 +1,6 @@
 import { offeredTypes } from '../../../src/config/settings/connection-types.ts';
 import { fail } from '../../../src/core/errors/errors.ts';
-import type { ConnectionView, FleetConnections } from '../../../src/fleet/connections.ts';
+import type { ConnectionView, FleetConnections } from '../../../src/fleet/web/connections.ts';
 import { registry } from '../../../src/generated/registry.ts';
 
 const common = { usedBy: [], certificates: [], certificateCount: 0, secrets: [], leadsKeys: false } as const;

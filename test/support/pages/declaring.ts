@@ -1,7 +1,7 @@
 import { declaredCertificates, declaredConnections } from '../../../src/compose/declarations.ts';
 import { settingsIn } from '../../../src/config/settings/settings.ts';
-import { createDeclarations } from '../../../src/fleet/declarations.ts';
 import { openSources } from '../../../src/fleet/sources.ts';
+import { createDeclarations } from '../../../src/fleet/web/declarations.ts';
 import { registry } from '../../../src/generated/registry.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
 import { fakeClock } from '../../../src/testing/fake-clock.ts';

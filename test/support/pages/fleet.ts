@@ -3,8 +3,8 @@ import type { NodeStatus } from '../../../src/core/node/node-status.ts';
 import { type LineageStatus, lineageStates } from '../../../src/core/plan/status.ts';
 import type { OpenAlarms } from '../../../src/engine/alarms/open.ts';
 import { noneOfEach } from '../../../src/engine/steady/rows.ts';
-import type { ActionRequest, FleetActions } from '../../../src/fleet/actions.ts';
 import type { LimitsGlance } from '../../../src/fleet/limits.ts';
+import type { ActionRequest, FleetActions } from '../../../src/fleet/web/actions.ts';
 import type {
   CertificateRow,
   CertificateView,
@@ -13,7 +13,7 @@ import type {
   ListPage,
   ListQuery,
   Overview,
-} from '../../../src/fleet/view.ts';
+} from '../../../src/fleet/web/view.ts';
 import type { Drawn } from '../../../src/fleet.ts';
 
 // A fleet for the pages, without a daemon: each state once, and as many valid certificates as are wanted.

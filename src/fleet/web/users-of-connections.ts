@@ -1,7 +1,7 @@
-import type { ConnectionSection, NamedConnection } from '../core/spec/connection.ts';
-import type { Settings } from '../core/spec/spec.ts';
-import { type Fields, isFields } from '../core/text/json.ts';
-import type { StoredDeclaration } from './sources.ts';
+import type { ConnectionSection, NamedConnection } from '../../core/spec/connection.ts';
+import type { Settings } from '../../core/spec/spec.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
+import type { StoredDeclaration } from '../sources.ts';
 
 /** What uses a connection. */
 export type UsersOf = (connection: NamedConnection) => {

@@ -1,18 +1,18 @@
-import { createRecent } from '../core/async/recent.ts';
-import { type StoredError, say } from '../core/errors/wording.ts';
-import type { RunEntry } from '../core/history/run-entry.ts';
-import { type Lineage, unfinishedWork } from '../core/lineage/lineage.ts';
-import { processText } from '../core/lineage/process-identity.ts';
-import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
-import type { Replica } from '../core/node/replica.ts';
-import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
-import { present } from '../core/text/present.ts';
-import { type OpenAlarms, readAlarms } from '../engine/alarms/open.ts';
-import { type EngineProcess, inPass } from '../engine/engine.ts';
-import { readHistory } from '../engine/history/stored-history.ts';
-import { endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
-import { lineageOf } from '../engine/run/stored-lineage.ts';
-import type { Changed } from '../engine/steady/news.ts';
+import { createRecent } from '../../core/async/recent.ts';
+import { type StoredError, say } from '../../core/errors/wording.ts';
+import type { RunEntry } from '../../core/history/run-entry.ts';
+import { type Lineage, unfinishedWork } from '../../core/lineage/lineage.ts';
+import { processText } from '../../core/lineage/process-identity.ts';
+import { describeNode, type NodeStatus } from '../../core/node/node-status.ts';
+import type { Replica } from '../../core/node/replica.ts';
+import { describeLineage, type LineageStatus } from '../../core/plan/status.ts';
+import { present } from '../../core/text/present.ts';
+import { type OpenAlarms, readAlarms } from '../../engine/alarms/open.ts';
+import { type EngineProcess, inPass } from '../../engine/engine.ts';
+import { readHistory } from '../../engine/history/stored-history.ts';
+import { endOfCaHold, holdOf } from '../../engine/ledger/ca-hold.ts';
+import { lineageOf } from '../../engine/run/stored-lineage.ts';
+import type { Changed } from '../../engine/steady/news.ts';
 import {
   type CertificateRow,
   type Counts,
@@ -21,10 +21,10 @@ import {
   type ListQuery,
   noneOfEach,
   type Rows,
-} from '../engine/steady/rows.ts';
-import type { Declarations } from '../engine/steady/seen.ts';
-import type { KnownNames, LimitsGlance } from './limits.ts';
-import type { OpenFleet } from './opened.ts';
+} from '../../engine/steady/rows.ts';
+import type { Declarations } from '../../engine/steady/seen.ts';
+import type { KnownNames, LimitsGlance } from '../limits.ts';
+import type { OpenFleet } from '../opened.ts';
 
 export type { CertificateRow, Changed, Counts, ListPage, ListQuery };
 
@@ -190,7 +190,7 @@ export function createView({ engine, rows, declared, nodes, file, open }: Seen):
   const alarms = createRecent(clock, (signal) => readAlarms(engine, signal));
   const limits = createRecent(clock, (signal) =>
     inPass(engine, async (pass) => {
-      const { limitsAtAGlance } = await import('./limits.ts');
+      const { limitsAtAGlance } = await import('../limits.ts');
       return limitsAtAGlance({ ...open(), engine: pass }, knownNames(), signal);
     }),
   );

@@ -1,12 +1,12 @@
-import type { Access } from '../access/access.ts';
-import { asFailure, fail } from '../core/errors/errors.ts';
-import { Secret } from '../core/errors/secret.ts';
-import { lineageNotFound } from '../core/names/not-found.ts';
-import { type EngineProcess, inPass } from '../engine/engine.ts';
-import type { Rows } from '../engine/steady/rows.ts';
+import type { Access } from '../../access/access.ts';
+import { asFailure, fail } from '../../core/errors/errors.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import { lineageNotFound } from '../../core/names/not-found.ts';
+import { type EngineProcess, inPass } from '../../engine/engine.ts';
+import type { Rows } from '../../engine/steady/rows.ts';
+import { exportOne } from '../life.ts';
+import type { OpenFleet } from '../opened.ts';
 import { type Asker, refuseRole } from './actions.ts';
-import { exportOne } from './life.ts';
-import type { OpenFleet } from './opened.ts';
 
 /** A private key with its certificates, in one PEM file. */
 export interface KeyFile {

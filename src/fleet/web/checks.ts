@@ -1,22 +1,22 @@
-import type { Composed, WrongFields } from '../compose.ts';
-import { createBucket } from '../core/access/throttle.ts';
-import { createBoundedMap } from '../core/async/bounded-map.ts';
-import { createBriefMemory } from '../core/async/brief-memory.ts';
-import { createTurns } from '../core/async/turns.ts';
-import { identifierKey } from '../core/names/identifier.ts';
-import type { Hop } from '../core/request-path/hop.ts';
-import type { CertificateSpec } from '../core/spec/spec.ts';
-import { withIdentifiers } from '../core/spec/spec-parts.ts';
-import { storedSpecOf } from '../core/spec/stored-spec.ts';
-import type { Fields } from '../core/text/json.ts';
-import { present } from '../core/text/present.ts';
-import { type EngineProcess, inPass } from '../engine/engine.ts';
-import type { OrderOutlook } from '../engine/ledger/outlook.ts';
-import type { DrawnPath } from '../engine/looks/doctor.ts';
-import { lineageNamed } from '../engine/run/stored-lineage.ts';
-import type { CertificateRow, Rows } from '../engine/steady/rows.ts';
+import type { Composed, WrongFields } from '../../compose.ts';
+import { createBucket } from '../../core/access/throttle.ts';
+import { createBoundedMap } from '../../core/async/bounded-map.ts';
+import { createBriefMemory } from '../../core/async/brief-memory.ts';
+import { createTurns } from '../../core/async/turns.ts';
+import { identifierKey } from '../../core/names/identifier.ts';
+import type { Hop } from '../../core/request-path/hop.ts';
+import type { CertificateSpec } from '../../core/spec/spec.ts';
+import { withIdentifiers } from '../../core/spec/spec-parts.ts';
+import { storedSpecOf } from '../../core/spec/stored-spec.ts';
+import type { Fields } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
+import { type EngineProcess, inPass } from '../../engine/engine.ts';
+import type { OrderOutlook } from '../../engine/ledger/outlook.ts';
+import type { DrawnPath } from '../../engine/looks/doctor.ts';
+import { lineageNamed } from '../../engine/run/stored-lineage.ts';
+import type { CertificateRow, Rows } from '../../engine/steady/rows.ts';
+import type { OpenFleet } from '../opened.ts';
 import { type Asker, refuseRole } from './actions.ts';
-import type { OpenFleet } from './opened.ts';
 
 /** What is known of one name before it is ordered. */
 export interface NameCheck {
@@ -140,8 +140,8 @@ export function createChecks({ engine, rows, open, checkDeclarations }: Checking
         inPass(engine, async (pass) => {
           const lineage = isNew ? undefined : await lineageNamed(pass, spec.name, signal);
           const stored = lineage instanceof Error ? undefined : lineage;
-          const { outlookOf } = await import('../engine/ledger/outlook.ts');
-          const { lookAtProofs } = await import('../engine/looks/proofs.ts');
+          const { outlookOf } = await import('../../engine/ledger/outlook.ts');
+          const { lookAtProofs } = await import('../../engine/looks/proofs.ts');
           const part = withIdentifiers(wanted, ({ value }) => fresh.has(value));
           const [outlook, found] = await Promise.all([
             outlookOf(pass, wanted, stored, signal),

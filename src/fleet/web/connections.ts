@@ -1,22 +1,22 @@
-import type { Composed, DeclaredConnection, WrongFields } from '../compose.ts';
-import type { Who } from '../core/access/role.ts';
-import { fail } from '../core/errors/errors.ts';
-import { isLineageName } from '../core/names/identifiers.ts';
+import type { Composed, DeclaredConnection, WrongFields } from '../../compose.ts';
+import type { Who } from '../../core/access/role.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { isLineageName } from '../../core/names/identifiers.ts';
 import {
   type ConnectionSection,
   type ConnectionType,
   connectionSections,
   type KnownType,
   type NamedConnection,
-} from '../core/spec/connection.ts';
-import { chosenType, enteredOptions, shownOptions, withKeptSecrets } from '../core/spec/connection-options.ts';
-import { type Fields, isDeep } from '../core/text/json.ts';
-import { shortList } from '../core/text/short-list.ts';
+} from '../../core/spec/connection.ts';
+import { chosenType, enteredOptions, shownOptions, withKeptSecrets } from '../../core/spec/connection-options.ts';
+import { type Fields, isDeep } from '../../core/text/json.ts';
+import { shortList } from '../../core/text/short-list.ts';
+import { isInFile, refusedIn, type Sources } from '../sources.ts';
 import { type Asker, refuseRole } from './actions.ts';
 import type { ConnectionTest, TryConnection } from './connection-test.ts';
 import { type ConnectionView, isOf, seenBy, viewsFrom } from './connection-views.ts';
 import { createDeclaredDocuments, type Declaring, type IfRevision } from './declared-documents.ts';
-import { isInFile, refusedIn, type Sources } from './sources.ts';
 import { leadsKeys, usersIn } from './users-of-connections.ts';
 
 /** A connection that someone wants. */

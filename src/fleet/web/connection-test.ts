@@ -1,13 +1,13 @@
-import type { WrongFields } from '../compose.ts';
-import { asFailure, type CertfleetError } from '../core/errors/errors.ts';
-import { canonicalName, isDnsName } from '../core/names/dns-name.ts';
-import type { NamedConnection } from '../core/spec/connection.ts';
-import { present } from '../core/text/present.ts';
-import { type Engine, type EngineProcess, inPass } from '../engine/engine.ts';
-import { checkMayRegister } from '../engine/looks/ca.ts';
-import { tryProvider, tryRule } from './challenges.ts';
-import type { OpenFleet } from './opened.ts';
-import { sendTest } from './send-test.ts';
+import type { WrongFields } from '../../compose.ts';
+import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
+import { canonicalName, isDnsName } from '../../core/names/dns-name.ts';
+import type { NamedConnection } from '../../core/spec/connection.ts';
+import { present } from '../../core/text/present.ts';
+import { type Engine, type EngineProcess, inPass } from '../../engine/engine.ts';
+import { checkMayRegister } from '../../engine/looks/ca.ts';
+import { tryProvider, tryRule } from '../challenges.ts';
+import type { OpenFleet } from '../opened.ts';
+import { sendTest } from '../send-test.ts';
 
 /** What was done to try a connection. */
 export interface TestStep {

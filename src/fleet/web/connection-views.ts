@@ -1,15 +1,15 @@
-import type { Composed } from '../compose.ts';
-import { may, type Who } from '../core/access/role.ts';
-import { knownIssuerAt, knownIssuers } from '../core/ca/known-issuers.ts';
-import type { Declared } from '../core/lineage/declaration.ts';
-import type { ConnectionOptions, ConnectionSection, KnownType, NamedConnection } from '../core/spec/connection.ts';
-import { chosenType, shownOptions } from '../core/spec/connection-options.ts';
-import type { ShownOption } from '../core/spec/shown-settings.ts';
-import type { Settings } from '../core/spec/spec.ts';
-import { type Fields, isFields } from '../core/text/json.ts';
-import { present } from '../core/text/present.ts';
+import type { Composed } from '../../compose.ts';
+import { may, type Who } from '../../core/access/role.ts';
+import { knownIssuerAt, knownIssuers } from '../../core/ca/known-issuers.ts';
+import type { Declared } from '../../core/lineage/declaration.ts';
+import type { ConnectionOptions, ConnectionSection, KnownType, NamedConnection } from '../../core/spec/connection.ts';
+import { chosenType, shownOptions } from '../../core/spec/connection-options.ts';
+import type { ShownOption } from '../../core/spec/shown-settings.ts';
+import type { Settings } from '../../core/spec/spec.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
+import { isInFile, type Sources, type StoredDeclaration } from '../sources.ts';
 import type { DeclaredDocuments } from './declared-documents.ts';
-import { isInFile, type Sources, type StoredDeclaration } from './sources.ts';
 import { leadsKeys, type UsersOf, usersIn } from './users-of-connections.ts';
 
 /** An issuer, balancer, solver, deployer or notifier that the file or the store declares. */

@@ -1,10 +1,10 @@
-import type { Composed, WrongFields } from '../compose.ts';
-import type { Who } from '../core/access/role.ts';
-import type { Fields } from '../core/text/json.ts';
-import { present } from '../core/text/present.ts';
+import type { Composed, WrongFields } from '../../compose.ts';
+import type { Who } from '../../core/access/role.ts';
+import type { Fields } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
+import { isInFile, type StoredDeclaration } from '../sources.ts';
 import { type Asker, refuseRole } from './actions.ts';
 import { createDeclaredDocuments, type Declaring, type IfRevision } from './declared-documents.ts';
-import { isInFile, type StoredDeclaration } from './sources.ts';
 
 /** A certificate that the store declares. */
 export interface DeclarationView {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { notingStore } from '../../test/support/noting-store.ts';
-import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../test/support/simulated-world.ts';
-import type { Settings } from '../core/spec/spec.ts';
-import { createRows } from '../engine/steady/rows.ts';
+import { notingStore } from '../../../test/support/noting-store.ts';
+import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../../test/support/simulated-world.ts';
+import type { Settings } from '../../core/spec/spec.ts';
+import { createRows } from '../../engine/steady/rows.ts';
 import { createView } from './view.ts';
 
 const { signal } = new AbortController();

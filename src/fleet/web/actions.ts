@@ -1,15 +1,15 @@
-import type { Audit } from '../access/audit.ts';
-import { type Action, isInScope, leastRoleFor, may, type Who } from '../core/access/role.ts';
-import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
-import type { Trigger } from '../core/history/run-entry.ts';
-import type { RevocationReason } from '../core/lineage/revocation.ts';
-import { lineageNotFound } from '../core/names/not-found.ts';
-import type { Outcome } from '../core/plan/outcome.ts';
-import { type EngineProcess, inPass, report } from '../engine/engine.ts';
-import type { Rows } from '../engine/steady/rows.ts';
-import { pauseOne, renewOne, resumeOne, rollBackOne } from './life.ts';
-import type { OpenFleet } from './opened.ts';
-import { revoke } from './revoke.ts';
+import type { Audit } from '../../access/audit.ts';
+import { type Action, isInScope, leastRoleFor, may, type Who } from '../../core/access/role.ts';
+import { asFailure, type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
+import type { Trigger } from '../../core/history/run-entry.ts';
+import type { RevocationReason } from '../../core/lineage/revocation.ts';
+import { lineageNotFound } from '../../core/names/not-found.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+import { type EngineProcess, inPass, report } from '../../engine/engine.ts';
+import type { Rows } from '../../engine/steady/rows.ts';
+import { pauseOne, renewOne, resumeOne, rollBackOne } from '../life.ts';
+import type { OpenFleet } from '../opened.ts';
+import { revoke } from '../revoke.ts';
 
 /** What a person can let a process that keeps running do to a certificate. */
 export type FleetAction = 'renew' | 'redeploy' | 'rollback' | 'revoke' | 'pause' | 'resume';

@@ -1,20 +1,20 @@
-import type { Access } from '../access/access.ts';
-import { firstUrlOf } from '../core/access/pages-url.ts';
-import { createRecent, type Recent } from '../core/async/recent.ts';
-import { stackOf } from '../core/errors/errors.ts';
-import type { Ahead } from '../core/plan/ahead.ts';
-import type { Mounted } from '../daemon/web-server.ts';
-import { type Engine, type EngineProcess, inPass, report } from '../engine/engine.ts';
-import { readBundle } from '../engine/run/bundles.ts';
-import { lineageNamed } from '../engine/run/stored-lineage.ts';
+import type { Access } from '../../access/access.ts';
+import { firstUrlOf } from '../../core/access/pages-url.ts';
+import { createRecent, type Recent } from '../../core/async/recent.ts';
+import { stackOf } from '../../core/errors/errors.ts';
+import type { Ahead } from '../../core/plan/ahead.ts';
+import type { Mounted } from '../../daemon/web-server.ts';
+import { type Engine, type EngineProcess, inPass, report } from '../../engine/engine.ts';
+import { readBundle } from '../../engine/run/bundles.ts';
+import { lineageNamed } from '../../engine/run/stored-lineage.ts';
+import type { RunningFleet } from '../run.ts';
+import { sendTest } from '../send-test.ts';
 import { createActions } from './actions.ts';
 import { createChecks } from './checks.ts';
 import { createConnectionTests } from './connection-test.ts';
 import { createConnections } from './connections.ts';
 import { createDeclarations } from './declarations.ts';
 import { createKeys } from './keys.ts';
-import type { RunningFleet } from './run.ts';
-import { sendTest } from './send-test.ts';
 import { createView, type Seen } from './view.ts';
 
 /** How often it looks whether there are pages now. */
@@ -37,8 +37,8 @@ export async function serveWhenDeclared(
     if (signal.aborted) return;
   }
   const [{ serveWeb }, { createAccess }] = await Promise.all([
-    import('../daemon/web-server.ts'),
-    import('../access/access.ts'),
+    import('../../daemon/web-server.ts'),
+    import('../../access/access.ts'),
   ]);
   const access = createAccess({ store: engine.store, clock: world.clock, random: world.random });
   const mounted = await mount(access);
@@ -96,7 +96,7 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const keys = createKeys({ engine, rows: shown.rows, open, access });
     const draw = (name: string, signal: AbortSignal) =>
       inPass(engine, async (pass) => {
-        const { drawNamed } = await import('./challenges.ts');
+        const { drawNamed } = await import('../challenges.ts');
         return drawNamed({ ...open(), engine: pass }, [name], signal);
       });
     const ofSettings = {
@@ -107,14 +107,14 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
       configuration: composed.shown,
     };
     const plan = createPlans(engine, async (untilMs, pass, signal) => {
-      const { planOf } = await import('./plan.ts');
+      const { planOf } = await import('../plan.ts');
       return planOf({ ...open(), engine: pass }, { names: [], untilMs }, signal);
     });
     const failed = (error: unknown) =>
       report(engine, { level: 'warn', event: 'log', message: `the API: ${stackOf(error)}` });
     const life = Buffer.from(engine.random.bytes(6)).toString('base64url');
-    const { createApi } = await import('../api/routes.ts');
-    const { createPages } = await import('../pages/pages.tsx');
+    const { createApi } = await import('../../api/routes.ts');
+    const { createPages } = await import('../../pages/pages.tsx');
     const shownTo = { view, actions, keys, clock: engine.clock, draw, life };
     return {
       pages: createPages({ ...shownTo, audit, declarations, connections, checks, settings: ofSettings }),

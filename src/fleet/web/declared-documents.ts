@@ -1,18 +1,18 @@
-import type { Audit } from '../access/audit.ts';
-import type { WrongFields } from '../compose.ts';
-import type { Who } from '../core/access/role.ts';
-import { asFailure, fail, isFailure } from '../core/errors/errors.ts';
+import type { Audit } from '../../access/audit.ts';
+import type { WrongFields } from '../../compose.ts';
+import type { Who } from '../../core/access/role.ts';
+import { asFailure, fail, isFailure } from '../../core/errors/errors.ts';
 import {
   type Declared,
   type DeclaredSection,
   declarationName,
   decodeDeclaration,
   encodeDeclaration,
-} from '../core/lineage/declaration.ts';
-import { type Fields, isFields } from '../core/text/json.ts';
-import type { EngineProcess } from '../engine/engine.ts';
+} from '../../core/lineage/declaration.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
+import type { EngineProcess } from '../../engine/engine.ts';
+import { isInFile, type Sources, type StoredDeclaration } from '../sources.ts';
 import type { Asker } from './actions.ts';
-import { isInFile, type Sources, type StoredDeclaration } from './sources.ts';
 
 export interface Declaring {
   readonly engine: Pick<EngineProcess, 'store' | 'clock'>;

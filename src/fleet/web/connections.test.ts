@@ -1,18 +1,18 @@
 import { expect, it } from 'vitest';
-import { declaredCertificates, declaredConnections } from '../compose/declarations.ts';
-import { ruleSolverFor } from '../config/adapters/referred-adapters.ts';
-import { shownSettings } from '../config/adapters/shown-settings.ts';
-import { knownType, offeredTypes } from '../config/settings/connection-types.ts';
-import { settingsIn } from '../config/settings/settings.ts';
-import type { Role } from '../core/access/role.ts';
-import { CertfleetError, fail } from '../core/errors/errors.ts';
-import type { ConnectionSection } from '../core/spec/connection.ts';
-import { registry } from '../generated/registry.ts';
-import { createMemoryStore } from '../stores/memory.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
+import { declaredCertificates, declaredConnections } from '../../compose/declarations.ts';
+import { ruleSolverFor } from '../../config/adapters/referred-adapters.ts';
+import { shownSettings } from '../../config/adapters/shown-settings.ts';
+import { knownType, offeredTypes } from '../../config/settings/connection-types.ts';
+import { settingsIn } from '../../config/settings/settings.ts';
+import type { Role } from '../../core/access/role.ts';
+import { CertfleetError, fail } from '../../core/errors/errors.ts';
+import type { ConnectionSection } from '../../core/spec/connection.ts';
+import { registry } from '../../generated/registry.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import { openSources } from '../sources.ts';
 import { createConnections } from './connections.ts';
 import { createDeclarations } from './declarations.ts';
-import { openSources } from './sources.ts';
 
 const { signal } = new AbortController();
 
