@@ -3,11 +3,11 @@ import { markAsWritten } from '../../core/spec/as-written.ts';
 import type { ConnectionSection, KnownType, NamedConnection, TypeOption } from '../../core/spec/connection.ts';
 import { chosenType, valueAt } from '../../core/spec/connection-options.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';
-import type { Fields } from '../../core/text/json.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
 import { keys, type Places, type Problem } from '../problems.ts';
 import { type Registry, throughOf } from '../registry/registry.ts';
 import { knownType } from './connection-types.ts';
-import { settingsIn } from './settings.ts';
+import { type Surroundings, settingsIn } from './settings.ts';
 
 /** An entry of a section that is declared outside the file. */
 export interface Connection extends NamedConnection {
@@ -24,16 +24,25 @@ export async function checkConnections<C extends Connection>(
   file: Settings,
   registry: Registry,
 ): Promise<{ readonly settings: Settings; readonly refused: ReadonlyMap<C, readonly Problem[]> }> {
+  const found = await firstProblems(entries, file, registry);
+  const refused = new Map<C, readonly Problem[]>();
+  for (const [one, problems] of found.refused)
+    refused.set(one, [...problems, ...(await hiddenProblems(one, problems, { file: found.settings, registry }))]);
+  return { settings: found.settings, refused };
+}
+
+async function firstProblems<C extends Connection>(
+  entries: readonly C[],
+  file: Settings,
+  registry: Registry,
+): Promise<{ readonly settings: Settings; readonly refused: ReadonlyMap<C, readonly Problem[]> }> {
   const refused = new Map<C, Problem[]>();
   const refuse = (one: C, problem: Problem) => refused.set(one, [...(refused.get(one) ?? []), problem]);
   for (const one of entries) for (const problem of await ownProblems(one, registry)) refuse(one, problem);
   for (;;) {
     const rest = entries.filter((one) => !refused.has(one));
     if (rest.length === 0) return { settings: file, refused };
-    const { settings, problems } = await settingsIn(written(rest, registry), {
-      // Nothing is completed with what only this machine has.
-      ...{ env: {}, registry, places, declared: file },
-    });
+    const { settings, problems } = await settingsIn(written(rest, registry), surroundings({ file, registry }));
     for (const problem of problems) {
       const [section, name, ...path] = problem.path;
       const its = rest.filter((one) => one.section === section && one.name === name);
@@ -45,6 +54,36 @@ export async function checkConnections<C extends Connection>(
     const all = { issuers, balancers, solvers, deployers, alarms: { ...file.alarms, ...alarms } };
     return { settings: { ...file, ...all }, refused };
   }
+}
+
+/** Nothing is completed with what only this machine has. */
+const surroundings = ({ file, registry }: { readonly file: Settings; readonly registry: Registry }): Surroundings => ({
+  ...{ env: {}, registry, places, declared: file },
+});
+
+/** Returns what is wrong besides, which nothing has looked at, because other problems came first. */
+async function hiddenProblems(
+  { section, name, settings }: Connection,
+  found: readonly Problem[],
+  { file, registry }: { readonly file: Settings; readonly registry: Registry },
+): Promise<readonly Problem[]> {
+  const wrong = found.map(({ path }) => path);
+  if (wrong.some(([key]) => key === undefined || ['name', 'type', 'provider'].includes(String(key)))) return [];
+  const one = { section, name, settings: wrong.reduce<Fields>(without, settings) };
+  const { problems } = await settingsIn(written([one], registry), surroundings({ file, registry }));
+  const own = problems.filter(({ path }) => path[0] === section && path[1] === name);
+  const isKnown = (path: Problem['path']) => wrong.some((known) => known.every((key, index) => key === path[index]));
+  const more = own
+    .map((problem) => ({ ...problem, path: problem.path.slice(2) }))
+    .filter(({ path }) => path.length > 0 && !isKnown(path));
+  if (more.length === 0) return [];
+  return [...more, ...(await hiddenProblems({ section, name, settings }, [...found, ...more], { file, registry }))];
+}
+
+/** Returns a group without the value at a path; of a list, nothing is left. */
+function without(fields: Fields, [key, ...path]: readonly PropertyKey[]): Fields {
+  const { [String(key)]: inner, ...rest } = fields;
+  return path.length > 0 && isFields(inner) ? { ...rest, [String(key)]: without(inner, path) } : rest;
 }
 
 /** The paths and messages of one connection, which is alone for those who declare it. */

@@ -44,6 +44,12 @@ it.each<readonly [why: string, entry: object, fields: readonly string[]]>([
     { ...good, issuer: 'three', solver: 'dns', deploy: ['x'] },
     ['issuer', 'solver', 'deploy.0'],
   ],
+  [
+    'all that is wrong at once',
+    { ...good, identifiers: ['a b', 'b.example'], endpoints: ['a.example:x'], keyType: 'x', deploy: ['x'] },
+    ['endpoints.0', 'keyType', 'deploy.0', 'identifiers.0'],
+  ],
+  ['programs and a wrong name', { ...good, identifiers: ['a b'], hooks: { deploy: 'x' } }, ['hooks', 'identifiers.0']],
   ['programs', { ...good, hooks: { deploy: 'reboot' } }, ['hooks']],
   ['a folder', { ...good, deploy: ['files', 'files:/etc'] }, ['deploy.1']],
 ])('refuses %s without harm to others', async (_why, entry, fields) => {
@@ -52,6 +58,8 @@ it.each<readonly [why: string, entry: object, fields: readonly string[]]>([
 
 it('refuses a name that no certificate may have', async () => {
   expect(await check({ 'A b': good })).toEqual({ declared: [], refused: { 'A b': ['name'] } });
+  const both = { 'A b': { ...good, identifiers: ['a b'] } };
+  expect((await check(both)).refused).toEqual({ 'A b': ['name', 'identifiers.0'] });
 });
 
 it('does not let a proxy answer for a second account', async () => {

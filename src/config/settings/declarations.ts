@@ -29,14 +29,13 @@ export async function checkDeclarations(
   const refused = new Map<string, Problem[]>();
   const refuse = (name: string, problem: Problem) => refused.set(name, [...(refused.get(name) ?? []), problem]);
   for (const [name, entry] of entries) for (const problem of localProblems(entry, settings)) refuse(name, problem);
+  const overlooks = ({ path }: Problem) => path[0] !== 'certificates';
+  const all: Surroundings = { ...surroundings, places, declared: settings, overlooks };
   let certificates: readonly CertificateSpec[] = [];
   // The schema says what is wrong with some of them before the names that they refer to are looked up.
   for (let isDone = false; !isDone; ) {
     const names = [...entries.keys()].filter((name) => !refused.has(name));
-    const found = await settingsIn(
-      { certificates: names.map((name) => ({ ...entries.get(name), name })) },
-      { ...surroundings, places, declared: settings, overlooks: ({ path }) => path[0] !== 'certificates' },
-    );
+    const found = await settingsIn({ certificates: names.map((name) => ({ ...entries.get(name), name })) }, all);
     for (const problem of found.problems) {
       const name = names[Number(problem.path[1])];
       // Without a name, no progress would be made.
@@ -45,6 +44,8 @@ export async function checkDeclarations(
     certificates = found.settings?.certificates ?? [];
     isDone = found.problems.length === 0;
   }
+  for (const [name, found] of [...refused])
+    for (const problem of await hiddenProblems({ ...entries.get(name), name }, found, all)) refuse(name, problem);
   const problems: Problem[] = [];
   const { issuers, solvers } = settings;
   checkStateless({ certificates: [...settings.certificates, ...certificates], issuers, solvers }, { problems });
@@ -54,6 +55,23 @@ export async function checkDeclarations(
     for (const { name } of certificates.filter(isUser)) refuse(name, { ...problem, path: ['solver'] });
   }
   return { certificates: certificates.filter(({ name }) => !refused.has(name)), refused };
+}
+
+/** Without these, the names would be checked as those of another certificate. */
+const deciding = ['identifiers', 'issuer', 'solver'] as const;
+
+/** Returns what is wrong besides, which nothing has looked at, because the schema looks no further than its own problems. */
+async function hiddenProblems(
+  entry: Fields,
+  found: readonly Problem[],
+  surroundings: Surroundings,
+): Promise<readonly Problem[]> {
+  const wrong = new Set(found.map(({ path }) => path[0]));
+  if (deciding.some((key) => wrong.has(key))) return [];
+  const rest = Object.fromEntries(Object.entries(entry).filter(([key]) => !wrong.has(key)));
+  const { problems } = await settingsIn({ certificates: [{ name: 'new', ...rest }] }, surroundings);
+  const all = problems.map((problem) => ({ ...problem, path: problem.path.slice(2) }));
+  return all.filter(({ path }) => path.length > 0 && !wrong.has(path[0]));
 }
 
 /** Returns what only the file may say, because it lets programs run, or names folders. */

@@ -177,6 +177,33 @@ describe('a DNS provider', () => {
     },
   );
 
+  it.each([
+    [newBind, { ...bind, 'o.options.port': 'many', 'o.timeout': '5' }],
+    [newBind, { ...bind, name: 'Not "this"', 'o.options.port': 'many', 'o.timeout': '5' }],
+    [newBind, { ...bind, 'o.options.server': 'env:SERVER', 'o.options.keyName': '', 'o.propagation': 'x' }],
+    [
+      '/connections/new?section=issuers&type=acme',
+      {
+        name: 'ca',
+        'o.directory': 'nowhere',
+        'o.email': 'nobody',
+
+        'o.agreeToTerms': 'true',
+      },
+    ],
+  ])('at %s is answered beside all fields that are wrong at once: %j', async (path, typed) => {
+    const { post } = await open();
+    const right = ['o.options.server', 'o.options.secret', 'o.options.keyName', 'o.agreeToTerms', 'name'];
+    const isRight = ([field, text]: readonly [string, string]) =>
+      right.includes(field) && text !== '' && !/^env:|"/.test(text);
+    const wrong = Object.entries(typed).filter((one) => !isRight(one));
+    const page = await post(path, typed);
+    expect(page.status).toBe(422);
+    expect(Object.keys(problemsIn(page.text)).sort()).toEqual(wrong.map(([field]) => field).sort());
+    const shown = page.text.replaceAll('&quot;', '"');
+    for (const [field, text] of wrong) expect(shown.includes(text), field).toBe(true);
+  });
+
   it('keeps its secret in a change, unless that says where it is sent', async () => {
     const { connections, post } = await open();
     await post(newBind, { ...bind, 'o.dns.zone': 'example.com', 'o.dns.nameservers': '192.0.2.1' });

@@ -56,12 +56,17 @@ it('answers bad input beside its field, and can be sent again', async () => {
   const { get, sendTo, stored } = await declared();
   const page = await get(path);
   const before = await stored();
-  const bad = await sendTo(path, { ...typed, ...hiddenIn(page), names: 'a..example', issuer: '' });
-  expect(bad.status).toBe(422);
-  expect(problemsIn(bad.text)).toMatchObject({
+  const wrong = { ...typed, names: 'a..example', endpoints: 'a.example:x' };
+  const problems = {
     names: expect.stringContaining('a..example'),
-    issuer: en.declare.choose,
-  });
+    endpoints: expect.stringContaining('a.example:x'),
+  };
+  const bad = await sendTo(path, { ...wrong, ...hiddenIn(page), issuer: '' });
+  expect(bad.status).toBe(422);
+  expect(problemsIn(bad.text)).toEqual({ ...problems, issuer: en.declare.choose });
+  const chosen = await sendTo(path, { ...wrong, ...hiddenIn(page) });
+  expect([chosen.status, problemsIn(chosen.text)]).toEqual([422, problems]);
+  for (const text of ['a..example</textarea>', 'a.example:x</textarea>']) expect(chosen.text).toContain(text);
   expect(await stored()).toEqual(before);
   expect((await sendTo(path, { ...typed, ...hiddenIn(bad.text) })).status).toBe(303);
 });

@@ -34,7 +34,7 @@ it.each(['en', 'zh'] as const)('answers bad input beside its field, and loses no
   const typed = { names: 'a..example', name: 'No "Name"', solver: 'web', deploy: 'files' };
   const page = await send(typed, language);
   expect(page.status).toBe(422);
-  expect(problemsIn(page.text)).toEqual({ name: expect.any(String), issuer: words.choose });
+  expect(problemsIn(page.text)).toEqual({ names: expect.any(String), name: expect.any(String), issuer: words.choose });
   expect(page.text).toContain('a..example</textarea>');
   expect(page.text).toContain('value="No &quot;Name&quot;"');
   expect(page.text).toMatch(/<option value="web" selected/);
