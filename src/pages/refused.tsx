@@ -3,6 +3,8 @@ import { type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { type Language, say } from '../core/errors/wording.ts';
 import { Outside } from './login.tsx';
 import { Told } from './parts.tsx';
+import { en } from './text/en.ts';
+import { zh } from './text/zh.ts';
 
 const texts = {
   en: {
@@ -30,9 +32,24 @@ interface Refused {
 const refusedId = 'refused';
 export const showRefused = `select:#${refusedId}`;
 
+/** Says beside a form that its login has ended. */
+function outPart(language: Language): string {
+  const { live } = { en, zh }[language];
+  const part = (
+    <div id={refusedId} role="alert">
+      <p class="why">{live.out}</p>
+      <p>
+        <a href="/login?unsent=yes">{live.login}</a>
+      </p>
+    </div>
+  );
+  return `${part}`;
+}
+
 /** Says why something is refused before anything has looked at it. */
 export function refusedPage({ failure, language, isPart }: Refused): string {
   const text = texts[language];
+  if (isPart && isFailure(failure, 'access/login')) return outPart(language);
   const isTooLarge = isFailure(failure, 'usage/too-long');
   const title = isTooLarge ? text.tooLarge : text.refused;
   const { message, hint } = say(failure, language);

@@ -160,9 +160,10 @@ it('asks for a login, and goes on to what was asked for', async () => {
   expect(await ask('/api/v1/certificates')).toMatchObject({
     ...{ status: 401, headers: { 'content-type': 'application/problem+json', 'www-authenticate': 'Bearer' } },
   });
-  expect(await ask('/', { headers: { 'hx-request': 'true' } })).toMatchObject({
-    ...{ status: 401, headers: { 'hx-redirect': '/login' } },
-  });
+  const part = await ask('/new/check', { headers: { 'hx-request': 'true' }, form: { names: 'a.example' } });
+  // The form in which the part will be says it, and stays.
+  expect([part.status, part.headers['hx-redirect'], part.headers.location]).toEqual([401, undefined, undefined]);
+  expect(part.body).toMatch(/id="refused".*You are logged out\./);
   expect((await ask('/events', { headers: { accept: 'text/event-stream' } })).status).toBe(401);
   // What a form sent is not sent again, so it is said where it still is.
   const unsent = { status: 303, headers: { location: '/login?unsent=yes' } };

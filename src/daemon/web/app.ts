@@ -160,7 +160,7 @@ function unknown(c: Context<WebEnv>): Response {
   // What a form sent is lost here, but not in the form.
   const query = isForm ? '?unsent=yes' : back;
   if (c.req.header('hx-request') === undefined) return c.redirect(`/login${query}`, 303);
-  c.header('hx-redirect', '/login');
+  // A part of a page in which someone may have typed: its script decides.
   return refuse(c, fail('access/login', {}));
 }
 

@@ -191,15 +191,14 @@ setInterval(() => {
 }, ageMs / 4);
 if (!document.hidden) join();
 
-// A part that cannot be read stays as it was. After a log-out the whole page is read, which leads to the login.
+// A part that cannot be read stays as it was. After a log-out, a part for refusals says that, or else the page does.
 document.addEventListener('htmx:before:swap', (event) => {
   const { ctx } = event.detail;
   const raw = ctx?.response?.raw;
   if (!raw || !ctx.select) return;
-  const isLogin = raw.redirected || raw.status === 401;
-  if (!isLogin && ctx.text?.includes(`id="${ctx.select.slice(1)}"`)) return;
+  if (!raw.redirected && ctx.text?.includes(`id="${ctx.select.slice(1)}"`)) return;
   event.preventDefault();
-  if (isLogin) location.reload();
+  if (raw.redirected || raw.status === 401) setOut();
 });
 
 /** One box that ticks all. Without scripts there is none. */

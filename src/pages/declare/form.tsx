@@ -128,8 +128,9 @@ export const DeclareForm: FC<
     'hx-target': `#${checkId}`,
     'hx-select': `#${checkId}`,
     'hx-swap': 'outerMorph',
-    // What is too large is refused before it is looked at.
+    // What is too large, or sent after a log-out, is refused before it is looked at.
     'hx-status:413': `${showRefused} target:#${foundId} swap:innerHTML`,
+    'hx-status:401': `${showRefused} target:#${foundId} swap:innerHTML`,
   };
   return (
     <div class="declare">
