@@ -91,7 +91,7 @@ export const connections: Text['connections'] = {
   terms: '服务条款',
   termsOfCa: '如果该 CA 有服务条款，测试会显示其地址。',
   taken: '已有同名的连接，请换一个名称。',
-  otherSettings: '改动不在可显示的内容中，可能是某个密钥。留空的密钥保持现值。',
+  otherSettings: '改动不在可显示的内容中，可能是某项机密。留空的机密保持现值。',
   done: {
     added: '已保存。使用之前请先测试。',
     changed: '更改已保存。',

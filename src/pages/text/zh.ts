@@ -435,7 +435,7 @@ export const zh: Text = {
     alias: '别名',
     zone: 'DNS 区域',
     server: 'DNS 服务器',
-    solver: '应答方式',
+    solver: '验证方式',
     listener: '监听器',
     rule: '转发规则',
     group: '后端组',

@@ -63,15 +63,15 @@ export const challenges = translation(english, {
     hint: '如果服务商使用 TSIG，请检查两边的密钥和时钟。',
   },
   'solver/port-taken': {
-    message: '应答进程无法监听 {address}：端口被 {holder} 占用',
+    message: '应答程序无法监听 {address}：端口被 {holder} 占用',
     hint: '请停止那个程序，或者在负载均衡后面换一个端口，或者用 `--http webroot:FOLDER`。',
   },
   'solver/port-held': {
-    message: '应答进程无法监听 {address}：端口被 {holder} 占用',
+    message: '应答程序无法监听 {address}：端口被 {holder} 占用',
     hint: '那个进程的订单完成后会释放端口。如果它被挂起，用 `kill -CONT PID` 恢复，或者结束它；下次运行会接着完成它的工作。',
   },
   'solver/cannot-listen': {
-    message: '应答进程无法监听 {address}：{reason}',
+    message: '应答程序无法监听 {address}：{reason}',
     hint: '1024 以下的端口需要 root 或 CAP_NET_BIND_SERVICE。',
   },
   'solver/webroot-unwritable': {

@@ -4,7 +4,7 @@ import { configuration as english } from '../configuration.ts';
 export const configuration = translation(english, {
   'config/no-responder': {
     message: '这里没有什么可应答的：配置和存储中没有 solver 监听端口',
-    hint: '请声明 `http01-responder`、`http01-forward-rule` 或 `tls-alpn01` 类型的 solver。其他类型不需要应答进程。',
+    hint: '请声明 `http01-responder`、`http01-forward-rule` 或 `tls-alpn01` 类型的 solver。其他类型不需要应答程序。',
   },
   'config/unreadable': {
     message: '无法读取配置 {file}：{reason}',
@@ -32,7 +32,7 @@ export const configuration = translation(english, {
   },
   'config/not-listening': {
     message: '`certfleet run` 在这里不应答健康检查，因为没有设置 `listen`',
-    hint: '请在 certfleet.yaml 中设置 `listen`，例如 `listen: 127.0.0.1:9110`，然后重新启动 `certfleet run`。应答进程请改用环境变量 CERTFLEET_LISTEN。',
+    hint: '请在 certfleet.yaml 中设置 `listen`，例如 `listen: 127.0.0.1:9110`，然后重新启动 `certfleet run`。应答程序请改用环境变量 CERTFLEET_LISTEN。',
   },
   'config/no-api-socket': {
     message: 'API 没有 Unix 套接字，因为 `pages.listen` 没有指定',
