@@ -8,6 +8,7 @@ import { translate } from '../../src/cli/certbot/translate.ts';
 import { main } from '../../src/cli/main.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { errorTable } from '../../src/core/errors/error-table.ts';
+import { phrases } from '../../src/core/errors/messages/zh/phrases.ts';
 import { registry } from '../../src/generated/registry.ts';
 import { optionOfFlag } from '../../src/migrate/certbot/flag-table.ts';
 import { readCertbot } from '../../src/migrate/certbot/words.ts';
@@ -432,12 +433,28 @@ describe('documents in two languages', () => {
 
   it('are found', () => expect(pairs.length).toBeGreaterThan(20));
 
+  async function readSources(): Promise<readonly (readonly [path: string, text: string])[]> {
+    const found = await readdir(join(repositoryRoot, 'src'), { recursive: true });
+    const sources = found.filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path));
+    return Promise.all(
+      sources.map(async (path) => [path, await readFile(join(repositoryRoot, 'src', path), 'utf8')] as const),
+    );
+  }
+
+  it('have Chinese only for sentences that the sources have', async () => {
+    const english = (await readSources())
+      .filter(([path]) => !path.startsWith('core/errors/messages/zh/'))
+      .map(([, text]) => text.replaceAll(/\\(['"`])/g, '$1'))
+      .join('\n');
+    // Those of zod are not in our sources.
+    const wholes = Object.keys(phrases).filter((text) => !/\{\w+\}|^invalid /.test(text));
+    expect(wholes.length).toBeGreaterThan(100);
+    expect(wholes.filter((text) => !english.includes(text))).toEqual([]);
+  });
+
   // Technical Chinese does without "you". The errors and their hints are in docs/reference/errors.zh-CN.md.
   it('do not address the reader in Chinese, and neither do the sources', async () => {
-    const sources = await readdir(join(repositoryRoot, 'src'), { recursive: true });
-    const texts = sources.filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path));
-    const read = texts.map(async (path) => [path, await readFile(join(repositoryRoot, 'src', path), 'utf8')] as const);
-    const all = [...documents, ...(await Promise.all(read))];
+    const all = [...documents, ...(await readSources())];
     expect(all.filter(([, text]) => /[\u4e00-\u9fff]/.test(text)).length).toBeGreaterThan(50);
     expect(all.flatMap(([path, text]) => (/.*[你您].*/.exec(text) ?? []).map((line) => `${path}: ${line}`))).toEqual(
       [],

@@ -20,7 +20,7 @@ export const pathFindings: Readonly<Record<string, string>> = {
   '{now}; an order adds one, but the listener has no room for it': '{now}；下单时要添加一条，但监听的规则数已满',
   'every host without rules of its own': '没有规则的所有域名',
   'hosts without rules': '没有规则的域名',
-  'forwards to no group': '没有转发目标',
+  'no group': '空组',
   'forwards to {group}': '转发到 {group}',
   'answers a challenge': '应答验证',
   'answers what others wrote': '应答其他程序写入的内容',

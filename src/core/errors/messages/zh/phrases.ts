@@ -1,4 +1,5 @@
 import { adapterReasons } from './adapter-reasons.ts';
+import { cloudAdvice } from './cloud-advice.ts';
 import { findings } from './findings.ts';
 import { pathFindings } from './path-findings.ts';
 import { settingsPhrases } from './settings-phrases.ts';
@@ -14,6 +15,7 @@ export const phrases: Readonly<Record<string, string>> = {
   ...pathFindings,
   ...trialFindings,
   ...adapterReasons,
+  ...cloudAdvice,
   // Reasons of systems (`reasonOf`).
   'connection refused': '连接被拒绝',
   'the connection was closed': '连接被关闭',
