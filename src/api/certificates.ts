@@ -7,7 +7,8 @@ import { lineageNotFound } from '../core/names/not-found.ts';
 import { present } from '../core/text/present.ts';
 import { act, type FleetAction } from '../fleet/web/actions.ts';
 import type { CertificateView } from '../fleet/web/view.ts';
-import * as contract from './contract.ts';
+import * as contract from './contract/certificates.ts';
+import { condition, named } from './contract/shared.ts';
 import { type Api, type ApiParts, askerOf, copyOf, json, missing, needs, refuseUnseen, usual, wrong } from './parts.ts';
 
 const tags = { tags: ['Certificates'] };
@@ -49,7 +50,7 @@ export function addCertificates(app: Api, { view, draw, life }: ApiParts): void 
       ...{ ...tags, method: 'get', path: '/certificates/{name}', summary: 'Show one certificate' },
       description: 'Its ETag serves as `If-None-Match` here and as `If-Match` of the actions.',
       ...needs('look', 'certificates'),
-      request: { params: contract.named },
+      request: { params: named },
       responses: {
         ...{ 200: json(contract.detail, 'The certificate'), 304: { description: 'It has not changed' } },
         ...{ ...usual, ...missing },
@@ -67,7 +68,7 @@ export function addCertificates(app: Api, { view, draw, life }: ApiParts): void 
     createRoute({
       ...{ ...tags, method: 'get', path: '/certificates/{name}/history', summary: 'Show what its last runs did' },
       ...needs('look', 'certificates'),
-      request: { params: contract.named },
+      request: { params: named },
       responses: { 200: json(contract.history, 'The runs, the latest first'), ...usual, ...missing },
     }),
     async (c) => c.json({ runs: (await one(c, c.req.valid('param').name)).runs.map(copyOf) } as never, 200),
@@ -78,7 +79,7 @@ export function addCertificates(app: Api, { view, draw, life }: ApiParts): void 
       summary: 'Draw the path of the CA’s request, and ask the targets',
       description: 'The same as `certfleet doctor NAME --json`. It looks at everything anew, which may take seconds.',
       ...needs('look', 'certificates'),
-      request: { params: contract.named },
+      request: { params: named },
       responses: { 200: json(contract.path, 'The paths, hop by hop'), ...usual, ...missing },
     }),
     async (c) => {
@@ -116,7 +117,7 @@ export function addActions(app: Api, { actions, access: { audit } }: ApiParts): 
         ...{ tags: ['Actions'], method: 'post', path: `/certificates/{name}/${path}`, summary },
         description: `${isAtOnce ? atOnce : begins} With \`If-Match\`, nothing happens if the certificate has changed since, so a repeated request acts once.`,
         ...needs(right, 'certificates'),
-        request: { params: contract.named, headers: contract.condition, ...body },
+        request: { params: named, headers: condition, ...body },
         responses: {
           ...(isAtOnce ? { 200: json(contract.begun, 'It is done') } : { 202: json(contract.begun, 'It has begun') }),
           ...{ ...usual, ...missing },

@@ -5,7 +5,8 @@ import { fail } from '../core/errors/errors.ts';
 import { say } from '../core/errors/wording.ts';
 import { present } from '../core/text/present.ts';
 import { type ConnectionView, seenBy } from '../fleet/web/connections.ts';
-import * as contract from './contract.ts';
+import * as contract from './contract/connections.ts';
+import { declared } from './contract/declarations.ts';
 import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, revisionOf, usual, wrong } from './parts.ts';
 import { problemOf } from './problem.ts';
 
@@ -70,7 +71,7 @@ export function addConnections(app: Api, { connections }: ApiParts): void {
       ...needs('connect', 'fleet'),
       request: { params: contract.connectionNamed, ...body(contract.connectionSettings) },
       responses: {
-        200: json(contract.declared, 'It is declared; its revision is the ETag'),
+        200: json(declared, 'It is declared; its revision is the ETag'),
         ...{ ...usual, ...changing, 422: wrong('Something is wrong with it: `fields` says what') },
       },
     }),

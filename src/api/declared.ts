@@ -3,7 +3,8 @@ import { isInScope } from '../core/access/role.ts';
 import { fail } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import type { DeclarationView } from '../fleet/web/declarations.ts';
-import * as contract from './contract.ts';
+import * as contract from './contract/declarations.ts';
+import { named } from './contract/shared.ts';
 import { type Api, type ApiParts, askerOf, body, copyOf, json, needs, revisionOf, usual, wrong } from './parts.ts';
 import { problemOf } from './problem.ts';
 
@@ -33,7 +34,7 @@ export function addDeclared(app: Api, { declarations, checks }: ApiParts): void 
     createRoute({
       ...{ ...tags, method: 'get', path: '/declared/certificates/{name}', summary: 'Show one declaration' },
       ...needs('look', 'certificates'),
-      request: { params: contract.named },
+      request: { params: named },
       responses: { 200: json(contract.declaration, 'The declaration; its revision is the ETag'), ...usual, ...missing },
     }),
     async (c) => {
@@ -65,7 +66,7 @@ export function addDeclared(app: Api, { declarations, checks }: ApiParts): void 
       ...{ ...tags, method: 'put', path: '/declared/certificates/{name}', summary: 'Declare a certificate' },
       ...needs('declare', 'fleet'),
       description: `It is ordered within seconds. ${conditions}`,
-      request: { params: contract.named, ...body(contract.declaredCertificate) },
+      request: { params: named, ...body(contract.declaredCertificate) },
       responses: {
         200: json(contract.declared, 'It is declared; its revision is the ETag'),
         ...usual,
@@ -93,7 +94,7 @@ export function addDeclared(app: Api, { declarations, checks }: ApiParts): void 
       ...{ ...tags, method: 'delete', path: '/declared/certificates/{name}', summary: 'Remove a declaration' },
       ...needs('declare', 'fleet'),
       description: `The certificate stays, and is not renewed any longer. ${conditions}`,
-      request: { params: contract.named },
+      request: { params: named },
       responses: {
         ...{ 204: { description: 'Removed' }, ...usual, ...missing },
         ...{ 409: wrong('The configuration file declares it'), 412: wrong('It has changed since') },

@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { fail } from '../core/errors/errors.ts';
 import { durationMs, durationPattern } from '../core/text/span.ts';
-import * as contract from './contract.ts';
+import * as contract from './contract/fleet.ts';
 import { type Api, type ApiParts, copyOf, json, needs, usual } from './parts.ts';
 
 const tags = { tags: ['Fleet'] };

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { keyHeaders } from '../fleet/web/keys.ts';
-import * as contract from './contract.ts';
+import * as contract from './contract/certificates.ts';
+import { named } from './contract/shared.ts';
 import { type Api, type ApiParts, askerOf, missing, needs, usual, wrong } from './parts.ts';
 
 /** The download of a private key. */
@@ -13,7 +14,7 @@ export function addKeys(app: Api, { keys }: Pick<ApiParts, 'keys'>): void {
         'Only with `keyDownload: true` in `pages` of the configuration file, and not with a token that has a scope. A login needs its password in the body; a token and the socket need none. The audit log and the certificate have it before it is sent.',
       ...needs('download-key', 'fleet'),
       request: {
-        params: contract.named,
+        params: named,
         body: { content: { 'application/json': { schema: contract.passwordAgain } } },
       },
       responses: {

@@ -15,7 +15,7 @@ import type { FleetKeys } from '../fleet/web/keys.ts';
 import type { FleetView } from '../fleet/web/view.ts';
 import type { Drawn } from '../fleet.ts';
 import type { Clock } from '../ports/clock.ts';
-import * as contract from './contract.ts';
+import { problemDocument } from './contract/shared.ts';
 import { problemOf } from './problem.ts';
 
 /** What the API shows and does. */
@@ -74,7 +74,7 @@ export const body = <S extends z.ZodType>(schema: S) => ({
 });
 export const wrong = (description: string) => ({
   description,
-  content: { 'application/problem+json': { schema: contract.problemDocument } },
+  content: { 'application/problem+json': { schema: problemDocument } },
 });
 /** What every route may answer. */
 export const usual = {

@@ -1,7 +1,8 @@
 import { createRoute } from '@hono/zod-openapi';
 import { fail } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
-import * as contract from './contract.ts';
+import * as contract from './contract/people.ts';
+import { named } from './contract/shared.ts';
 import { type Api, type ApiParts, body, byOf, copyOf, json, missing, needs, usual, wrong } from './parts.ts';
 
 const tags = { tags: ['People'] };
@@ -38,7 +39,7 @@ export function addPeople(app: Api, { access: { users, tokens, audit }, clock }:
     createRoute({
       ...{ ...tags, method: 'delete', path: '/users/{name}', summary: 'Remove a user, and end the logins' },
       ...needs('users', 'fleet'),
-      request: { params: contract.named },
+      request: { params: named },
       responses: {
         ...{ 204: { description: 'Removed' }, ...usual, ...missing },
         409: wrong('The last administrator stays'),
@@ -77,7 +78,7 @@ export function addPeople(app: Api, { access: { users, tokens, audit }, clock }:
     createRoute({
       ...{ ...tags, method: 'delete', path: '/tokens/{name}', summary: 'Remove an API token' },
       ...needs('tokens', 'fleet'),
-      request: { params: contract.named },
+      request: { params: named },
       responses: { 204: { description: 'Removed' }, ...usual, ...missing },
     }),
     async (c) => {

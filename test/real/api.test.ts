@@ -3,7 +3,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { exampleName, exampleSocket } from '../../scripts/api-page.ts';
-import * as contract from '../../src/api/contract.ts';
+import * as ofCertificates from '../../src/api/contract/certificates.ts';
+import * as ofFleet from '../../src/api/contract/fleet.ts';
+import * as ofPeople from '../../src/api/contract/people.ts';
 import { type ApiDaemon, apiPlaces, followEvents, type ServerEvent, startApiDaemon } from '../support/api-daemon.ts';
 import { type Home, startBench } from '../support/e2e.ts';
 import { until } from '../support/service.ts';
@@ -38,18 +40,18 @@ describeWith(['pebble', 'haproxy', 'named', 'curl'], 'the API of a daemon', () =
 
   it('answers as its description says', async () => {
     for (const [path, shape] of [
-      ['/certificates', contract.list],
-      ['/certificates/abc', contract.detail],
-      ['/certificates/abc/history', contract.history],
-      ['/certificates/abc/path', contract.path],
-      ['/overview', contract.overview],
-      ['/nodes', contract.nodes],
-      ['/alarms', contract.alarms],
-      ['/limits', contract.limits],
-      ['/plan?until=100d', contract.plan],
-      ['/users', contract.users],
-      ['/tokens', contract.tokens],
-      ['/audit', contract.audit],
+      ['/certificates', ofCertificates.list],
+      ['/certificates/abc', ofCertificates.detail],
+      ['/certificates/abc/history', ofCertificates.history],
+      ['/certificates/abc/path', ofCertificates.path],
+      ['/overview', ofFleet.overview],
+      ['/nodes', ofFleet.nodes],
+      ['/alarms', ofFleet.alarms],
+      ['/limits', ofFleet.limits],
+      ['/plan?until=100d', ofFleet.plan],
+      ['/users', ofPeople.users],
+      ['/tokens', ofPeople.tokens],
+      ['/audit', ofPeople.audit],
     ] as const) {
       const { status, json } = await daemon.ask('GET', path);
       const { error } = shape.safeParse(json);
