@@ -3,6 +3,7 @@ import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { exampleText } from '../../cli/commands/look/example.ts';
 import { CertfleetError } from '../../core/errors/errors.ts';
+import { lineageNameRule } from '../../core/names/identifiers.ts';
 import { present } from '../../core/text/present.ts';
 import { z } from '../../define.ts';
 import { registry } from '../../generated/registry.ts';
@@ -354,10 +355,8 @@ describe('problems', () => {
       edited('name: wildcard', 'name: abc'),
       '11: the certificate name "abc" is used twice; every certificate needs its own',
     ],
-    [
-      edited('name: abc', 'name: ABC'),
-      '10: certificates[0].name: a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen',
-    ],
+    [edited('name: abc', 'name: ABC'), `10: certificates[0].name: ${lineageNameRule}`],
+    [edited('name: abc', 'name: ..'), `10: certificates[0].name: ${lineageNameRule}`],
     [edited('9s', '9'), '13: shutdownBudget needs a unit: write 9s, or another of ms, s, m, h and d'],
     [edited('leaseTtl: 1s', 'leaseTtl: 60'), '14: leaseTtl needs a unit: write 60s, or another of ms, s, m, h and d'],
     [

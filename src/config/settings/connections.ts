@@ -1,4 +1,4 @@
-import { isLineageName } from '../../core/names/identifiers.ts';
+import { isLineageName, lineageNameRule } from '../../core/names/identifiers.ts';
 import { markAsWritten } from '../../core/spec/as-written.ts';
 import type { ConnectionSection, KnownType, NamedConnection, TypeOption } from '../../core/spec/connection.ts';
 import { chosenType, valueAt } from '../../core/spec/connection-options.ts';
@@ -113,8 +113,7 @@ function entryOf(section: ConnectionSection, settings: AdapterSettings, registry
 /** Returns what is wrong with a connection before anything else is known: above all, what only the file may say. */
 async function ownProblems({ section, name, settings }: Connection, registry: Registry): Promise<readonly Problem[]> {
   const chosen = chosenType(section, settings);
-  if (!isLineageName(name) || name === '__proto__')
-    return [{ path: ['name'], message: 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen' }];
+  if (!isLineageName(name)) return [{ path: ['name'], message: lineageNameRule }];
   const type = await knownType(section, chosen, registry);
   const at = [chosen.provider === undefined ? 'type' : 'provider'];
   if (!type)

@@ -56,6 +56,10 @@ it.each<readonly [why: string, entry: object, fields: readonly string[]]>([
   expect(await check({ bad: entry, good })).toEqual({ declared: ['good'], refused: { bad: fields } });
 });
 
+it.each(['.', '..', '__proto__', 'constructor', '-a'])('refuses the name %s', async (name) => {
+  expect((await check(Object.fromEntries([[name, good]]))).refused).toEqual(Object.fromEntries([[name, ['name']]]));
+});
+
 it('refuses a name that no certificate may have', async () => {
   expect(await check({ 'A b': good })).toEqual({ declared: [], refused: { 'A b': ['name'] } });
   const both = { 'A b': { ...good, identifiers: ['a b'] } };

@@ -3,7 +3,7 @@ import { type LimitId, quotaProblem } from '../../core/limits/rate-limits.ts';
 import { isAddress } from '../../core/names/contact.ts';
 import { canonicalName } from '../../core/names/dns-name.ts';
 import { bracketsOr, formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
-import { dnsNameProblem, isLineageName } from '../../core/names/identifiers.ts';
+import { dnsNameProblem, isLineageName, lineageNameRule } from '../../core/names/identifiers.ts';
 import { isListenPlace, listenPlaceRule } from '../../core/names/listen-address.ts';
 import { isNodeName, nodeNameRule } from '../../core/names/node-name.ts';
 import { accountNameForm, accountNameRule } from '../../core/spec/account.ts';
@@ -139,7 +139,7 @@ const hook = (title: string, example: string) =>
 const certificate = z.strictObject({
   name: z
     .string()
-    .refine(isLineageName, { error: 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen' })
+    .refine(isLineageName, { error: lineageNameRule })
     .meta({ title: 'Name of the certificate, in status, files and messages', examples: ['www.example.com'] }),
   identifiers: z.array(identifier).meta({
     title:

@@ -96,7 +96,10 @@ export const longestLineageName = 100;
 export const isLineageName = (name: string): boolean =>
   /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && !reservedNames.has(name);
 
-/** Names of folders, and properties of every JavaScript object. */
+export const lineageNameRule =
+  'a name is 1 to 100 of a-z 0-9 . _ -, does not begin with a hyphen, and is none of the words . .. __proto__ constructor';
+
+/** Names of folders, also in the path of a URL, and properties of every JavaScript object. */
 const reservedNames: ReadonlySet<string> = new Set(['.', '..', '__proto__', 'constructor']);
 
 /** Reports whether a store may have a lineage of this name, including test lineages and those of `dns test` and `balancer test`. */

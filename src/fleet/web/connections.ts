@@ -1,7 +1,7 @@
 import type { Composed, DeclaredConnection, WrongFields } from '../../compose.ts';
 import type { Who } from '../../core/access/role.ts';
 import { fail } from '../../core/errors/errors.ts';
-import { isLineageName } from '../../core/names/identifiers.ts';
+import { isLineageName, lineageNameRule } from '../../core/names/identifiers.ts';
 import {
   type ConnectionSection,
   type ConnectionType,
@@ -107,7 +107,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
   /** Says also what else is wrong, as with a name that may be. */
   async function wrongWithName(request: ConnectionRequest): Promise<WrongFields> {
     const wanted = await wantedOf({ ...request, name: nobodys }, undefined);
-    return { ...('wrong' in wanted ? wanted.wrong : {}), name: nameRule };
+    return { ...('wrong' in wanted ? wanted.wrong : {}), name: lineageNameRule };
   }
 
   async function ownWrong(one: DeclaredConnection, type: KnownType | undefined): Promise<WrongFields | undefined> {
@@ -144,7 +144,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
 
   async function declare({ who }: Asker, request: ConnectionRequest, signal: AbortSignal) {
     const { section, name, ifRevision } = request;
-    if (!isName(name)) return { wrong: await wrongWithName(request) };
+    if (!isLineageName(name)) return { wrong: await wrongWithName(request) };
     const declared = { section, name };
     const before = await documents.found(declared, ifRevision, signal);
     const wanted = await wantedOf(request, before?.settings);
@@ -186,7 +186,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     },
     async check(request, signal) {
       const { section, name } = request;
-      if (!isName(name)) return wrongWithName(request);
+      if (!isLineageName(name)) return wrongWithName(request);
       if (isInFile(sources.settings(), { section, name }))
         return { name: 'the configuration file declares one of this name' };
       const wanted = await wantedOf(request, (await documents.found({ section, name }, undefined, signal))?.settings);
@@ -206,10 +206,7 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
   };
 }
 
-/** Objects do not keep the other one. */
-const isName = (name: string): boolean => isLineageName(name) && name !== '__proto__';
 const nobodys = 'z'.repeat(100);
-const nameRule = 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen';
 const again = 'enter it again, because it would be sent elsewhere than before';
 const noKey =
   'the store has no key, so it takes no secrets: make one with `certfleet store key FILE`, name it in `storeKey` of the configuration file, and restart certfleet';

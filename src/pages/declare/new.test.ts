@@ -40,6 +40,12 @@ it.each(['en', 'zh'] as const)('answers bad input beside its field, and loses no
   expect(page.text).toMatch(/<option value="web" selected/);
   expect(page.text).toMatch(/value="files" checked/);
 
+  // They would be lost from the address of its page.
+  for (const name of ['.', '..']) {
+    const dots = await send({ ...typed, names: 'a.example', issuer: 'one', name }, language);
+    expect(problemsIn(dots.text)).toEqual({ name: expect.stringContaining('. .. __proto__') });
+    expect(dots.text).toContain(`value="${name}"`);
+  }
   const names = await send({ ...typed, name: 'a', issuer: 'one' }, language);
   expect(problemsIn(names.text)).toEqual({ names: expect.stringContaining('a..example') });
   const wildcard = await send({ names: '*.a.example', solver: 'web', issuer: 'one' }, language);

@@ -265,7 +265,7 @@ export const configuration = {
     message: '"{name}" is not a valid certificate name',
     blame: 'config',
     retry: 'never',
-    hint: 'Use 1 to 100 characters: lowercase letters, digits, dots, underscores and hyphens. A name cannot begin with a hyphen.',
+    hint: 'Use 1 to 100 characters: lowercase letters, digits, dots, underscores and hyphens. A name cannot begin with a hyphen, and cannot be `.`, `..`, `__proto__` or `constructor`.',
   },
   'lineage/not-found': {
     message: 'there is no certificate named "{name}" in the configuration or in the store{nearest}',

@@ -156,7 +156,7 @@ export const configuration = translation(english, {
   },
   'lineage/invalid-name': {
     message: '"{name}" 不是有效的证书名称',
-    hint: '请用 1 到 100 个字符：小写字母、数字、点、下划线和连字符，不能以连字符开头。',
+    hint: '请用 1 到 100 个字符：小写字母、数字、点、下划线和连字符，不能以连字符开头，也不能是 `.`、`..`、`__proto__` 或 `constructor`。',
   },
   'lineage/not-found': {
     message: '配置和存储中都没有名为 "{name}" 的证书{nearest}',

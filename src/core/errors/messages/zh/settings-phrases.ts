@@ -15,8 +15,8 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
   'hooks run programs, so only the configuration file may have them': '钩子会运行程序，只能写在配置文件里',
   'only the configuration file may name a folder; choose one of its deployers':
     '只有配置文件可以指定目录；请选择其中的部署目标',
-  'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen':
-    '名称由 1 到 100 个 a-z 0-9 . _ - 组成，不能以连字符开头',
+  'a name is 1 to 100 of a-z 0-9 . _ -, does not begin with a hyphen, and is none of the words . .. __proto__ constructor':
+    '名称由 1 到 100 个 a-z 0-9 . _ - 组成，不能以连字符开头，也不能是 . .. __proto__ constructor 这几个词',
   'there is no type "{type}" that can be chosen here': '这里没有可选的类型 "{type}"',
   'only the configuration file may declare one of the type {type}': '类型 {type} 只能在配置文件中声明',
   '{where}: enter the value itself; only the configuration file may name files and variables':
