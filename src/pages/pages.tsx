@@ -20,7 +20,7 @@ import { addEdit } from './declare/edit.tsx';
 import { addNew, addUndeclare } from './declare/new.tsx';
 import { eventsOf } from './events.ts';
 import { List } from './list.tsx';
-import { OverviewPage } from './overview.tsx';
+import { OverviewPage } from './overview/overview.tsx';
 import { pathOf } from './parts.tsx';
 import { listQueryOf } from './query.ts';
 import { certificatePage, failurePage, forbidden, missing, page, readerOf, refusedToken } from './respond.tsx';

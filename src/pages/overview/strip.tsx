@@ -1,6 +1,6 @@
 import type { FC } from 'hono/jsx';
-import type { Overview } from '../fleet/web/view.ts';
-import type { Made } from './parts.tsx';
+import type { Overview } from '../../fleet/web/view.ts';
+import type { Made } from '../parts.tsx';
 
 /** How many days are drawn. More would be too narrow to tell apart on a telephone. */
 const mostDays = 60;
