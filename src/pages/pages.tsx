@@ -141,7 +141,7 @@ export function createPages(parts: PagesParts): Hono<Env> {
         <Drawn reader={reader} {...drawn} />
       </>
     );
-    return page(c, reader, { title: `${text.certificate.path}: ${name}`, at: 'certificates' }, body);
+    return page(c, reader, { title: `${text.certificate.path}${text.colon}${name}`, at: 'certificates' }, body);
   });
 
   // Whatever is not a page; so others are mounted before the pages.

@@ -163,7 +163,9 @@ const Wrong: FC<Made & { readonly view: CertificateView }> = ({ reader, view: { 
         </p>
       )}
       <p class="muted">
-        {text.certificate.tries(shown.count)} · {text.certificate.retry}: <When reader={reader} at={shown.retryAt} />
+        {text.certificate.tries(shown.count)} · {text.certificate.retry}
+        {text.colon}
+        <When reader={reader} at={shown.retryAt} />
         {failure ? (
           <>
             {' · '}

@@ -147,7 +147,7 @@ const Timings: FC<Made & { readonly run: RunEntry }> = ({ reader, run: { steps }
         from += (ms / total) * 1000;
         return (
           <rect class={`step-${step}`} x={x} y="0" width={Math.max(2, (ms / total) * 1000 - 2)} height="8">
-            <title>{`${reader.text.steps[step]}: ${durationText(reader, ms)}`}</title>
+            <title>{`${reader.text.steps[step]}${reader.text.colon}${durationText(reader, ms)}`}</title>
           </rect>
         );
       })}

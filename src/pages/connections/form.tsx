@@ -139,7 +139,7 @@ const Option: FC<
       title
     ) : (
       <>
-        {title} <span class="muted">({words.optional})</span>
+        {title} <span class="muted">{reader.text.inBrackets(words.optional)}</span>
       </>
     );
   const isLong = hasLines.has(field.name.replace(/^options\./, ''));
@@ -209,7 +209,8 @@ const termsHint = ({ text }: Reader, terms: string | undefined): Child =>
     text.connections.termsOfCa
   ) : (
     <>
-      {text.connections.terms}:{' '}
+      {text.connections.terms}
+      {text.colon}
       <a href={terms} rel="noreferrer" target="_blank">
         {terms}
       </a>

@@ -1,5 +1,6 @@
 import type { FC } from 'hono/jsx';
 import { knownIssuerAt, knownIssuers } from '../../core/ca/known-issuers.ts';
+import { inLanguage } from '../../core/errors/wording.ts';
 import type { ConnectionSection, ConnectionType } from '../../core/spec/connection.ts';
 import type { ConnectionView } from '../../fleet/web/connections.ts';
 import type { Choices } from '../../fleet/web/declarations.ts';
@@ -90,11 +91,13 @@ const Row: FC<Made & { readonly view: ConnectionView; readonly title: string }> 
       </div>
       {view.refused === undefined ? null : (
         <p class="problem">
-          <Told>{view.refused}</Told>
+          <Told>{inLanguage(view.refused, reader.language)}</Told>
         </p>
       )}
       <p class="muted">
-        {words.usedBy}: <Users reader={reader} view={view} />
+        {words.usedBy}
+        {reader.text.colon}
+        <Users reader={reader} view={view} />
       </p>
     </li>
   );

@@ -63,7 +63,7 @@ export const Connection: FC<
         <div class="notice refused" role="alert">
           <p>{words.refused}</p>
           <p>
-            <Told>{view.refused}</Told>
+            <Told>{inLanguage(view.refused, reader.language)}</Told>
           </p>
         </div>
       )}

@@ -78,7 +78,7 @@ const UserRow: FC<
     <tr>
       <th scope="row">
         <Foreign>{name}</Foreign>{' '}
-        {who?.name === name && !who.isSocket ? <span class="muted">({words.you})</span> : null}
+        {who?.name === name && !who.isSocket ? <span class="muted">{text.inBrackets(words.you)}</span> : null}
       </th>
       <td data-label={words.role}>
         <form method="post" action={userPath(name, 'role')} class="in-row">
@@ -91,7 +91,7 @@ const UserRow: FC<
           >
             <Options value={refused?.role ?? role} options={roleOptions(reader)} />
           </select>
-          <button type="submit" aria-label={`${words.change}: ${words.roleOf(name)}`}>
+          <button type="submit" aria-label={`${words.change}${text.colon}${words.roleOf(name)}`}>
             {words.change}
           </button>
         </form>

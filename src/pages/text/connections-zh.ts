@@ -62,7 +62,7 @@ export const connections: Text['connections'] = {
   },
   free: '免费，无需注册',
   bound: '面向其客户，需要该 CA 提供的密钥',
-  boundText: '该 CA 面向其客户，需要它提供的密钥。获取方式：',
+  boundText: '该 CA 面向其客户，需要它提供的密钥：',
   anotherCa: '其他 CA，填写其 ACME 目录地址',
   overDns: '通过 DNS（也适用于通配符）：域名解析托管在哪里？',
   otherProofs: '不通过 DNS',

@@ -24,6 +24,8 @@ export const en = {
   },
   notice: 'Notice',
   error: 'Error',
+  colon: ': ',
+  inBrackets: (text: string) => `(${text})`,
 
   states: {
     valid: 'Valid',

@@ -22,6 +22,8 @@ export const zh: Text = {
   },
   notice: '提示',
   error: '错误',
+  colon: '：',
+  inBrackets: (text) => `（${text}）`,
 
   states: {
     valid: '有效',
