@@ -77,7 +77,8 @@ export function addCertificates(app: Api, { view, draw, life }: ApiParts): void 
     createRoute({
       ...{ ...tags, method: 'get', path: '/certificates/{name}/path' },
       summary: 'Draw the path of the CA’s request, and ask the targets',
-      description: 'The same as `certfleet doctor NAME --json`. It looks at everything anew, which may take seconds.',
+      description:
+        'The same as `certfleet doctor NAME --json`. It looks at everything anew, which may take seconds; four are drawn at once, and others wait.',
       ...needs('look', 'certificates'),
       request: { params: named },
       responses: { 200: json(contract.path, 'The paths, hop by hop'), ...usual, ...missing },

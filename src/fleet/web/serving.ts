@@ -14,6 +14,7 @@ import { createChecks } from './checks.ts';
 import { createConnectionTests } from './connection-test.ts';
 import { createConnections } from './connections.ts';
 import { createDeclarations } from './declarations.ts';
+import { inTurns } from './drawing.ts';
 import { createKeys } from './keys.ts';
 import { createView, type Seen } from './view.ts';
 
@@ -94,11 +95,12 @@ export function mountWeb({ fleet, ...shown }: Shown, stopping: AbortSignal) {
     const tryOut = createConnectionTests(engine, open);
     const connections = createConnections({ engine, sources, audit, composed, tryOut });
     const keys = createKeys({ engine, rows: shown.rows, open, access });
-    const draw = (name: string, signal: AbortSignal) =>
+    const draw = inTurns((name, signal) =>
       inPass(engine, async (pass) => {
         const { drawNamed } = await import('../challenges.ts');
         return drawNamed({ ...open(), engine: pass }, [name], signal);
-      });
+      }),
+    );
     const ofSettings = {
       access,
       notifiers: () => Object.entries(settings().alarms).map(([name, one]) => ({ name, type: one.settings.type })),
