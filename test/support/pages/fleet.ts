@@ -1,3 +1,4 @@
+import { type StoredError, say } from '../../../src/core/errors/wording.ts';
 import type { RunEntry } from '../../../src/core/history/run-entry.ts';
 import type { NodeStatus } from '../../../src/core/node/node-status.ts';
 import { type LineageStatus, lineageStates } from '../../../src/core/plan/status.ts';
@@ -105,12 +106,19 @@ const plain = (i: number, now: Date): CertificateRow => {
   };
 };
 
-const messages: Partial<Record<State, { readonly message: string; readonly hint: string }>> = {
-  failing: {
-    message:
-      'shop.example.com: the CA could not validate it: Fetching http://shop.example.com/.well-known/acme-challenge/Hh3: Connection refused',
-    hint: 'Let port 80 of shop.example.com lead to certfleet. `certfleet doctor shop.example.com` shows the path hop by hop.',
+/** As a document has it. */
+const notValidated: StoredError = {
+  code: 'acme/invalid-authorization',
+  params: {
+    ...{ issuer: 'letsencrypt', identifier: 'shop.example.com', challenge: 'http-01' },
+    detail:
+      '203.0.113.7: Fetching http://shop.example.com/.well-known/acme-challenge/Hh3: Connection refused (CA: connection)',
+    advice: 'Check that port 80 of every address of this name leads to the solver from the whole internet.',
   },
+};
+
+const messages: Partial<Record<State, { readonly message: string; readonly hint: string }>> = {
+  failing: say(notValidated, 'en'),
   expired: {
     message: 'old.example.net: the domain has no address any longer (NXDOMAIN)',
     hint: 'Remove the name from certfleet.yaml, or add the record again.',
@@ -464,13 +472,14 @@ const alarmsAt = (now: Date): OpenAlarms => ({
       since: later(now, -2),
       toldAt: later(now, -1),
       code: 'acme/invalid-authorization',
+      failure: notValidated,
     },
     {
       key: 'node-missing node-3',
       kind: 'node-missing',
       node: 'node-3',
-      message: '`certfleet run` on node-3 has given no sign of life for 5 hours',
-      hint: 'Start it again, or forget the node: `certfleet node forget node-3`.',
+      message: `the node node-3 is missing: \`certfleet run\` gave its last sign of life there at ${later(now, -0.2)}`,
+      hint: 'Start `certfleet run` there again or, if the node is gone for good, run `certfleet node forget node-3`.',
       since: later(now, -0.2),
       toldAt: later(now, -0.2),
     },

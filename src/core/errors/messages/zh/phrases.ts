@@ -49,6 +49,13 @@ export const phrases: Readonly<Record<string, string>> = {
   'The CA’s message gives the reason for each identifier.': 'CA 的信息给出了每个域名的原因。',
   'The CA could not connect: open the port to the whole internet, over both IPv4 and IPv6.':
     'CA 无法连接：请对整个互联网开放该端口，IPv4 和 IPv6 都要。',
+  'Check that port {port} of every address of this name leads to {place} from the whole internet.':
+    '请确认从整个互联网访问这个域名的每个地址的 {port} 端口，都能到达{place}。',
+  'the solver': ' solver',
+  'the web server that serves the webroot': '提供该 webroot 的 Web 服务器',
+  'a proxy that has the configuration of `certfleet stateless`': '带有 `certfleet stateless` 所给配置的代理',
+  'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.':
+    '请检查区域的委派和 DNSSEC，并确认它的每台权威服务器都向整个互联网返回这条 TXT 记录。',
   'The CA could not look up the name: check the delegation, DNSSEC, and that every name server of its zone answers.':
     'CA 无法查询这个域名：请检查委派和 DNSSEC，并确认区域的每台权威服务器都有应答。',
   'Get an EAB key ID and key from the CA, and give them with --eab-kid and --eab-hmac-key, or as `eab` on the issuer.':
