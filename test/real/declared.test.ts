@@ -152,15 +152,12 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'certificates that are decl
       },
     });
     expect(refused).toMatchObject({ status: 422, body: { code: 'config/declaration-refused' } });
-    expect(Object.keys(refused.body['fields'] as object).sort()).toEqual(['deploy.0', 'hooks']);
-    const [{ body: unknown }, { body: misspelt }] = await Promise.all([
-      ask('PUT', 'abc', { body: { ...abc, issuer: 'nobody', identifiers: ['a b'] } }),
-      ask('PUT', 'abc', { body: { ...abc, solvr: 'web', keyType: 'rsa1' } }),
-    ]);
-    expect(unknown['fields']).toEqual({
+    expect(refused.body['fields']).toEqual({
+      ...{ 'deploy.0': expect.any(String), hooks: expect.any(String) },
       issuer: expect.stringContaining('"nobody"'),
       'identifiers.0': expect.stringContaining('a b'),
     });
+    const { body: misspelt } = await ask('PUT', 'abc', { body: { ...abc, solvr: 'web', keyType: 'rsa1' } });
     expect(Object.keys(misspelt['fields'] as object).sort()).toEqual(['keyType', 'solvr']);
 
     expect((await ask('DELETE', 'abc')).status).toBe(204);
