@@ -70,6 +70,8 @@ const composed = [
     /^wins for every host without rules$/,
     /^hosts without rules go to none of /,
     / lacks a permission for this call$/,
+    /^serves (an older one|others)$/,
+    /^domains cannot get it$/,
   ],
 ];
 

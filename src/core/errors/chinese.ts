@@ -45,7 +45,7 @@ interface Pattern {
   readonly names: readonly string[];
   /** The text before, between and after the placeholders. */
   readonly parts: readonly string[];
-  /** It says so little that it would fit other sentences, so it must begin with a name. */
+  /** It says so little that it would fit other sentences, so only names may stand in it. */
   readonly isShort: boolean;
 }
 
@@ -125,11 +125,16 @@ function matched(text: string, hasStop: boolean): string | undefined {
   for (const { parts, names, own, isShort } of patterns()) {
     if (hasStop && !parts.at(-1)?.endsWith('.')) continue;
     const found = valuesIn(text, parts);
-    if (found && isShort && parts[0] === '' && /^[^(]* [^(]/.test(found[0] ?? '')) continue;
-    if (found) return fill(own, Object.fromEntries(names.map((name, at) => [name, phraseInChinese(found[at] ?? '')])));
+    if (!found || (isShort && (found.some(isSentence) || (parts[0] === '' && /^[^(]* [^(]/.test(found[0] ?? '')))))
+      continue;
+    return fill(own, Object.fromEntries(names.map((name, at) => [name, phraseInChinese(found[at] ?? '')])));
   }
   return undefined;
 }
+
+/** Reports whether a text is made of words that are not ours. What is between quotes may be anything. */
+const isSentence = (text: string): boolean =>
+  !wholes().has(text) && /(^| )[a-z]+ [a-z]+( |$)/.test(text.replaceAll(/"[^"]*"/g, ''));
 
 /** A message has no full stop, but one before a hint has. */
 function withStop(text: string): string | undefined {

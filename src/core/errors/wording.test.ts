@@ -119,6 +119,8 @@ describe('a phrase within a message', () => {
     ['InvalidParameter: the bucket is gone', 'InvalidParameter: the bucket is gone'],
     ['constructor', 'constructor'],
     ['the account of Ann has no such order', 'the account of Ann has no such order'],
+    ['nginx has no such thing', 'nginx has no such thing'],
+    ['InvalidId: that id does not exist', 'InvalidId: that id does not exist'],
   ])('%s', (english, own) => {
     expect(said(english)).toBe(own);
   });

@@ -1,4 +1,5 @@
 import type { Child, FC } from 'hono/jsx';
+import { inLanguage } from '../../core/errors/wording.ts';
 import type { CertificateView } from '../../fleet/web/view.ts';
 import { Foreign, type Made, Panel, pathOf, When } from '../parts.tsx';
 import { Served } from '../served.tsx';
@@ -40,7 +41,7 @@ export const Facts: FC<Made & { readonly view: CertificateView; readonly mayDown
             <ul class="plain-list">
               {dropped.map(({ identifier, reason }) => (
                 <li>
-                  <span class="name">{identifier}</span> <Foreign>{reason}</Foreign>
+                  <span class="name">{identifier}</span> <Foreign>{inLanguage(reason, reader.language)}</Foreign>
                 </li>
               ))}
             </ul>

@@ -1,4 +1,5 @@
 import type { FC } from 'hono/jsx';
+import { inLanguage } from '../../core/errors/wording.ts';
 import type { CertificateView } from '../../fleet/web/view.ts';
 import { Badge, Empty, Foreign, type Look, type Made, Panel, When } from '../parts.tsx';
 
@@ -40,7 +41,7 @@ export const Targets: FC<Made & { readonly view: CertificateView }> = ({ reader,
                 </span>
               </div>
               <p class={message === undefined ? 'muted' : 'why'}>
-                {message === undefined ? t.nodeLacks : <Foreign>{message}</Foreign>}
+                {message === undefined ? t.nodeLacks : <Foreign>{inLanguage(message, reader.language)}</Foreign>}
               </p>
             </li>
           ))}
@@ -79,7 +80,7 @@ const Target: FC<Made & { readonly deployment: Deployment }> = ({ reader, deploy
       {noLongerWanted ? <p class="muted">{t.unwanted}</p> : null}
       {message ? (
         <p class={word === 'pending' ? 'why' : 'muted'}>
-          <Foreign>{message}</Foreign>
+          <Foreign>{inLanguage(message, reader.language)}</Foreign>
         </p>
       ) : null}
       {places && places.named.length > 0 ? (
@@ -89,7 +90,7 @@ const Target: FC<Made & { readonly deployment: Deployment }> = ({ reader, deploy
               <span class="name">
                 <Foreign>{place}</Foreign>
               </span>{' '}
-              <span class="muted">{t.placeStates[state]}</span> <Foreign>{reason}</Foreign>
+              <span class="muted">{t.placeStates[state]}</span> <Foreign>{inLanguage(reason, reader.language)}</Foreign>
             </li>
           ))}
         </ul>

@@ -3,6 +3,7 @@ import { cloudAdvice } from './cloud-advice.ts';
 import { findings } from './findings.ts';
 import { pathFindings } from './path-findings.ts';
 import { settingsPhrases } from './settings-phrases.ts';
+import { targetStates } from './target-states.ts';
 import { trialFindings } from './trial-findings.ts';
 
 /**
@@ -14,6 +15,7 @@ export const phrases: Readonly<Record<string, string>> = {
   ...findings,
   ...pathFindings,
   ...trialFindings,
+  ...targetStates,
   ...adapterReasons,
   ...cloudAdvice,
   // Reasons of systems (`reasonOf`).
