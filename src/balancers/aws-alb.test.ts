@@ -264,7 +264,9 @@ describe('aws-alb', () => {
         });
       parts = lack.parts();
     }
-    expect(codes).toContain('balancer/failed');
+    expect([...codes].filter((code) => code?.startsWith('bug/'))).toEqual([]);
+    // A sample may meet other faults alone.
+    if (isLong) expect(codes).toContain('balancer/failed');
   });
 
   it('takes the next number if somebody takes this one meanwhile', async () => {
