@@ -11,7 +11,7 @@ const isLong = Boolean(process.env['CERTFLEET_LONG']);
 // run.
 const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward-rule-traffic,start-speed}.test.ts'];
 
-/** `npm test` has half of the files of each family. */
+/** `npm test` has a third of the files of each family. */
 const undrawn = process.env['CERTFLEET_DRAWN'] ? undrawnFiles(import.meta.dirname, Number(seedOfRun())) : [];
 
 /** Many seeds take minutes, so they have a project of their own, and `npm test` runs a few of them. */
@@ -78,7 +78,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      // A browser for each core.
+      // Beside the servers: a page waits for them as they do for each other.
       {
         test: {
           ...{
@@ -86,9 +86,9 @@ export default defineConfig({
             name: 'browser',
             include: ['test/browser/**/*.test.ts'],
             exclude: longInBrowser,
-            maxWorkers: 2,
+            maxWorkers: 6,
           },
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
