@@ -100,3 +100,19 @@ it('takes what others should have begun once it has nothing of its own left, or 
   expect([...first, ...rest]).toEqual(order);
   expect(due.firstMs()).toBeUndefined();
 });
+
+it('takes all that is due from now on, although now moves on meanwhile', () => {
+  let ms = 0;
+  const clock = { ...fakeClock(), now: () => new Date(ms++) };
+  const seen: Pick<SeenLineages, 'dueOf' | 'notAfterMs' | 'question' | 'isOthers' | 'isLate'> = {
+    dueOf: () => clock.now().getTime(),
+    notAfterMs: () => Number.NaN,
+    question: () => undefined,
+    isOthers: () => false,
+    isLate: () => false,
+  };
+  const due = createDue({ clock, node: 'here' }, seen as SeenLineages);
+  const names = Array.from({ length: 100 }, (_, at) => `n${at}`);
+  for (const name of names) due.set(name);
+  expect(due.take({ ...none, jobs: 100 }).jobs).toEqual(names);
+});

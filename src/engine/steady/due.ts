@@ -62,7 +62,8 @@ export function createDue({ clock, node }: { readonly clock: Clock; readonly nod
       for (const name of wakes.takeDue(nowMs)) {
         // A rest, or another process that asks, may have put it off meanwhile.
         const dueMs = seen.dueOf(name);
-        if (dueMs === undefined || dueMs > nowMs) wakes.set(name, dueMs);
+        // What is due at once is due from now on, which moves on while this goes through many.
+        if (dueMs === undefined || dueMs > clock.now().getTime()) wakes.set(name, dueMs);
         else (seen.question(name) ? questions : seen.isOthers(name) ? others : jobs).push(name);
       }
       const isFree = most.isFree && jobs.length === 0;

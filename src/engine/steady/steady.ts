@@ -146,7 +146,11 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     return pass;
   }
 
-  const isDue = (name: string, nowMs: number): boolean => (seen.dueOf(name) ?? Number.POSITIVE_INFINITY) <= nowMs;
+  function isDue(name: string): boolean {
+    const dueMs = seen.dueOf(name);
+    // Not a time of before: what is due at once is due from now on.
+    return dueMs !== undefined && dueMs <= clock.now().getTime();
+  }
 
   /** Asks for windows where there is nothing else to do. */
   async function ask(names: readonly string[]): Promise<void> {
@@ -157,8 +161,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const changed = [...answers].flatMap(([name, answer]) => (answer === 'changed' ? [name] : []));
     const found = await look(changed, signal);
     // A window that has moved may be open already. What could not be asked is still to be asked.
-    const nowMs = clock.now().getTime();
-    for (const name of changed) if (seen.question(name) && isDue(name, nowMs)) seen.rest(name, restMs, found.get(name));
+    for (const name of changed) if (seen.question(name) && isDue(name)) seen.rest(name, restMs, found.get(name));
   }
 
   /** Another process that is just working on a certificate changes its document when it ends, and that is seen. */
@@ -168,8 +171,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** Does what is due, as the documents say now. */
   async function work(names: readonly string[]): Promise<void> {
     const documents = await look(names, signal);
-    const nowMs = clock.now().getTime();
-    const tried = names.filter((name) => isDue(name, nowMs) && !seen.question(name));
+    const tried = names.filter((name) => isDue(name) && !seen.question(name));
     if (tried.length === 0) return;
     const before = currentOf(tried);
     const jobs = tried.flatMap((name) => inTurn(seen.jobFor(name, documents.get(name))));
