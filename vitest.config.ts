@@ -31,7 +31,7 @@ const computed = {
   pool: 'threads',
   isolate: false,
   // A guard against a hang: a machine that is busy must not fail a test that only computes.
-  testTimeout: 60_000,
+  testTimeout: isLong ? 600_000 : 60_000,
   // Also on two cores, where one would be left to vitest itself.
   maxWorkers: 2,
   experimental: { fsModuleCache: true },
