@@ -10,6 +10,7 @@ import { type ApiDaemon, apiPlaces, startApiDaemon } from '../support/api-daemon
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { type ServedDnsApi, serveDnsApi } from '../support/dns-api.ts';
 import { dnsApis } from '../support/dns-api-cases.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -231,7 +232,7 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
     }
   });
 
-  it('stay for whom they serve, also under another key, and are missed without harm', async () => {
+  itDrawn('stay for whom they serve, also under another key, and are missed without harm', async () => {
     const used = await daemon.ask('DELETE', dns);
     expect(used.json).toMatchObject({ status: 409, code: 'config/connection-in-use', params: { users: 'abc' } });
     const [before, newer] = [join(folder, 'store.key'), join(folder, 'newer.key')];

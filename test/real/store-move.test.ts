@@ -178,7 +178,7 @@ end $$`);
       `the move of the store .+ has not finished, and neither can be used before Run .*: \`certfleet store move ${from} ${to}\``,
     );
 
-  it('killed while it writes any document, goes on and loses nothing', async () => {
+  itDrawn('killed while it writes any document, goes on and loses nothing', async () => {
     const old = at('old');
     const before = await filled(old, 12);
     const env = { CERTFLEET_POSTGRES_PLAINTEXT: 'true' };

@@ -18,6 +18,7 @@ import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { type Answer, type Ask, askAt } from '../support/ask-at.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { createFleet } from '../support/pages/fleet.ts';
 import { createPlaceholder } from '../support/pages/placeholder.tsx';
@@ -332,7 +333,7 @@ it('writes down who tries what the role does not allow, and of very many only ho
   expect((await tried()).length).toBe(60);
 });
 
-it('slows down who guesses, and no one else', async () => {
+itDrawn('slows down who guesses, and no one else', async () => {
   const { ask, clock } = await serve({ behindProxy: true });
   const guess = async (from: string, user = 'admin-ann', given = 'wrong') =>
     ask('/login', { form: { user, password: given }, headers: { 'x-forwarded-for': `198.51.100.9, ${from}` } });
@@ -401,7 +402,7 @@ it('lets who may open the socket in as an administrator, and no other user of th
   expect(seen).toBe('EACCES');
 });
 
-it('serves HTTPS with the current version of a certificate, also after a renewal', async () => {
+itDrawn('serves HTTPS with the current version of a certificate, also after a renewal', async () => {
   const [first, second] = await Promise.all([makeLocalHttps(), makeLocalHttps()]);
   const versionOf = async ({ certFile, keyFile }: typeof first, id: string) => ({
     ...{ id, cert: await readFile(certFile, 'utf8'), key: await readFile(keyFile, 'utf8') },

@@ -37,7 +37,7 @@ describe('the world', () => {
 
   it.each([
     ['as many certificates as a small company has', fullSize, Number(given ?? (isLong ? 100 : 1))],
-    ['few certificates and many faults', denseSize, isLong ? 600 : 4],
+    ['few certificates and many faults', denseSize, isLong ? 600 : 3],
   ])(
     'keeps its promises through kills, stops, lost answers and incidents: %s',
     async (_what, size, count) => {
