@@ -78,7 +78,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      // Beside the servers: a page waits for them as they do for each other.
+      // A browser for each core.
       {
         test: {
           ...{
@@ -86,9 +86,9 @@ export default defineConfig({
             name: 'browser',
             include: ['test/browser/**/*.test.ts'],
             exclude: longInBrowser,
-            maxWorkers: 6,
+            maxWorkers: 2,
           },
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 3 },
         },
       },
       {

@@ -101,6 +101,9 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
     });
     await issuedAfter(undefined);
     const first = await versionOf();
+    // A command that comes before its work has ended reports the result of that.
+    const isValid = async () => (await daemon.ask('GET', '/certificates/abc')).json.state === 'valid';
+    await until(isValid, { what: 'its work has ended' });
     const renewed = await certfleet(['renew', 'abc', '--force']);
     succeeded(renewed);
     expect(await versionOf()).not.toBe(first);

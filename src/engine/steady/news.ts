@@ -49,17 +49,24 @@ export function createNews(
   const leases = new Map<string, Lease>();
   /** Whether those who follow have heard that a process works on a certificate. */
   const told = new Map<string, boolean>();
+  /** Certificates whose work has ended: what the run did is stored a little later, so they are told of once more. */
+  const ended = new Map<string, number>();
   let sequence = 0;
   /** Of all who follow, most know the same. */
   let last: { readonly since: number; readonly changed: Changed } | undefined;
   let untilNone = new AbortController();
   let ring = () => {};
 
-  function note(name: string): void {
+  function add(name: string): void {
     sequence++;
     changes.push({ id: sequence, name });
     if (changes.length > mostChanges * 2) changes.splice(0, mostChanges);
     ring();
+  }
+
+  function note(name: string): void {
+    if (followers.size > 0 && !leases.has(name)) ended.set(name, clock.monotonicMs());
+    add(name);
   }
 
   const isAtWork = (lease: Lease): boolean =>
@@ -81,6 +88,12 @@ export function createNews(
       if (told.has(name) && told.get(name) !== isNow) note(name);
       told.set(name, isNow);
     }
+    const nowMs = clock.monotonicMs();
+    for (const [name, sinceMs] of ended)
+      if (nowMs - sinceMs >= beatMs) {
+        ended.delete(name);
+        add(name);
+      }
   }
 
   /** Tells all who follow at the same times: there may be hundreds. */
@@ -138,7 +151,10 @@ export function createNews(
     } finally {
       forget();
       followers.delete(tell);
-      if (followers.size === 0) untilNone.abort();
+      if (followers.size === 0) {
+        untilNone.abort();
+        ended.clear();
+      }
     }
   }
 
