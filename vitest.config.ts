@@ -11,7 +11,7 @@ const isLong = Boolean(process.env['CERTFLEET_LONG']);
 // run.
 const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward-rule-traffic,start-speed}.test.ts'];
 
-/** `npm test` has a third of the files of each family. */
+/** `npm test` has a quarter of the files of each family. */
 const undrawn = process.env['CERTFLEET_DRAWN'] ? undrawnFiles(import.meta.dirname, Number(seedOfRun())) : [];
 
 /** Many seeds take minutes, so they have a project of their own, and `npm test` runs a few of them. */

@@ -19,7 +19,7 @@ const families = [
 ];
 
 /** A run of all tests has one file of so many of each family. With the next seed, it has the next ones. */
-const oneOf = 3;
+const oneOf = 4;
 
 /** Returns the files that a run of all tests leaves to others. */
 export function undrawnFiles(root: string, seed: number): readonly string[] {
