@@ -173,9 +173,17 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], 'the page of a new cert
     expect(await findingsOf(page)).toEqual([]);
     await another.stop();
     await served.restart();
-    await page.getByRole('button', { name: en.actions.redeploy }).click();
-    await seen('current');
-    expect(complaints).toEqual([]);
+    // The daemon's own try may come between what the page shows and the click, which is refused then.
+    const isCurrent = async () => {
+      await page.getByRole('button', { name: en.actions.redeploy }).click();
+      const current = page.locator('#facts').getByText(en.list.servedStates.current);
+      return current.waitFor({ timeout: 5_000 }).then(
+        () => true,
+        () => false,
+      );
+    };
+    await until(isCurrent, { what: 'the current one is served again', deadlineMs: 60_000 });
+    expect(complaints.filter((one) => !one.includes('409'))).toEqual([]);
   });
 
   it('fits a phone, and has no serious finding of axe', async () => {
