@@ -16,7 +16,7 @@ import { isInFile, refusedIn, type Sources } from '../sources.ts';
 import { type Asker, refuseRole } from './actions.ts';
 import type { ConnectionTest, TryConnection } from './connection-test.ts';
 import { type ConnectionView, isOf, seenBy, viewsFrom } from './connection-views.ts';
-import { createDeclaredDocuments, type Declaring, type IfRevision } from './declared-documents.ts';
+import { createDeclaredDocuments, type Declaring, type IfRevision, type Written } from './declared-documents.ts';
 import { leadsKeys, usersIn } from './users-of-connections.ts';
 
 /** A connection that someone wants. */
@@ -47,11 +47,7 @@ export interface FleetConnections {
    * Declares a connection for those who may, in place of an earlier declaration of that name, and writes down who has.
    * Fails with `access/…`, `config/declared-in-file`, `config/declaration-changed`.
    */
-  declare(
-    asker: Asker,
-    request: ConnectionRequest,
-    signal: AbortSignal,
-  ): Promise<{ readonly revision: string } | { readonly wrong: WrongFields }>;
+  declare(asker: Asker, request: ConnectionRequest, signal: AbortSignal): Promise<Written>;
   /** Removes a declaration that nothing uses. Fails like `declare`, and with `config/connection-in-use` and `config/not-declared`. */
   remove(asker: Asker, request: Omit<ConnectionRequest, 'settings'>, signal: AbortSignal): Promise<void>;
   /** Tries a connection against what it leads to, and leaves nothing there. */

@@ -4,7 +4,7 @@ import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import { isInFile, type StoredDeclaration } from '../sources.ts';
 import { type Asker, refuseRole } from './actions.ts';
-import { createDeclaredDocuments, type Declaring, type IfRevision } from './declared-documents.ts';
+import { createDeclaredDocuments, type Declaring, type IfRevision, type Written } from './declared-documents.ts';
 
 /** A certificate that the store declares. */
 export interface DeclarationView {
@@ -50,11 +50,7 @@ export interface FleetDeclarations {
    * Declares a certificate for those who may, in place of an earlier declaration of that name, and writes down who has. Each
    * process takes it over within seconds. Fails with `access/…`, `config/declared-in-file`, `config/declaration-changed`.
    */
-  declare(
-    asker: Asker,
-    request: DeclareRequest,
-    signal: AbortSignal,
-  ): Promise<{ readonly revision: string } | { readonly wrong: WrongFields }>;
+  declare(asker: Asker, request: DeclareRequest, signal: AbortSignal): Promise<Written>;
   /**
    * Removes a declaration. The certificate stays, and is not renewed any longer. Fails like `declare`, and with
    * `config/not-declared`.
@@ -96,7 +92,7 @@ export function createDeclarations({ checkDeclarations, ...parts }: Checking): F
     { who }: Asker,
     { name, certificate, ifRevision }: DeclareRequest,
     signal: AbortSignal,
-  ): Promise<{ readonly revision: string } | { readonly wrong: WrongFields }> {
+  ): Promise<Written> {
     const wrong = await check(name, certificate);
     // A name that no certificate may have is not asked for in the store.
     if (wrong) return { wrong };

@@ -23,6 +23,9 @@ export interface Declaring {
 /** The revision that whoever asks has seen; null if there must be none, undefined for whatever there is. */
 export type IfRevision = string | null | undefined;
 
+/** The revision of what was declared, or what is wrong with it, by field. */
+export type Written = { readonly revision: string } | { readonly wrong: WrongFields };
+
 /** An entry as someone wants it. */
 export interface Wanted {
   readonly declared: Declared;
@@ -53,11 +56,7 @@ export interface DeclaredDocuments {
     signal: AbortSignal,
   ): Promise<{ readonly revision: string; readonly settings: Fields | undefined } | undefined>;
   /** Writes a declaration. Fails with `config/declaration-changed`. */
-  write(
-    who: Who,
-    wanted: Wanted,
-    signal: AbortSignal,
-  ): Promise<{ readonly revision: string } | { readonly wrong: WrongFields }>;
+  write(who: Who, wanted: Wanted, signal: AbortSignal): Promise<Written>;
   /** Removes a declaration. Fails like `found`, and with `config/not-declared`. */
   remove(declared: Declared, ifRevision: IfRevision, signal: AbortSignal): Promise<void>;
   /** Lets those who may do something, writes down what came of it, and takes over what has changed. */
