@@ -47,7 +47,7 @@ async function* textsOf(
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
   yield retryLine;
-  const changes = view.follow(since === undefined ? view.sequence : numberOfChange(since, life), signal);
+  const changes = view.follow(numberOfChange(since, life, view.sequence), signal);
   yield* textsFor(reader, changes, ({ id, names }) => {
     if (!names) return eventText('reload', '{}', `${life}.${id}`);
     const visible = names.filter((name) => isInScope(who, name));

@@ -21,7 +21,7 @@ export function eventsOf(
 ): ReadableStream<Uint8Array> {
   async function* textsOf(over: AbortSignal): AsyncGenerator<string, void> {
     yield `${retryLine}${eventText('build', build)}`;
-    const changes = view.follow(since === undefined ? view.sequence : numberOfChange(since, life), over);
+    const changes = view.follow(numberOfChange(since, life, view.sequence), over);
     yield* textsFor(reader, changes, ({ id, names }) => {
       if (!names) return eventText('gap', '', `${life}.${id}`);
       return names.length > 0 ? eventText('changed', JSON.stringify(names), `${life}.${id}`) : undefined;

@@ -8,11 +8,15 @@ export const retryLine = 'retry: 3000\n\n';
 export const eventText = (name: string, data: string, id?: string): string =>
   `event: ${name}\n${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`;
 
-/** Returns the number of a change as `<life>.<number>`, or NaN if another process has counted it. */
-export const numberOfChange = (text: string, life: string): number =>
-  text.startsWith(`${life}.`) && /^\d{1,15}$/.test(text.slice(life.length + 1))
-    ? Number(text.slice(life.length + 1))
-    : Number.NaN;
+/**
+ * Returns the number in a reader's `<life>.<number>`, or that of the last change if the reader names none. NaN if another
+ * process has counted it.
+ */
+export function numberOfChange(text: string | undefined, life: string, last: number): number {
+  if (text === undefined) return last;
+  const number = text.startsWith(`${life}.`) ? text.slice(life.length + 1) : '';
+  return /^\d{1,15}$/.test(number) ? Number(number) : Number.NaN;
+}
 
 /** Proxies close connections on which nothing comes, usually after a minute. */
 const quietMs = 25_000;
