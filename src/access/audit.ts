@@ -22,8 +22,8 @@ export interface By {
 
 export interface Audit {
   /**
-   * Writes down what someone did, or tried: durably, in the order of the calls. Nothing stops it, because whoever asked may
-   * have hung up by now.
+   * Records what someone did or tried to do: durably, in the order of the calls. It cannot be cancelled, because the client
+   * may have disconnected.
    */
   record(by: By, act: Pick<AuditEntry, 'what' | 'object' | 'detail' | 'result'>): Promise<void>;
   /** Returns what was done since then, the latest last. */

@@ -35,7 +35,7 @@ export interface Users {
 /** People type the names of users with and without capitals. */
 export const userName = (typed: string): string => typed.trim().toLowerCase();
 
-/** Makes new users, for who may do that without a login. */
+/** The parts of making a user, for the link that makes the first one. */
 export interface UserMaker {
   /** Fails with `access/user-name`, `access/password`. */
   check(user: Pick<NewUser, 'name' | 'password'>): void;

@@ -3,7 +3,7 @@ import { onAbort } from '../../core/async/on-abort.ts';
 import type { Lease } from '../../core/lineage/lineage.ts';
 import type { EngineProcess } from '../engine.ts';
 
-/** What those who follow are told. */
+/** A message to a follower. */
 export interface Changed {
   /** The number of the last change. */
   readonly id: number;
@@ -28,7 +28,7 @@ export interface News {
 
 /** So many changes are remembered, for those who come back after a while. */
 const mostChanges = 4_096;
-/** How often those who follow are told, and learn that a process has come to its end without a word. */
+/** How often followers get a message, and hear of processes that ended without notice. */
 const beatMs = 2_000;
 /** What changes within this time is told together: hundreds may follow a fleet in which much happens. */
 const togetherMs = 1_000;
@@ -49,10 +49,13 @@ export function createNews(
   const leases = new Map<string, Lease>();
   /** Whether those who follow have heard that a process works on a certificate. */
   const told = new Map<string, boolean>();
-  /** Certificates whose work has ended: what the run did is stored a little later, so they are told of once more. */
+  /**
+   * Certificates that changed while nothing worked on them, and when. A run is stored a little after it ends, so they are
+   * sent once more.
+   */
   const ended = new Map<string, number>();
   let sequence = 0;
-  /** Of all who follow, most know the same. */
+  /** The last message: most followers get the same one. */
   let last: { readonly since: number; readonly changed: Changed } | undefined;
   let untilNone = new AbortController();
   let ring = () => {};
@@ -96,7 +99,7 @@ export function createNews(
       }
   }
 
-  /** Tells all who follow at the same times: there may be hundreds. */
+  /** Sends to all followers at the same times, because there may be hundreds. */
   async function tellAll(signal: AbortSignal): Promise<void> {
     const endWatch = watch();
     const bell = createBell();
@@ -128,7 +131,7 @@ export function createNews(
 
   async function* follow(from: number, signal: AbortSignal): AsyncIterable<Changed> {
     let known = from;
-    let isTold = true;
+    let isTold = false;
     let wake = () => {};
     const tell = () => {
       isTold = true;

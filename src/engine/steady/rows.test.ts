@@ -74,7 +74,7 @@ describe('the rows of a list', () => {
     expect((await first(since))?.names).toBeUndefined();
   });
 
-  it('tell all who follow at the same times, at least every two seconds, and nobody once they have gone', async () => {
+  it('send to all followers at the same times, at least every two seconds, and stop when none is left', async () => {
     const { clock, rows } = await createList();
     const { sequence } = rows;
     const over = new AbortController();
