@@ -63,7 +63,7 @@ export const connectionTypes = z
             title: z.string(),
             description: z.string().optional(),
             example: z.string().optional(),
-            takes: z.enum(['text', 'number', 'boolean', 'choice', 'list']),
+            takes: z.enum(['text', 'number', 'boolean', 'choice', 'list', 'map', 'json']),
             choices: z.array(z.string()).optional().openapi({ description: 'Of a text, the usual ones' }),
             default: z.string().optional(),
             isRequired: z.boolean(),

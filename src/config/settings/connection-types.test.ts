@@ -166,7 +166,11 @@ it('has a form for each, with the balancers to choose from', async () => {
     choices: ['edge'],
     isRequired: true,
   });
-  expect(fieldsOf('rfc2136')['zones']).toBeUndefined();
+  expect(fieldsOf('rfc2136')['zones']).toMatchObject({ takes: 'map', example: 'example.net: otherSolver' });
+  const webhook = (await offeredTypes('alarms', { balancers }, registry)).find(({ type }) => type === 'webhook')!;
+  const options = Object.fromEntries(webhook.fields.map((field) => [field.name, field] as const));
+  expect(options).toMatchObject({ headers: { takes: 'map' }, body: { takes: 'json' }, url: { takes: 'text' } });
+  expect(options['headers']).not.toHaveProperty('default');
   const [acme] = await offeredTypes('issuers', { balancers }, registry);
   const names = acme!.fields.map(({ name }) => name);
   expect(names).toEqual(

@@ -7,7 +7,9 @@ import {
   type KnownType,
   type TypeOption,
 } from '../../core/spec/connection.ts';
+import { mapText } from '../../core/spec/connection-options.ts';
 import type { Settings } from '../../core/spec/spec.ts';
+import { isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { z } from '../../define.ts';
 import { externalAccount } from '../options/external-account.ts';
@@ -148,22 +150,24 @@ function groupsOf(schema: z.ZodType): readonly z.ZodObject[] {
 }
 
 function optionOf(field: OptionField): TypeOption {
-  const { name, title, description, examples, defaultValue } = field;
+  const { name, title, description, defaultValue } = field;
+  const [example] = field.examples;
+  const takes = field.secret ? 'text' : takesOf(field);
   const choices = choicesOf(innermost(field.schema));
-  const isEmpty = Array.isArray(defaultValue) && defaultValue.length === 0;
+  const isEmpty = typeof defaultValue === 'object' && Object.keys(defaultValue ?? {}).length === 0;
   return {
-    ...{ name, title, takes: field.secret ? 'text' : takesOf(field) },
+    ...{ name, title, takes },
     ...present({
       description: description || undefined,
-      example: examples.length > 0 ? textOf(examples[0]) : undefined,
+      example: isFields(example) && takes === 'map' ? mapText(example) : textOf(example),
       choices,
-      default: defaultValue === undefined || isEmpty ? undefined : textOf(defaultValue),
+      default: isEmpty ? undefined : textOf(defaultValue),
     }),
     ...{ isRequired: field.required, isSecret: field.secret, isEndpoint: field.endpoint, isLocal: field.local },
   };
 }
 
-const textOf = (value: unknown): string =>
+const textOf = (value: unknown): string | undefined =>
   typeof value === 'string'
     ? value
     : Array.isArray(value) && value.every((one) => typeof one === 'string')
@@ -185,6 +189,7 @@ function choicesOf(schema: z.ZodType): readonly string[] | undefined {
 function takesOf({ schema }: OptionField): TypeOption['takes'] {
   const kinds = kindsOf(innermost(schema));
   if (kinds.has('array')) return 'list';
+  if (kinds.has('record')) return kinds.has('string') ? 'json' : 'map';
   if (kinds.has('string')) return 'text';
   const [kind] = kinds.size === 1 ? kinds : [];
   if (kind === 'enum') return 'choice';

@@ -149,6 +149,9 @@ function ofOptions({ options }: KnownType, settings: Fields): readonly Problem[]
   const local = given
     .filter(({ isLocal }) => isLocal)
     .map(({ name }) => ({ path: name.split('.'), message: `${name}: only the configuration file may set this` }));
+  const unread = given
+    .filter(({ name, takes }) => takes === 'map' && typeof valueAt(settings, name) === 'string')
+    .map(({ name }) => ({ path: name.split('.'), message: 'write each name once, on a line like `name: value`' }));
   const bound = given.some(({ name }) => name === 'eab.kid') && !given.some(({ name }) => name === 'eab.hmacKey');
   const unbound = bound
     ? [{ path: ['eab', 'hmacKey'], message: 'enter the key that the CA gave you with the key id' }]
@@ -159,6 +162,7 @@ function ofOptions({ options }: KnownType, settings: Fields): readonly Problem[]
   const elsewhere = hasOwn ? [] : given.filter((one) => one.isEndpoint && !one.isRequired && one.takes !== 'choice');
   return [
     ...local,
+    ...unread,
     ...unbound,
     ...elsewhere.map(({ name }) => ({
       path: name.split('.'),

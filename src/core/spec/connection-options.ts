@@ -1,4 +1,4 @@
-import { type Fields, isFields, type Json } from '../text/json.ts';
+import { type Fields, isFields, type Json, parseJson } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import {
   type ConnectionOptions,
@@ -47,8 +47,8 @@ export interface WantedOptions {
 }
 
 /**
- * Reads what someone has entered: groups as in the file, or the names of options with dots, and texts for numbers, lists
- * and the like.
+ * Reads what someone has entered: groups as in the file, or the names of options with dots, and texts for numbers, lists,
+ * names with a text each and the like.
  */
 export function enteredOptions({ options }: Options, entered: Fields): WantedOptions {
   const byName = new Map<string, unknown>();
@@ -80,11 +80,40 @@ function typedValue(option: TypeOption | undefined, value: unknown): unknown {
   const text = value.trim();
   if (option.takes === 'number') return /^-?\d{1,15}(\.\d{1,9})?$/.test(text) ? Number(text) : value;
   if (option.takes === 'boolean') return text === 'true' ? true : text === 'false' ? false : value;
+  if (option.takes === 'map') return mapIn(text) ?? text;
+  if (option.takes === 'json') return objectIn(text) ?? text;
   if (option.takes !== 'list' || option.choices?.includes(text)) return text;
-  return text
-    .split(/[\n,]/)
+  return parts(text, /[\n,]/);
+}
+
+const parts = (text: string, between: RegExp): readonly string[] =>
+  text
+    .split(between)
     .map((part) => part.trim())
     .filter((part) => part !== '');
+
+/** Reads lines like `name: text`. Returns undefined if one is none, or names one twice. */
+function mapIn(text: string): Fields | undefined {
+  const lines = parts(text, /\n/).map((line) => /^([^:：]+)[:：](.*)$/.exec(line));
+  const found = lines.flatMap((line) => (line ? [[line[1]!.trim(), line[2]!.trim()] as const] : []));
+  const isWhole = found.length === lines.length && new Set(found.map(([name]) => name)).size === lines.length;
+  return isWhole ? Object.fromEntries(found) : undefined;
+}
+
+/** Returns the lines from which a map is read. */
+export const mapText = (map: Fields): string =>
+  Object.entries(map)
+    .map(([name, text]) => `${name}: ${text}`)
+    .join('\n');
+
+/** Reads the JSON of an object. A text that only looks like one stays a text. */
+function objectIn(text: string): Fields | undefined {
+  try {
+    const value = text.startsWith('{') ? parseJson(text) : undefined;
+    return isFields(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a connection was before a change. */

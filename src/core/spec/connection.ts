@@ -17,7 +17,8 @@ export interface ConnectionField {
   readonly title: string;
   readonly description?: string;
   readonly example?: string;
-  readonly takes: 'text' | 'number' | 'boolean' | 'choice' | 'list';
+  /** `map`: names with a text each. `json`: a text, or an object. */
+  readonly takes: 'text' | 'number' | 'boolean' | 'choice' | 'list' | 'map' | 'json';
   /** The values of a choice. For a text, those that are usual. */
   readonly choices?: readonly string[];
   readonly default?: string;

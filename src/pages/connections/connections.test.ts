@@ -118,6 +118,44 @@ it('makes Let’s Encrypt of a name and a yes', async () => {
   });
 });
 
+describe('a webhook', () => {
+  const path = '/connections/new?section=alarms&type=webhook';
+  const hook = { name: 'hook', 'o.url': 'https://hook.example/' };
+
+  it.each([
+    ['o.headers', 'X-Cluster: west\n\nTitle： {title}', { 'X-Cluster': 'west', Title: '{title}' }],
+    ['o.headers', 'X-Time: 12:30', { 'X-Time': '12:30' }],
+    ['o.body', ' {"text": "{text}", "tags": ["a"]}', { text: '{text}', tags: ['a'] }],
+    ['o.body', '{title}: {text}', '{title}: {text}'],
+    ['o.body', '["{title}"]', '["{title}"]'],
+  ])('is declared with %s as %j, which is the same once it is saved again', async (field, typed, expected) => {
+    const { connections, get, post } = await open();
+    const option = field.slice(2);
+    expect((await post(path, { ...hook, [field]: typed })).location).toBe('/connections/alarms/hook?done=added');
+    const saved = (await connections.get('alarms', 'hook', signal))!;
+    expect(saved.options[option]).toEqual(expected);
+    const page = (await get('/connections/alarms/hook')).text;
+    const [, shown = ''] = new RegExp(`<textarea[^>]*name="${field}"[^>]*>([^<]*)<`).exec(page)!;
+    const again = { [field]: plain(shown), ifRevision: saved.revision! };
+    expect((await post('/connections/alarms/hook', again)).status).toBe(303);
+    expect((await connections.get('alarms', 'hook', signal))?.options[option]).toEqual(expected);
+  });
+
+  it.each([
+    ['no colon', 'each name once'],
+    ['X-A: 1\nX-A: 2', 'each name once'],
+    ['Überschrift: x', 'names of headers'],
+    ['X-A: ü', 'ASCII'],
+    ['X-A: file:/etc/passwd', 'enter the value itself'],
+  ])('refuses headers like %j beside their field', async (typed, expected) => {
+    const { connections, post } = await open();
+    const { status, text } = await post(path, { ...hook, 'o.headers': typed });
+    expect([status, problemsIn(text)['o.headers']]).toEqual([422, expect.stringContaining(expected)]);
+    expect(plain(text)).toContain(typed);
+    expect(await connections.get('alarms', 'hook', signal)).toBeUndefined();
+  });
+});
+
 describe('a DNS provider', () => {
   it('is declared as its form says, and its secret is never shown', async () => {
     const { connections, get, post } = await open();

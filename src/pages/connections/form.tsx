@@ -114,7 +114,7 @@ const isRare = ({ section, provider }: ConnectionType, field: ConnectionField): 
 const isOfAccount = ({ name }: ConnectionField): boolean => name === 'eab.kid' || name === 'eab.hmacKey';
 
 /** The options whose values may have several lines. */
-const hasLines = new Set(['accounts', 'body', 'privateKey', 'secretHeaders']);
+const hasLines = new Set(['accounts', 'privateKey', 'secretHeaders']);
 
 const Option: FC<
   Made &
@@ -143,7 +143,8 @@ const Option: FC<
       </>
     );
   const isLong = hasLines.has(field.name.replace(/^options\./, ''));
-  if (takes === 'list' || isLong) return <Area {...{ ...control, label, value }} rows={2} />;
+  if (takes === 'list' || takes === 'map' || takes === 'json' || isLong)
+    return <Area {...{ ...control, label, value }} rows={2} />;
   if (takes === 'choice') {
     const none = ['', usual === undefined ? words.unset : words.byDefault(usual)] as const;
     const all = choices.filter((one) => one !== usual).map((one) => [one, one] as const);
@@ -198,6 +199,7 @@ function hintOf(
   const parts: readonly Child[] = [
     ...(isKept ? [words.kept] : []),
     ...(takes === 'list' ? [words.oneEach] : []),
+    ...(takes === 'map' ? [words.mapLines] : []),
     ...(description ? [<ByAdapter reader={reader}>{description}</ByAdapter>] : []),
     ...(example ? [<Foreign>{words.example(example)}</Foreign>] : []),
   ];

@@ -1,4 +1,5 @@
 import type { ConnectionField, ConnectionOptions, ConnectionType } from '../../core/spec/connection.ts';
+import { mapText } from '../../core/spec/connection-options.ts';
 import { type Fields, isFields, type Json } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { ConnectionView } from '../../fleet/web/connections.ts';
@@ -39,7 +40,9 @@ export const typedOf = (
 ): Typed => ({
   name,
   values: Object.fromEntries(
-    fields.filter(({ isSecret }) => !isSecret).map((field) => [field.name, shownText(options[field.name])]),
+    fields
+      .filter(({ isSecret }) => !isSecret)
+      .map((field) => [field.name, shownText(options[field.name], field.takes)]),
   ),
   removed: [],
 });
@@ -70,12 +73,11 @@ export function seenIn(form: Readonly<Record<string, unknown>>): Seen {
   };
 }
 
-const shownText = (value: Json | undefined): string =>
-  Array.isArray(value)
-    ? value.map(shownText).join('\n')
-    : typeof value === 'object'
-      ? JSON.stringify(value)
-      : String(value ?? '');
+function shownText(value: Json | undefined, takes: ConnectionField['takes']): string {
+  if (Array.isArray(value)) return value.map((one) => shownText(one, takes)).join('\n');
+  if (!isFields(value)) return String(value ?? '');
+  return takes === 'map' ? mapText(value) : JSON.stringify(value);
+}
 
 /**
  * Returns the settings that a form means, as text by the names of the options.

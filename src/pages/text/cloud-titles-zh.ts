@@ -90,6 +90,7 @@ export const cloudTitlesZh: Readonly<Record<string, string>> = {
     '查询服务器正在使用的版本的地址（GET）；`{name}` 是证书名称',
   'Also send the private key, over https only': '同时发送私钥（仅限 https）',
   'A key that signs each request with HMAC-SHA256': '用 HMAC-SHA256 给每个请求签名的密钥',
+  'More headers, without secrets': '不含机密的其他请求头',
   'More headers, with secrets: each on a line of its own, as `Name: value`':
     '含机密的其他请求头，每行一个，格式为 `Name: value`',
   'How long the server may take to answer': '等待服务器应答的最长时间',

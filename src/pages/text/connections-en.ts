@@ -73,6 +73,7 @@ export const connections = {
   optional: 'optional',
   more: 'More settings',
   oneEach: 'One a line.',
+  mapLines: 'One a line, as `name: value`.',
   byDefault: (value: string) => `${value} (default)`,
   unset: 'as usual',
   example: (one: string) => `For instance ${one}`,

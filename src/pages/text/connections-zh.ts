@@ -73,6 +73,7 @@ export const connections: Text['connections'] = {
   optional: '可选',
   more: '更多设置',
   oneEach: '每行一个。',
+  mapLines: '每行一个，写作 `名称: 值`。',
   byDefault: (value) => `${value}（默认）`,
   unset: '默认',
   example: (one) => `例如 ${one}`,

@@ -153,6 +153,8 @@ export const fieldTitlesZh: Readonly<Record<string, string>> = {
     '代理自己的地址（域名指向它们前面的负载均衡时）',
   'Where to pass on requests for tokens of other ACME clients behind the same balancer':
     '把同一负载均衡后其他 ACME 客户端的 token 请求转到哪里',
+  'Zones that another of `solvers` changes, because a CNAME leads there and another provider has them':
+    '由 `solvers` 中另一项修改的区域：CNAME 指向那里，而区域在另一家服务商',
   'Leave the rule in place when the order is done, so that later orders need no call to the balancer':
     '申请结束后保留规则，以后的订单不必再修改负载均衡',
   'A person has made the rule and its group: change nothing at the balancer, and wait for its health check':

@@ -23,6 +23,7 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
     '{where}：请直接输入值；只有配置文件可以引用文件和变量',
   '{where}: only the configuration file may set this': '{where}：只能在配置文件中设置',
   'enter the key that the CA gave you with the key id': '请输入 CA 随 key ID 一起给出的密钥',
+  'write each name once, on a line like `name: value`': '每行写一个名称和值，如 `name: value`，同一名称只写一次',
   'another address needs keys of its own: enter them, too': '更换地址后需要重新输入密钥',
   'the directory "{directory}" is neither an https:// URL nor a known CA{nearest}':
     '目录 "{directory}" 既不是 https:// 网址，也不是已知的 CA{nearest}',
