@@ -34,6 +34,8 @@ export interface WebServerOptions {
   readonly identity: (certificate: string, signal: AbortSignal) => Promise<Identity | undefined>;
   /** Is told where the pages are, or why they are not. */
   readonly say: (level: 'info' | 'warn', message: string) => void;
+  /** Is called the first time that it listens at an address that is not a socket. Never fails. */
+  readonly reachable: (address: string) => Promise<void>;
 }
 
 /** How often it looks whether the settings, or the certificate, have changed. */
@@ -58,6 +60,7 @@ export async function serveWeb(options: WebServerOptions, signal: AbortSignal): 
   const web = createWeb({ ...options, failed: (error) => say('warn', `the pages: ${stackOf(error)}`) });
   const open = new Map<string, Open>();
   const complaints = new Map<string, string>();
+  let isReachable = false;
   let identity: Identity | undefined;
   let last: { readonly settings: PagesSettings; readonly hosts: ReadonlySet<string> } | undefined;
 
@@ -124,6 +127,9 @@ export async function serveWeb(options: WebServerOptions, signal: AbortSignal): 
       complain(address, undefined);
       const where = isSocket(address) ? `the socket ${socketPath(address)}` : urlOf(address, pages);
       say('info', `the pages are at ${where}`);
+      if (isSocket(address) || isReachable) return;
+      isReachable = true;
+      await options.reachable(address);
     } catch (error) {
       complain(address, reasonOf(error));
     }

@@ -114,6 +114,7 @@ describeWith(['chromium'], 'the pages in a browser', () => {
     const plain = await open('/certificates', { javaScriptEnabled: false });
     await plain.getByLabel(en.list.search).fill('app-02');
     await plain.getByRole('button', { name: en.list.apply }).click();
+    await plain.waitForURL('**search=app-02*');
     expect(await plain.locator('tbody tr').count()).toBe(10);
     await plain.getByLabel(en.list.select('app-021.example.com')).check();
     await plain.getByRole('button', { name: en.actions.redeploy }).click();

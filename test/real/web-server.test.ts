@@ -58,6 +58,8 @@ interface Served {
   readonly clock: FakeClock;
   readonly store: Store;
   readonly said: readonly string[];
+  /** The addresses at which it said that it can be reached. */
+  readonly reached: readonly string[];
   ask(path: string, ask?: Ask): Promise<Answer>;
   /** Logs in, and returns the cookie and the token for forms. */
   login(user: string, from?: Served): Promise<{ readonly cookie: string; readonly csrf: string }>;
@@ -79,13 +81,14 @@ async function serve(
   };
   const [clock, used] = [fakeClock(), store ?? (await copyOf(prepared.store))];
   const access = createAccess({ store: used, clock, ...quickPasswords });
-  const said: string[] = [];
+  const [said, reached]: [string[], string[]] = [[], []];
   const stop = new AbortController();
   const serving = serveWeb(
     {
       ...{ world: storeWorld({ streams: createStreams(systemClock) }), access, mounted: { pages } },
       ...{ settings: () => present({ pages: settings }), identity: async () => identity?.() },
       say: (_level, message) => void said.push(message),
+      reachable: async (address) => void reached.push(address),
     },
     stop.signal,
   );
@@ -96,7 +99,7 @@ async function serve(
   await until(() => said.length > 0, { what: 'it says where the pages are' });
   const ask: Served['ask'] = (path, options) => askAt({ host: '127.0.0.1', port }, path, options);
   return {
-    ...{ port, access, clock, store: used, said, ask },
+    ...{ port, access, clock, store: used, said, reached, ask },
     async login(user) {
       const answer = await ask('/login', { form: { user, password } });
       expect(answer.status).toBe(303);
@@ -411,10 +414,12 @@ itDrawn('serves HTTPS with the current version of a certificate, also after a re
   let current: Identity | undefined;
   const port = await freePort();
   const listen = [`127.0.0.1:${port}`];
-  const { said } = await serve({ listen, certificate: 'fleet' }, { identity: () => current });
+  const { said, reached } = await serve({ listen, certificate: 'fleet' }, { identity: () => current });
   expect(said).toEqual([expect.stringContaining('HTTPS begins once the certificate fleet is issued')]);
+  expect(reached).toEqual([]);
   current = versions.first;
   await until(() => said.some((text) => text.includes('the pages are at https://fleet.test:')), { what: 'it listens' });
+  expect(reached).toEqual(listen);
   const secure = async ({ caFile }: typeof first) => ({ host: '127.0.0.1', port, ca: await readFile(caFile) });
   const answer = await askAt(await secure(first), '/login', { form: { user: 'admin-ann', password } });
   expect(answer.headers['set-cookie']?.[0]).toMatch(/^__Host-certfleet=.*; Secure; SameSite=Strict$/);
@@ -459,11 +464,12 @@ it('takes no body that is too large, and tells a program fault from a bad reques
 });
 
 it('follows the configuration', async () => {
-  const { ask, declare, said } = await serve();
+  const { ask, declare, said, reached } = await serve();
   const port = await freePort();
   declare({ listen: [`127.0.0.1:${port}`], hosts: ['other.test'] });
   await until(() => said.length > 1, { what: 'it listens elsewhere' });
   expect((await askAt({ host: '127.0.0.1', port }, '/login', { headers: { host: 'other.test' } })).status).toBe(200);
   expect((await askAt({ host: '127.0.0.1', port }, '/login', { headers: { host: 'fleet.test' } })).status).toBe(421);
   await expect(ask('/login')).rejects.toThrow('ECONNREFUSED');
+  expect(reached).toHaveLength(1);
 });

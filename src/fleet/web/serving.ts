@@ -46,11 +46,10 @@ export async function serveWhenDeclared(
   const say = (level: 'info' | 'warn', message: string) => report(engine, { level, event: 'log', message });
 
   /** Who starts it for the first time has no user yet, and would not know how to make one. */
-  async function offerFirst(): Promise<void> {
+  async function offerFirst(address: string): Promise<void> {
     const { pages } = settings();
-    if (!pages?.listen.some((address) => !address.startsWith('unix:'))) return;
-    const secret = await access.first.make(signal).catch(() => undefined);
-    const url = secret && firstUrlOf(pages, secret);
+    const secret = pages && (await access.first.make(signal).catch(() => undefined));
+    const url = secret && firstUrlOf({ ...pages, listen: [address] }, secret);
     if (url === undefined) return;
     say('info', `there is no user yet; this link makes the first one, an administrator, within 15 minutes: ${url}`);
   }
@@ -67,8 +66,8 @@ export async function serveWhenDeclared(
   }
   let known: { readonly name: string; readonly id: string; readonly cert: string; readonly key: string } | undefined;
 
-  await offerFirst();
-  await Promise.all([access.follow(signal), serveWeb({ world, access, mounted, settings, identity, say }, signal)]);
+  const serving = { world, access, mounted, settings, identity, say, reachable: offerFirst };
+  await Promise.all([access.follow(signal), serveWeb(serving, signal)]);
   // What was begun from pages and API is journalled before the process ends.
   await mounted.settle();
 }
