@@ -45,31 +45,66 @@ interface Pattern {
   readonly names: readonly string[];
   /** The text before, between and after the placeholders. */
   readonly parts: readonly string[];
+  /** How much it says. */
+  readonly length: number;
   /** It says so little that it would fit other sentences, so only names may stand in it. */
   readonly isShort: boolean;
 }
 
-const leastWords = 15;
-let known: readonly Pattern[] | undefined;
+const leastWords = 18;
 
 /** All texts with placeholders: the phrases, then the messages and hints of errors, which a text may repeat. */
 function patterns(): readonly Pattern[] {
-  if (known) return known;
   const ofErrors = Object.entries(errorTable).flatMap(([code, english]) => {
     const own = chinese[code as ErrorCode];
     return [[english.message, own.message] as const, [english.hint, own.hint] as const];
   });
   // One that is little but placeholders would fit what others say.
   const says = ([english]: readonly [string, string]) => english.replaceAll(/\{\w+\}/g, '').length >= leastWords;
-  known = [...Object.entries(phrases), ...ofErrors.filter(says)]
+  return [...Object.entries(phrases), ...ofErrors.filter(says)]
     .filter(([english]) => placeholdersIn(english).length > 0)
     .map(([english, own]) => {
       const parts = english.split(/\{\w+\}/);
-      return { own, names: placeholdersIn(english), parts, isShort: parts.join('').length < leastWords };
+      const { length } = parts.join('');
+      return { own, names: placeholdersIn(english), parts, length, isShort: length < leastWords };
     })
-    // The one that says most fits best.
-    .sort((a, b) => b.parts.join('').length - a.parts.join('').length);
-  return known;
+    .sort(saysMore);
+}
+
+/** The one that says most fits best. */
+const saysMore = (a: Pattern, b: Pattern): number => b.length - a.length;
+
+/** The patterns by the word with which they begin or else end, and those of which neither is known. */
+interface Index {
+  readonly byFirst: ReadonlyMap<string, readonly Pattern[]>;
+  readonly byLast: ReadonlyMap<string, readonly Pattern[]>;
+  readonly others: readonly Pattern[];
+}
+
+let index: Index | undefined;
+
+const firstWord = (text: string): string => text.slice(0, text.indexOf(' ') + 1);
+const lastWord = (text: string): string => (text.includes(' ') ? text.slice(text.lastIndexOf(' ')) : '');
+
+function indexed(): Index {
+  if (index) return index;
+  const [byFirst, byLast] = [new Map<string, Pattern[]>(), new Map<string, Pattern[]>()];
+  const others: Pattern[] = [];
+  for (const pattern of patterns()) {
+    const [first, last] = [firstWord(pattern.parts[0] ?? ''), lastWord(pattern.parts.at(-1) ?? '')];
+    const [map, word] = first === '' ? [byLast, last] : [byFirst, first];
+    const alike = word === '' ? others : (map.get(word) ?? []);
+    alike.push(pattern);
+    if (word !== '') map.set(word, alike);
+  }
+  index = { byFirst, byLast, others };
+  return index;
+}
+
+/** Returns the patterns that a text may be made from, the one that says most first. */
+function candidates(text: string): readonly Pattern[] {
+  const { byFirst, byLast, others } = indexed();
+  return [...(byFirst.get(firstWord(text)) ?? []), ...(byLast.get(lastWord(text)) ?? []), ...others].sort(saysMore);
 }
 
 let exact: ReadonlyMap<string, string> | undefined;
@@ -108,26 +143,48 @@ function valuesIn(text: string, [first = '', ...parts]: readonly string[]): read
 const longestPhrase = 500;
 
 /** Returns one of certfleet's own phrases in Chinese, and any other text as it is. */
-export function phraseInChinese(text: string): string {
+export const phraseInChinese = (text: string): string => said(text, new Map());
+
+/** What parts of a text are in Chinese: what others say may repeat a part very often. */
+type Told = Map<string, string>;
+
+function said(text: string, told: Told): string {
   if (text === '' || text.length > longestPhrase) return text;
-  const whole = wholes().get(text);
-  if (whole !== undefined) return whole;
-  const sentences = text.split(/(?<=\.) (?=[A-Z`]|certfleet )/);
-  if (sentences.length > 1) {
-    const told = sentences.map(phraseInChinese);
-    if (told.every((one, at) => one !== sentences[at])) return told.join('');
+  const known = wholes().get(text) ?? told.get(text);
+  if (known !== undefined) return known;
+  const own = listed(text, / (?<=\. )(?=[A-Z`]|certfleet )/, '', told) ?? sentence(text, told) ?? text;
+  told.set(text, own);
+  return own;
+}
+
+const sentence = (text: string, told: Told): string | undefined =>
+  matched(text, text.endsWith('.'), told) ??
+  withStop(text, told) ??
+  (text.endsWith('.') ? matched(text, false, told) : undefined) ??
+  listed(text, /; /, '；', told) ??
+  withPlace(text, told);
+
+/** Returns several sentences or findings, if each of them is known. */
+function listed(text: string, between: RegExp, joint: string, told: Told): string | undefined {
+  const parts = text.split(between);
+  if (parts.length === 1) return undefined;
+  const all: string[] = [];
+  for (const part of parts) {
+    const own = said(part, told);
+    if (own === part) return undefined;
+    all.push(own);
   }
-  return matched(text, text.endsWith('.')) ?? withStop(text) ?? matched(text, false) ?? withPlace(text) ?? text;
+  return all.join(joint);
 }
 
 /** @param hasStop whether only texts with a full stop are compared */
-function matched(text: string, hasStop: boolean): string | undefined {
-  for (const { parts, names, own, isShort } of patterns()) {
+function matched(text: string, hasStop: boolean, told: Told): string | undefined {
+  for (const { parts, names, own, isShort } of candidates(text)) {
     if (hasStop && !parts.at(-1)?.endsWith('.')) continue;
     const found = valuesIn(text, parts);
     if (!found || (isShort && (found.some(isSentence) || (parts[0] === '' && /^[^(]* [^(]/.test(found[0] ?? '')))))
       continue;
-    return fill(own, Object.fromEntries(names.map((name, at) => [name, phraseInChinese(found[at] ?? '')])));
+    return fill(own, Object.fromEntries(names.map((name, at) => [name, said(found[at] ?? '', told)])));
   }
   return undefined;
 }
@@ -137,17 +194,17 @@ const isSentence = (text: string): boolean =>
   !wholes().has(text) && /(^| )[a-z]+ [a-z]+( |$)/.test(text.replaceAll(/"[^"]*"/g, ''));
 
 /** A message has no full stop, but one before a hint has. */
-function withStop(text: string): string | undefined {
+function withStop(text: string, told: Told): string | undefined {
   if (!text.endsWith('.')) return undefined;
   const message = text.slice(0, -1);
-  const own = phraseInChinese(message);
+  const own = said(message, told);
   return own === message ? undefined : `${own}。`;
 }
 
 /** What is wrong with a setting may begin with where that is. */
-function withPlace(text: string): string | undefined {
+function withPlace(text: string, told: Told): string | undefined {
   const [, where = '', problem = ''] = /^([\w.[\]]+): (.+)$/s.exec(text) ?? [];
   // Not again and again: a text may have many colons.
-  const own = wholes().get(problem) ?? matched(problem, false);
+  const own = wholes().get(problem) ?? matched(problem, false, told);
   return own === undefined ? undefined : `${where}：${own}`;
 }
