@@ -372,14 +372,13 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
           const used = binding.extensions.filter(({ certificate }) => certificate === id);
           const by = used.map(
             (one) =>
-              `the domain extension ${one.id} of ${one.domain} (\`aliyun slb DeleteDomainExtension --RegionId ${region} --DomainExtensionId ${one.id}\`)`,
+              `Delete the domain extension ${one.id} of ${one.domain} (\`aliyun slb DeleteDomainExtension --RegionId ${region} --DomainExtensionId ${one.id}\`).`,
           );
           const isDefault = binding.default === id;
           const what = `the certificate ${id} in ${region}`;
           if (by.length === 0 && !isDefault) return `${what}. \`certfleet sweep --lost --owner ${owner}\` deletes it.`;
-          const first = isDefault ? `Choose another default certificate for ${place} in the SLB console. ` : '';
-          const rest = by.length > 0 ? `Delete ${by.join(' and ')}. ` : '';
-          return `${what}, which ${place} serves. ${first}${rest}${then}`;
+          const first = isDefault ? [`Choose another default certificate for ${place} in the SLB console.`] : [];
+          return [`${what}, which ${place} serves.`, ...first, ...by, then].join(' ');
         });
       },
 

@@ -101,8 +101,10 @@ refused. Access control lists of a file are not kept.`,
           const wrong = found.find(({ isRight }) => !isRight);
           if (!wrong) return { state: 'current', detail: found.map(({ at }) => at).join(', ') };
           if (!found.some(({ isThere }) => isThere)) return { state: 'absent', detail: `${wrong.at} does not exist` };
-          const problem = wrong.isThere ? 'has another content or mode' : 'is missing';
-          return { state: 'stale', detail: `${wrong.at} ${problem}` };
+          return {
+            state: 'stale',
+            detail: `${wrong.at} ${wrong.isThere ? 'has another content or mode' : 'is missing'}`,
+          };
         }),
       stage: (version, _note, signal) =>
         onTarget(target, version.lineage, signal, async () => {

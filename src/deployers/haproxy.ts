@@ -60,10 +60,9 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
       const wanted = options.crtList ?? folder;
       if (known.includes(wanted)) return wanted;
       if (options.crtList === undefined && (await admin.certificate(fileOf(lineage), signal))?.used) return undefined;
+      const line = `ssl strict-sni ${options.crtList === undefined ? 'crt' : 'crt-list'} ${wanted}`;
       throw new Error(
-        `HAProxy uses no ${options.crtList === undefined ? 'certificate folder' : 'crt-list'} ${wanted}` +
-          `${known.length > 0 ? `, only ${known.join(', ')}` : ''}; ` +
-          `name it in a bind line: ssl strict-sni ${options.crtList === undefined ? 'crt' : 'crt-list'} ${wanted}`,
+        `HAProxy does not use ${wanted}${known.length > 0 ? `, only ${known.join(', ')}` : ''}; name it in a bind line: ${line}`,
       );
     }
 

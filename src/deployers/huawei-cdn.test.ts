@@ -135,7 +135,7 @@ describe('huawei-cdn', () => {
 
   it.each([
     ['locked', { isLocked: true }, 'Acceleration domain names are locked'],
-    ['banned', { isBanned: true }, 'it is banned'],
+    ['banned', { isBanned: true }, 'its status is banned'],
     ['whose configuration failed', { status: 'configure_failed' }, 'not supported by the domain name in the current'],
   ] as const)('says why a domain gets no certificate that is %s', async (_what, more, reason) => {
     const listed = { options: { domains: ['www.example.com'] } };

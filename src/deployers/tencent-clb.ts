@@ -121,8 +121,8 @@ for another change.`,
     async function withoutKept(slots: readonly Slot[], asking: Asking, signal: AbortSignal) {
       const keepers = await Promise.all(slots.map((slot) => keeperOf(slot, asking, signal)));
       const left = [...new Set(keepers.flatMap((keeper) => keeper ?? []))];
-      const text = left.length === 0 ? '' : `; others are left to the certificate ${left.join(', ')}`;
-      return { own: slots.filter((_, at) => keepers[at] === undefined), text };
+      const texts = left.length === 0 ? [] : [`others are left to the certificate ${left.join(', ')}`];
+      return { own: slots.filter((_, at) => keepers[at] === undefined), texts };
     }
 
     /** Gives one slot the version, unless it must keep its certificate. */
@@ -146,7 +146,7 @@ for another change.`,
         const all = slotsFor(listener, names, options.names);
         const known = await certificatesOf(all, signal);
         const kind = keyType.startsWith('rsa') ? 'rsa' : 'ecc';
-        const { own: slots, text } = await withoutKept(all, { lineage, kind, known }, signal);
+        const { own: slots, texts } = await withoutKept(all, { lineage, kind, known }, signal);
         const isOlder = (one: SslCertificate) => isOurs(one, lineage);
         const refused = slots.flatMap((slot) => refusalOfSlot(slot, names, { known, isOlder }) ?? []);
         if (slots.length > 0 && refused.length === slots.length)
@@ -154,8 +154,8 @@ for another change.`,
             ...{ target, certificate: lineage, reason: `${at} keeps its certificate: ${refused[0]}` },
             advice: 'Or deliver it to another listener.',
           });
-        const words = `${slots.length - refused.length} of ${slots.length} places of ${at} can get it${text}`;
-        return refused.length === 0 ? words : `${words}; another one cannot: ${refused[0]}`;
+        const words = [`${slots.length - refused.length} of ${slots.length} places of ${at} can get it`, ...texts];
+        return [...words, ...refused.slice(0, 1).map((reason) => `another one cannot: ${reason}`)].join('; ');
       },
 
       rights: async (signal) =>
@@ -169,7 +169,7 @@ for another change.`,
           const id = uploads.idOf(version);
           const isOther = (slot: Slot) => id === undefined || !hasCertificate(slot, id);
           const known = await certificatesOf(all.filter(isOther), signal);
-          const { own: slots, text } = await withoutKept(all, askingOf(version, known), signal);
+          const { own: slots, texts } = await withoutKept(all, askingOf(version, known), signal);
           const others = slots.filter(isOther);
           // Another process may have uploaded it. The mark shows which version a certificate is.
           const its = known.find(({ mark }) => mark?.id === version.facts.fingerprint.slice(0, 12));
@@ -184,7 +184,7 @@ for another change.`,
           };
           const detail =
             lacking.length === 0 ? `${at} serves it` : `${at} lacks it at ${lacking.length} of ${slots.length}`;
-          return { state: stateOfPlaces(places), detail: `${detail}${text}`, places };
+          return { state: stateOfPlaces(places), detail: [detail, ...texts].join('; '), places };
         }),
 
       stage: (version, note, signal) =>

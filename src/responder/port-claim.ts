@@ -124,15 +124,15 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
 
   const isTaken = (holder: PortHolder | undefined, isForeign: boolean): CertfleetError => {
     const owner = holder?.otherUser === undefined ? '' : ` of uid ${holder.otherUser}`;
-    const pid = holder === undefined ? '' : ` (pid ${holder.pid}${owner})`;
+    const shownPid = holder === undefined ? '' : ` (pid ${holder.pid}${owner})`;
     // Any user's program can answer like certfleet, and have certfleet's name. The owner of an invisible process is
     // unknown.
     const doubt = holder && holder.otherUser === undefined ? '' : ', or another program that only claims to be one,';
-    const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}${doubt}` });
+    const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${shownPid}${doubt}` });
     if (isForeign) return held('a certfleet process that uses another store or version');
     if (holder?.isStopped && holder.isCertfleet) return held('a stopped certfleet process');
     if (holder?.isCertfleet) return held('a certfleet process that does not answer');
-    return fail('solver/port-taken', { address: where, holder: `${holder?.name ?? 'another program'}${pid}` });
+    return fail('solver/port-taken', { address: where, holder: `${holder?.name ?? 'another program'}${shownPid}` });
   };
 
   const tryOnce = async (): Promise<Holder> => {

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { phrases } from '../../src/core/errors/messages/zh/phrases.ts';
 import { builtProgram } from '../support/built.ts';
 import { bareEnvironment, freePort, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
@@ -49,40 +48,4 @@ store: { type: file, path: "${join(folder, 'store')}" }
   expect(again.code).toBe(4);
   const wrong = await run(['status', '--lang', 'xx'], chinese);
   expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('--lang xx：应为 en 或 zh') });
-});
-
-/** The clauses of a phrase, since the code may join them. */
-const clausesOf = (phrase: string): readonly string[] =>
-  phrase.split(/\{\w+\}|[,;:.()]/).map((clause) => clause.replaceAll(/^[\s`]+|[\s`]+$/g, ''));
-/** Made of several parts, or said by zod. */
-const composed = [
-  /^invalid IPv4 address$/,
-  ...[
-    /^returns /,
-    /^there again or/,
-    /^names no (issuer|solver)$/,
-    /^declare one under /,
-    /^" (is missing|has no value)/,
-  ],
-  ...[/^must (have|be) at (least|most)$/, /TXT values? now$/, /does not exist in the DNS$/, / has no value in$/],
-  ...[/^(writes )?(with )?\S* ?name servers? at( 1 address)?$/, /^for 1 certificate$/, /^with a page about /],
-  ...[
-    /^wins for every host without rules$/,
-    /^hosts without rules go to none of /,
-    / lacks a permission for this call$/,
-    /^serves (an older one|others)$/,
-    /^domains cannot get it$/,
-  ],
-];
-
-it('has no phrase that the program no longer says', async () => {
-  const sources: string[] = [];
-  for (const file of await readdir('src', { recursive: true }))
-    if (file.endsWith('.ts') && !file.includes('messages/zh') && !file.endsWith('.test.ts'))
-      sources.push(await readFile(join('src', file), 'utf8'));
-  const all = sources.join('\n').replaceAll('\\`', '`').replaceAll("\\'", "'");
-  const long = Object.keys(phrases)
-    .flatMap(clausesOf)
-    .filter((clause) => clause.length > 12);
-  expect(long.filter((clause) => !all.includes(clause) && !composed.some((one) => one.test(clause)))).toEqual([]);
 });

@@ -27,8 +27,8 @@ export interface Words {
   readonly title: string;
   /** The protocols of listeners that have certificates. */
   readonly protocols: readonly string[];
-  /** A listener for messages: `an HTTPS listener`. */
-  readonly listener: string;
+  /** A listener for messages. */
+  readonly listenerOn: (port: number) => string;
   /** Chooses the certificates for servers in a list, and the largest page. */
   readonly servers: PlainParams;
   readonly pageSize: number;
@@ -39,7 +39,11 @@ export interface Words {
 }
 
 export const albWords: Words = {
-  ...{ title: 'Alibaba Cloud ALB', protocols: ['HTTPS', 'QUIC'], listener: 'an HTTPS listener' },
+  ...{
+    title: 'Alibaba Cloud ALB',
+    protocols: ['HTTPS', 'QUIC'],
+    listenerOn: (port) => `an HTTPS listener on port ${port}`,
+  },
   ...{ servers: { CertificateType: 'Server' }, pageSize: 100, mostAtOnce: 20 },
   actions: {
     default: 'UpdateListenerAttribute',
@@ -50,7 +54,7 @@ export const albWords: Words = {
 };
 
 export const nlbWords: Words = {
-  ...{ title: 'Alibaba Cloud NLB', protocols: ['TCPSSL'], listener: 'a TCPSSL listener' },
+  ...{ title: 'Alibaba Cloud NLB', protocols: ['TCPSSL'], listenerOn: (port) => `a TCPSSL listener on port ${port}` },
   ...{ servers: { CertType: 'Server' }, pageSize: 50, mostAtOnce: 15 },
   actions: {
     default: 'UpdateListenerAttribute',
@@ -95,7 +99,7 @@ export function listenerOn(
     if (listener) return listener;
     const others = found.all.map((one) => `${one.port} (${one.protocol})`).join(', ');
     throw fail('balancer/not-found', {
-      ...{ balancer: title, what: `${words.listener} on port ${port}` },
+      ...{ balancer: title, what: words.listenerOn(port) },
       reason:
         others === ''
           ? 'the load balancer is not in this region, or has no listener'

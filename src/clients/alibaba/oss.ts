@@ -159,7 +159,7 @@ function judge(answer: ApiAnswer, { action, bucket }: { readonly action: string;
   const code = answer.status >= 400 ? said('Code') : undefined;
   const requestId = said('RequestId') ?? answer.headers['x-oss-request-id'];
   const message = said('Message') ?? '';
-  const reason = code === 'AccessDenied' ? `${code} at the bucket ${bucket}: ${message}` : message;
+  const reason = code === 'AccessDenied' ? `${code} at the bucket ${bucket}: ${message || 'no reason'}` : message;
   const words = { reason, ...present({ code, requestId }) };
   if (code === 'SlowDown' || code === 'ServiceUnavailable') return { kind: 'limited', ...words };
   const advice = adviceOn(answer, { code, number: said('EC'), action, bucket });

@@ -164,7 +164,9 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       const state = stateOfPlaces(places);
       const detail =
         state === 'current'
-          ? `${placeCount(places.total)} ${places.total === 1 ? 'has' : 'have'} it`
+          ? places.total === 1
+            ? '1 domain has it'
+            : `${places.total} domains have it`
           : placesText(places);
       const texts = places.total === 0 ? leftTexts(left) : [detail, ...leftTexts(left)];
       return { state, detail: texts.join('; '), places };

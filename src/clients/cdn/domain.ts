@@ -35,5 +35,5 @@ export function whyNot(found: CdnDomain | undefined, covers: readonly string[]):
 /** As {@link whyNot}, whether HTTPS is on or not. */
 export function whyNeverOn({ name, phase, status }: CdnDomain, covers: readonly string[]): string | undefined {
   if (!coversName(covers, name)) return 'the certificate does not cover it';
-  return phase === 'resting' ? `it is ${status}` : undefined;
+  return phase === 'resting' ? `its status is ${status}` : undefined;
 }

@@ -189,17 +189,16 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
         const { id, foreign } = await readLive(inside, version.lineage);
         if (foreign) return { state: 'absent', detail: foreign };
         if (id === undefined) return { state: 'absent', detail: `${live(version.lineage)} does not exist` };
-        const stale = (name: string, difference: string): Look => {
-          return { state: 'stale', detail: `${join(live(version.lineage), name)} ${difference}` };
-        };
+        const stale = (detail: string): Look => ({ state: 'stale', detail });
+        const shown = (name: string) => join(live(version.lineage), name);
         const folder = join(archive(version.lineage), id);
         const keystore = await options.keystore?.find((name) => inside.read(join(folder, name)), version);
         for (const file of [...(await contents(version)), ...(keystore?.(await closed()) ?? [])]) {
-          const difference = await compare(inside, join(folder, file.name), file);
-          if (difference) return stale(file.name, difference);
+          const difference = await compare(inside, join(folder, file.name), file, shown(file.name));
+          if (difference) return stale(difference);
         }
         if (options.keystore && !keystore)
-          return stale(keystoreName, 'is missing, or is not of this version with this password');
+          return stale(`${shown(keystoreName)} is missing, or is not of this version with this password`);
         return { state: 'current', detail: live(version.lineage) };
       }),
 
@@ -332,12 +331,18 @@ export const bundlePem = (fullchainPem: string, keyPem: string): string =>
     .join('');
 
 /** Describes how the file differs from the wanted one. Returns undefined if they are equal. */
-async function compare(inside: LiveFilesWithin, path: string, wanted: FolderEntry): Promise<string | undefined> {
+async function compare(
+  inside: LiveFilesWithin,
+  path: string,
+  wanted: FolderEntry,
+  shown = path,
+): Promise<string | undefined> {
   const stat = await inside.stat(path);
   const content = stat?.kind === 'file' ? await inside.read(path) : undefined;
-  if (!stat || !content) return 'is missing';
-  if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return 'belongs to another version';
-  return differenceOf(stat, wanted.attributes, inside.uid);
+  if (!stat || !content) return `${shown} is missing`;
+  if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return `${shown} belongs to another version`;
+  const difference = differenceOf(stat, wanted.attributes, inside.uid);
+  return difference === undefined ? undefined : `${shown} ${difference}`;
 }
 
 /** Describes how owner and mode of a file differ from the wanted ones. */

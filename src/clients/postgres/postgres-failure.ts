@@ -83,9 +83,8 @@ function isAboutTls(error: unknown): boolean {
 /** The words of pg if it has none to give. */
 const isAboutPassword = (error: unknown): boolean => /^SASL: .*password must be/.test((error as Error).message);
 
-const noTls = 'The server does not support SSL connections';
 const wordsOf = (error: unknown): string => {
   const reason = remoteText(reasonOf(error));
-  if (reason === noTls) return 'the server has no TLS';
+  if (reason === 'The server does not support SSL connections') return 'the server has no TLS';
   return reason.startsWith('Connection terminated') ? 'the connection was closed' : reason;
 };

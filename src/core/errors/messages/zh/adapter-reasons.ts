@@ -39,7 +39,7 @@ export const adapterReasons: Readonly<Record<string, string>> = {
     '请调大那条规则的优先级数字，空出更小的（控制台：Rules、Reprioritize）。',
   '{name} is a load balancer of type {type}, which does not support path rules':
     '{name} 是 {type} 类型的负载均衡，不支持路径规则',
-  'Name an Application Load Balancer.': '请指定一个 Application Load Balancer。',
+  'Name an Application Load Balancer.': '请指定一个应用型负载均衡 (ALB)。',
   '{listener} is the listener on port {port}, not {wanted}': '{listener} 是 {port} 端口的监听，不是 {wanted}',
   'Set listenerPort to {port}.': '请把 listenerPort 设为 {port}。',
   'the listener on port {port} has policies with each priority up to {most}, and they come first':

@@ -110,7 +110,7 @@ export const cloudAdvice: Readonly<Record<string, string>> = {
   'Give {token} the permission Zone → DNS → Edit for {zone}: it may not even read the records.':
     '请授予 {token} 对 {zone} 的 Zone → DNS → Edit 权限：它连读取记录的权限都没有。',
   'Check the secret access key (secretAccessKey): it does not belong to this access key id.':
-    '请检查 Secret Access Key（secretAccessKey）：它与 Access Key ID 不匹配。',
+    '请检查 “Secret Access Key” (secretAccessKey)：它与 “Access Key ID” 不匹配。',
   'Check `accessKeyId`, `secretAccessKey` and what they may do.': '请检查 `accessKeyId`、`secretAccessKey` 及其权限。',
   'Check `hostedZoneId`: the account of these keys has no such zone.':
     '请检查 `hostedZoneId`：该账户下没有这个托管区。',

@@ -1,8 +1,15 @@
 import { adapterReasons } from './adapter-reasons.ts';
+import { answerReasons } from './answer-reasons.ts';
+import { balancerReasons } from './balancer-reasons.ts';
 import { cloudAdvice } from './cloud-advice.ts';
+import { credentialReasons } from './credential-reasons.ts';
+import { dnsAdvice } from './dns-advice.ts';
 import { findings } from './findings.ts';
+import { folderReasons } from './folder-reasons.ts';
 import { pathFindings } from './path-findings.ts';
 import { settingsPhrases } from './settings-phrases.ts';
+import { storeReasons } from './store-reasons.ts';
+import { targetReasons } from './target-reasons.ts';
 import { targetStates } from './target-states.ts';
 import { trialFindings } from './trial-findings.ts';
 
@@ -18,6 +25,13 @@ export const phrases: Readonly<Record<string, string>> = {
   ...targetStates,
   ...adapterReasons,
   ...cloudAdvice,
+  ...answerReasons,
+  ...balancerReasons,
+  ...credentialReasons,
+  ...dnsAdvice,
+  ...folderReasons,
+  ...storeReasons,
+  ...targetReasons,
   // Reasons of systems (`reasonOf`).
   'connection refused': '连接被拒绝',
   'the connection was closed': '连接被关闭',
@@ -179,12 +193,6 @@ export const phrases: Readonly<Record<string, string>> = {
   // Advice of adapters.
   'Check the settings of this balancer, its credentials and their permissions.':
     '请检查这个负载均衡的设置、凭据和权限。',
-  'Check the options of the deployer "{name}", its credentials and their permissions.':
-    '请检查部署目标 "{name}" 的选项、凭据和权限。',
-  'Check `keyName`, `secret` and `algorithm`, and what the server’s policy allows for this key.':
-    '请检查 `keyName`、`secret` 和 `algorithm`，以及服务器的策略允许这把密钥做什么。',
-  'Check `accessKeyId`, `secretAccessKey` and what they may do.':
-    '请检查 `accessKeyId`、`secretAccessKey` 以及它们的权限。',
   'Check `username` and `password` of the solver in certfleet.yaml.':
     '请检查 certfleet.yaml 中 solver 的 `username` 和 `password`。',
   'Look at the records of {zone} at {page}.': '请在 {page} 查看 {zone} 的记录。',

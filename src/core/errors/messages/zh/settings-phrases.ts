@@ -96,7 +96,6 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
   'expected a value of ASCII characters': '只能含 ASCII 字符',
   'a secret belongs in `secretHeaders`': '机密要写在 `secretHeaders` 中',
   'a name must not contain line breaks or invisible characters': '名称不能含换行或不可见字符',
-  'title and text are missing': '缺少 title 和 text',
   '`none` would send the password unencrypted; use starttls or tls, or leave the login out':
     '`none` 会不加密地发送密码；请用 starttls 或 tls，或者不填登录信息',
   'expected a region code, like {example}': '要是区域代码，例如 {example}',

@@ -30,7 +30,6 @@ export const targetStates: Readonly<Record<string, string>> = {
   'domains have an older version, and this one is not uploaded yet': '域名上是旧版本，新版本尚未上传',
   '1 domain of {service} can get it': '{service} 的 1 个域名可以部署',
   '{count} domains of {service} can get it': '{service} 的 {count} 个域名可以部署',
-  '{missing} of {count} domains cannot get it: {places}': '{count} 个域名中有 {missing} 个无法部署：{places}',
 
   // Programs and folders.
   'HAProxy has no {file}': 'HAProxy 没有 {file}',

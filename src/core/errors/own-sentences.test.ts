@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { untranslated } from '../../../test/support/chinese.ts';
+import { filledWith, ownSentences, textsOfSources } from '../../../test/support/own-sentences.ts';
+import { phrases } from './messages/zh/phrases.ts';
+import { inLanguage } from './wording.ts';
+
+/** What no reader of pages, failures or hints gets, and why. */
+const unsaid: Readonly<Record<string, string>> = {
+  'src/dns/manual.ts': 'a dialogue at the terminal, which is English as all progress is',
+  'src/responder/server.ts': 'what clients of the responder get, as a CA or a health check',
+  'src/responder/alpn-server.ts': 'what a TLS connection ends with, and what the log says',
+  'src/responder/token-lookup.ts': 'why the responder answers 503',
+};
+
+describe('a sentence in the sources of adapters', () => {
+  it.each(['balancers', 'clients', 'deployers', 'dns', 'notifiers', 'responder', 'solvers', 'stores'])(
+    'in %s has Chinese in `messages/zh`',
+    async (room) => {
+      const all = await ownSentences(room);
+      expect(all.length).toBeGreaterThan(10);
+      const left = all
+        .filter(({ file }) => unsaid[file] === undefined)
+        // Some have a path at the beginning.
+        .filter(({ text }) => ['x1', '/x1'].every((one) => untranslated([filledWith(text, one)]).length > 0))
+        .map(({ file, line, text }) => `${file}:${line} ${filledWith(text, '…')}`);
+      expect(left).toEqual([]);
+    },
+  );
+
+  it.each([
+    'The specified bucket does not exist.',
+    'The domain has no address',
+    'Zone example.com does not exist',
+    'the domain does not exist',
+    'The signature is missing',
+    'the file /x does not exist',
+    'Certificate 123 is in use',
+    'error: the object was deleted; try again',
+    'HTTP 500, sorry',
+    'the role is missing',
+    'Delete the record.',
+  ])('is none of others: %s', (text) => {
+    expect(inLanguage(text, 'zh')).toBe(text);
+  });
+
+  it.each([
+    [
+      '3 domains of Alibaba Cloud CDN can get it; 2 domains left to the certificate shop',
+      'Alibaba Cloud CDN 的 3 个域名可以部署；2 个域名由证书 shop 使用',
+    ],
+    ['3 domains of Alibaba Cloud CDN can get it; Bob cannot', '3 domains of Alibaba Cloud CDN can get it; Bob cannot'],
+  ])('stands in a list: %s', (text, own) => {
+    expect(inLanguage(text, 'zh')).toBe(own);
+  });
+});
+
+/** The clauses of a phrase, since the code may join them. */
+const clausesOf = (phrase: string): readonly string[] =>
+  phrase.split(/\{\w+\}|[,;:.()]/).map((clause) => clause.replaceAll(/^[\s`]+|[\s`]+$/g, ''));
+
+/** Made of several parts, or said by zod. */
+const composed = [
+  /^invalid (IPv4 address|input)$/,
+  /^names no (issuer|solver)$/,
+  /^declare one under /,
+  /^" (is missing|has no value)/,
+  /^must (have|be) at (least|most)$/,
+  /^for 1 certificate$/,
+  /^with a page about /,
+  /^with 1 name server at( 1 address)?$/,
+];
+
+it('is no phrase that the program no longer says', async () => {
+  const all = [...new Set(await textsOfSources())].join('\n');
+  const long = Object.keys(phrases)
+    .flatMap(clausesOf)
+    .filter((clause) => clause.length > 12);
+  expect(long.filter((clause) => !all.includes(clause) && !composed.some((one) => one.test(clause)))).toEqual([]);
+});
