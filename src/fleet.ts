@@ -47,6 +47,7 @@ import type { OpenFleet } from './fleet/opened.ts';
 import type { PlanRequest } from './fleet/plan.ts';
 import { renew } from './fleet/renew.ts';
 import { revoke } from './fleet/revoke.ts';
+import type { Serve } from './fleet/run.ts';
 import { sendTest } from './fleet/send-test.ts';
 import { forgetNode, nodesOf, statusOf } from './fleet/status.ts';
 import { readOne } from './fleet/stored.ts';
@@ -75,6 +76,7 @@ export type {
   Outcome,
   PlanRequest,
   RunEntry,
+  Serve,
   TrialNews,
   TrialReport,
 };
@@ -287,6 +289,8 @@ export interface RunRequest {
   readonly ready: () => void;
   /** Called with what became of a certificate that was due. */
   readonly done: (outcome: Outcome) => void;
+  /** Serves pages and API, from the time that they are declared; if omitted, nothing does. */
+  readonly serve?: Serve | undefined;
   /** How often it looks at what is served; as often as the guide says, if omitted. */
   readonly looks?: LookTimes | undefined;
 }

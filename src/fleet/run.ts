@@ -22,9 +22,11 @@ import { edgesOf, withParts } from './parts.ts';
 import { reloadOf } from './reload.ts';
 import type { Sources } from './sources.ts';
 import { renewedAsStored, type Wanted } from './wanted.ts';
-import { mountWeb, serveWhenDeclared } from './web/serving.ts';
+import type { Seen } from './web/view.ts';
 
 const dayMs = 86_400_000;
+/** How often it looks whether there are pages now. */
+const pagesMs = 5_000;
 
 /** What the process runs on. */
 export interface RunningFleet {
@@ -35,10 +37,19 @@ export interface RunningFleet {
   readonly sources: Sources;
 }
 
+/** What pages and API show. */
+export interface Shown extends Pick<Seen, 'rows' | 'declared' | 'nodes' | 'file'> {
+  /** Aborts when the process is to end. */
+  readonly stopping: AbortSignal;
+}
+
+/** Serves pages and API until the signal aborts. */
+export type Serve = (fleet: RunningFleet, shown: Shown, signal: AbortSignal) => Promise<void>;
+
 /** Runs the loop of a process on the settings that are declared at each time. */
 export async function run(
   fleet: RunningFleet,
-  { source, ready, done, looks = usualLookTimes }: RunRequest,
+  { source, ready, done, serve, looks = usualLookTimes }: RunRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const { sources } = fleet;
@@ -87,16 +98,20 @@ export async function run(
       (over) => alarms.run(over),
       (over) => sendHeartbeats(edges, over),
       (over) => tellSystemd(edges, over),
-      (over) =>
-        serveWhenDeclared(
-          fleet,
-          mountWeb({ fleet, rows, declared, nodes: peers.known, file: source.file }, signal),
-          over,
-        ),
+      async (over) => {
+        if (!serve || !(await pagesAreDeclared(fleet, over))) return;
+        await serve(fleet, { rows, declared, nodes: peers.known, file: source.file, stopping: signal }, over);
+      },
     ],
     (until) => keepRunning({ ...loop, ready: () => void listening.then(ready), done, note: watch.note }, until),
     signal,
   );
+}
+
+/** Waits until pages are declared. Returns false if the signal aborts before. */
+async function pagesAreDeclared({ settings, world }: RunningFleet, signal: AbortSignal): Promise<boolean> {
+  while (!settings().pages && !signal.aborted) await world.clock.sleep(pagesMs, signal).catch(() => undefined);
+  return !signal.aborted;
 }
 
 function declaredIn(settings: Settings): Declarations {

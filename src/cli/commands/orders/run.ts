@@ -3,7 +3,7 @@ import { refuseUntrusted } from '../../../config/file/load.ts';
 import { configurationStamp, filledFiles } from '../../../config/file/stamp.ts';
 import type { Role } from '../../../core/node/running.ts';
 import type { Settings } from '../../../core/spec/spec.ts';
-import type { ConfigurationSource } from '../../../fleet.ts';
+import type { ConfigurationSource, Serve } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { configurationPath } from '../../flags/configuration-path.ts';
 import { roleOf } from '../../flags/role.ts';
@@ -39,9 +39,12 @@ async function keepRunning(session: Session): Promise<number> {
   await reportStart(session, 'run');
   const ready = await readyFor(session, role);
   if (role === 'responder') await fleet.respond({ ready }, session.signal);
-  else await fleet.run({ source, ready, done: () => {} }, session.signal);
+  else await fleet.run({ source, ready, done: () => {}, serve }, session.signal);
   return 0;
 }
+
+/** Loads pages and API, which few need. */
+const serve: Serve = async (...parts) => (await import('../../../web/serving.ts')).serve(...parts);
 
 /** A responder that reads nothing but tokens. */
 async function answerTokens(session: Session, settings: Settings): Promise<number> {

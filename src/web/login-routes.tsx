@@ -1,9 +1,9 @@
 import type { Context, Hono } from 'hono';
 import { getCookie } from 'hono/cookie';
-import type { Access } from '../../access/access.ts';
-import { isUserName, type PasswordProblem, passwordProblem } from '../../core/access/user.ts';
-import { isFailure } from '../../core/errors/errors.ts';
-import { FirstPage, LinkOverPage, LoginPage } from '../../pages/login.tsx';
+import type { Access } from '../access/access.ts';
+import { isUserName, type PasswordProblem, passwordProblem } from '../core/access/user.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { FirstPage, LinkOverPage, LoginPage } from '../pages/login.tsx';
 import type { WebEnv } from './app.ts';
 import { cookieOf } from './cookie.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { hostIn } from '../../core/access/host.ts';
-import { canonicalAddress } from '../../core/names/identifiers.ts';
+import { hostIn } from '../core/access/host.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
 
 /** How a request came. */
 export interface Arrival {

@@ -6,6 +6,7 @@ import { urlOf } from '../core/access/pages-url.ts';
 import { reasonOf, stackOf } from '../core/errors/errors.ts';
 import type { PagesSettings, Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
+import { bind, isSocket, socketPath } from '../daemon/bind.ts';
 import {
   type LimitedListening,
   type ListenPlace,
@@ -13,9 +14,8 @@ import {
   type TlsIdentity,
 } from '../lib/http/guarded-server.ts';
 import type { World } from '../ports/world.ts';
-import { bind, isSocket, socketPath } from './bind.ts';
-import { createWeb, type Mounted } from './web/app.ts';
-import { arrivalOf, refusal } from './web/request.ts';
+import { createWeb, type Mounted } from './app.ts';
+import { arrivalOf, refusal } from './request.ts';
 
 export type { Mounted };
 
