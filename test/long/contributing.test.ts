@@ -38,7 +38,7 @@ async function contents(): Promise<Map<string, string>> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name).slice(folder.length + 1);
-    if (/^(node_modules|\.git)\//.test(path)) continue;
+    if (/^(node_modules|\.git|\.cache)\//.test(path)) continue;
     found.set(path, await readFile(join(folder, path), 'utf8'));
   }
   return found;
@@ -85,7 +85,9 @@ describe("CONTRIBUTING's template", () => {
     expect(await npm('knip')).toEqual(fine);
     const providers = (await run('node', ['--import', 'tsx', 'src/cli/index.ts', 'providers'], { cwd: folder })).stdout;
     expect(providers).toMatch(/^ *exampledns +Example DNS/m);
-    const unit = JSON.parse((await npm('test:unit', '--', '--reporter=json')).output) as UnitReport;
+    const report = join(folder, '.cache/unit.json');
+    await npm('test:unit', '--', '--reporter=json', `--outputFile=${report}`);
+    const unit = JSON.parse(await readFile(report, 'utf8')) as UnitReport;
     expect(unit.testResults.filter(({ status }) => status !== 'passed')).toEqual([]);
     for (const id of ids) {
       const file = unit.testResults.find(({ name }) => name.endsWith(`/src/dns/${id}.test.ts`));
