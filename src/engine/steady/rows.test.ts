@@ -37,6 +37,29 @@ describe('the rows of a list', () => {
     expect(states()).toEqual(['abc missing', 'later missing']);
   });
 
+  it('say when a certificate is renewed only if it is', async () => {
+    const { engine, job, see, rows, editLineage } = await createList();
+    await issue(engine, job, signal);
+    await see();
+    const renewAt = () => rows.get('abc')?.renewAt;
+    expect(renewAt()).toMatch(/^20/);
+    const edit = async (change: Parameters<typeof editLineage>[0]) => {
+      await editLineage(change);
+      await see();
+    };
+    await edit((lineage) => ({ ...lineage, paused: { at: '2026-01-01T00:00:00Z', by: 'mia' } }));
+    expect(renewAt()).toBeUndefined();
+    await edit(({ paused: _over, ...lineage }) => lineage);
+    expect(renewAt()).toMatch(/^20/);
+    const revoked = { at: '2026-01-01T00:00:00Z', reason: 'superseded' as const };
+    await edit((lineage) => ({ ...lineage, current: { ...lineage.current!, revoked } }));
+    expect(renewAt()).toMatch(/^20/);
+    const forGood = { ...revoked, reason: 'unspecified' as const };
+    await edit((lineage) => ({ ...lineage, current: { ...lineage.current!, revoked: forGood } }));
+    expect(rows.get('abc')).toMatchObject({ state: 'revoked' });
+    expect(renewAt()).toBeUndefined();
+  });
+
   it('lead from page to page, filtered or not', async () => {
     const { rows } = await createList();
     const first = rows.list({ sort: 'expiry', limit: 1 });

@@ -1,8 +1,9 @@
 import { failureThatCounts } from '../../core/lineage/failure.ts';
 import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
+import { isStopped } from '../../core/lineage/revocation.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import { type Served, servedAt } from '../../core/plan/served.ts';
-import { atNow, type LineageStatus, lineageStates, stateOfLineage } from '../../core/plan/status.ts';
+import { atNow, isRenewed, type LineageStatus, lineageStates, stateOfLineage } from '../../core/plan/status.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetsAndEndpoints } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
@@ -147,6 +148,8 @@ export function createRows(
     const targets = spec ? targetsAndEndpoints(spec) : [];
     const { current, renewal, deployments = {}, work, paused } = lineage ?? {};
     const failure = wanted && failureThatCounts(wanted, lineage, {}, now);
+    const state = stateOfLineage(wanted, lineage, { now, isWorking: false, lacks: [] });
+    const isLeft = !isRenewed(state) || isStopped(lineage) || paused !== undefined;
     return {
       name,
       identifiers: identifiers === name ? '' : identifiers,
@@ -154,9 +157,9 @@ export function createRows(
       targets: once(targets.join('\n')),
       served: once(JSON.stringify(servedAt(spec?.endpoints ?? [], deployments))),
       delivered: targets.filter((target) => deployments[target]?.state === 'current').length,
-      state: stateOfLineage(wanted, lineage, { now, isWorking: false, lacks: [] }),
+      state,
       notAfter: secondsOf(current?.facts.notAfter),
-      renewAt: secondsOf(paused ? undefined : renewal?.at),
+      renewAt: secondsOf(isLeft ? undefined : renewal?.at),
       isPaused: paused !== undefined,
       failure: failure && { code: once(failure.code), retryAt: failure.retryAt },
       step: work?.step,
