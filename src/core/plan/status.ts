@@ -325,6 +325,9 @@ const toObtain: ReadonlySet<LineageStatus['state']> = new Set([
   ...(['due', 'expired', 'missing', 'failing', 'interrupted', 'revoked'] as const),
 ]);
 
+/** States in which a person is asked for. The others pass by themselves, or are wanted. */
+export const needsPerson: readonly LineageStatus['state'][] = ['expired', 'failing', 'corrupt', 'revoked', 'pending'];
+
 /** Reports whether `renew` ever renews a certificate in this state. */
 export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
 

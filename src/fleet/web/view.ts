@@ -5,7 +5,7 @@ import { type Lineage, unfinishedWork } from '../../core/lineage/lineage.ts';
 import { processText } from '../../core/lineage/process-identity.ts';
 import { describeNode, type NodeStatus } from '../../core/node/node-status.ts';
 import type { Replica } from '../../core/node/replica.ts';
-import { describeLineage, type LineageStatus } from '../../core/plan/status.ts';
+import { describeLineage, type LineageStatus, needsPerson } from '../../core/plan/status.ts';
 import { present } from '../../core/text/present.ts';
 import { type OpenAlarms, readAlarms } from '../../engine/alarms/open.ts';
 import { type EngineProcess, inPass } from '../../engine/engine.ts';
@@ -59,7 +59,7 @@ export interface FleetView {
 export interface Overview {
   readonly total: number;
   readonly byState: Readonly<Record<LineageStatus['state'], number>>;
-  /** The certificates that need a person or have failed, at most 50 of them, those that expire first at the front. */
+  /** The certificates that need a person, at most 50 of them, those that expire first at the front. */
   readonly troubled: readonly CertificateRow[];
   /** The certificates on which a process works, at most 50. */
   readonly running: readonly CertificateRow[];
@@ -109,14 +109,6 @@ export interface CertificateView {
   readonly window?: { readonly start: string; readonly end: string };
 }
 
-/** States in which a person should look at a certificate. */
-const troubled: ReadonlySet<LineageStatus['state']> = new Set([
-  'expired',
-  'failing',
-  'corrupt',
-  'revoked',
-  'pending',
-] as const);
 const mostShown = 50;
 const shownDays = 91;
 const dayMs = 86_400_000;
@@ -155,7 +147,7 @@ export function createView({ engine, rows, declared, nodes, file, open }: Seen):
       const { name, state, issuer, renewMs, notAfterMs } = one;
       byState[state]++;
       issuers.add(issuer);
-      if (troubled.has(state)) needy.push(one);
+      if (needsPerson.includes(state)) needy.push(one);
       if (state === 'working' && running.length < mostShown) running.push(name);
       if (state === 'undeclared' || state === 'test') continue;
       const [renewal, expiry] = [dayOf(renewMs), dayOf(notAfterMs)];

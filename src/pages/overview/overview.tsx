@@ -1,6 +1,7 @@
 import type { FC } from 'hono/jsx';
 import type { Alarm } from '../../core/alarm/alarm.ts';
 import { sayAlarm } from '../../core/alarm/alarm-wording.ts';
+import { needsPerson } from '../../core/plan/status.ts';
 import type { LimitsGlance } from '../../fleet/limits.ts';
 import type { Choices } from '../../fleet/web/declarations.ts';
 import type { CertificateRow, Overview } from '../../fleet/web/view.ts';
@@ -51,7 +52,7 @@ export const OverviewPage: FC<Made & OverviewData> = ({ reader, overview, alarms
 
 const Headline: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader: { text }, overview, alarms }) => {
   const { total, byState } = overview;
-  const need = needing.reduce((sum, state) => sum + byState[state], 0);
+  const need = countNeedy(overview);
   const open = alarms ? alarms.open.length + alarms.more : 0;
   const look = total === 0 ? 'off' : need > 0 ? 'bad' : open > 0 ? 'soon' : 'good';
   const words =
@@ -74,8 +75,7 @@ const Headline: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader
   );
 };
 
-/** In these, a person is asked for. The other states pass by themselves, or are wanted. */
-const needing: readonly State[] = ['expired', 'failing', 'corrupt'];
+const countNeedy = ({ byState }: Overview): number => needsPerson.reduce((sum, state) => sum + byState[state], 0);
 
 /** In the order of how much they matter. */
 const stateOrder: readonly State[] = [
@@ -120,11 +120,11 @@ const helpOf = (reader: Made['reader'], { state }: CertificateRow) => {
 
 const Troubled: FC<Made & Pick<OverviewData, 'overview' | 'alarms'>> = ({ reader, overview, alarms }) => {
   const { text, mayAct } = reader;
-  const { troubled, byState } = overview;
+  const { troubled } = overview;
   const said = new Map<string, Alarm>(
     [...(alarms?.open ?? [])].reverse().flatMap((one) => (one.certificate ? [[one.certificate, one] as const] : [])),
   );
-  const more = [...needing, 'pending' as const].reduce((sum, state) => sum + byState[state], 0) - troubled.length;
+  const more = countNeedy(overview) - troubled.length;
   return (
     <Panel id="needs" title={text.needs.title}>
       <ul class="rows">

@@ -1,7 +1,7 @@
 import { type StoredError, say } from '../../../src/core/errors/wording.ts';
 import type { RunEntry } from '../../../src/core/history/run-entry.ts';
 import type { NodeStatus } from '../../../src/core/node/node-status.ts';
-import { type LineageStatus, lineageStates } from '../../../src/core/plan/status.ts';
+import { type LineageStatus, lineageStates, needsPerson } from '../../../src/core/plan/status.ts';
 import type { OpenAlarms } from '../../../src/engine/alarms/open.ts';
 import { noneOfEach } from '../../../src/engine/steady/rows.ts';
 import type { LimitsGlance } from '../../../src/fleet/limits.ts';
@@ -246,7 +246,7 @@ function overviewOf(
   const byStateCount = Object.fromEntries(
     states.map((state) => [state, rows.filter((row) => row.state === state).length]),
   ) as Overview['byState'];
-  const troubled = rows.filter(({ state }) => ['expired', 'failing', 'corrupt', 'pending'].includes(state));
+  const troubled = rows.filter(({ state }) => needsPerson.includes(state));
   const days = Array.from({ length: 45 }, (_, i) => {
     const date = later(now, i).slice(0, 10);
     return {
