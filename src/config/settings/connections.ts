@@ -66,18 +66,22 @@ async function hiddenProblems(
   { section, name, settings }: Connection,
   found: readonly Problem[],
   { file, registry }: { readonly file: Settings; readonly registry: Registry },
+  leftOut: readonly Problem['path'][] = [],
 ): Promise<readonly Problem[]> {
-  const wrong = found.map(({ path }) => path);
+  const wrong = [...found.map(({ path }) => path), ...leftOut];
   if (wrong.some(([key]) => key === undefined || ['name', 'type', 'provider'].includes(String(key)))) return [];
   const one = { section, name, settings: wrong.reduce<Fields>(without, settings) };
   const { problems } = await settingsIn(written([one], registry), surroundings({ file, registry }));
   const own = problems.filter(({ path }) => path[0] === section && path[1] === name);
   const isKnown = (path: Problem['path']) => wrong.some((known) => known.every((key, index) => key === path[index]));
-  const more = own
-    .map((problem) => ({ ...problem, path: problem.path.slice(2) }))
-    .filter(({ path }) => path.length > 0 && !isKnown(path));
-  if (more.length === 0) return [];
-  return [...more, ...(await hiddenProblems({ section, name, settings }, [...found, ...more], { file, registry }))];
+  const all = own.map((problem) => ({ ...problem, path: problem.path.slice(2) })).filter(({ path }) => path.length > 0);
+  const more = all.filter(({ path }) => !isKnown(path));
+  if (more.length > 0)
+    return [...more, ...(await hiddenProblems({ section, name, settings }, [...found, ...more], { file, registry }))];
+  // A value that is wrong and left out may be missing in its group, such as `dns`: without the group, nothing is.
+  const groups = all.map(({ path }) => path.slice(0, -1)).filter((path) => path.length > 0 && path[0] !== 'options');
+  if (groups.length === 0 || groups.every(isKnown)) return [];
+  return hiddenProblems({ section, name, settings }, found, { file, registry }, [...leftOut, ...groups]);
 }
 
 /** Returns a group without the value at a path; of a list, nothing is left. */

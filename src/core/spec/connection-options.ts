@@ -121,7 +121,7 @@ export type Before = { readonly type: KnownType; readonly settings: Fields } | u
 
 /**
  * Adds the secrets that were left out, as they were before. If the type or an option that says where secrets are sent has
- * changed, all that were set must be entered again: they are in `again`.
+ * changed, all that were set must be entered again: they are in `again`, and the settings are only good for a check.
  */
 export function withKeptSecrets(
   type: KnownType,
@@ -141,10 +141,9 @@ export function withKeptSecrets(
       !left.includes(one) &&
       !sameJson(valueAt(settings, one.name) ?? null, valueAt(before.settings, one.name) ?? null),
   );
-  if (isElsewhere) return { settings, again: left.map(({ name }) => name) };
   const kept = left.reduce(
     (all, { name }) => withValue(all, name.split('.'), valueAt(before.settings, name)),
     settings,
   );
-  return { settings: kept, again: [] };
+  return { settings: kept, again: isElsewhere ? left.map(({ name }) => name) : [] };
 }

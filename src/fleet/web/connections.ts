@@ -92,7 +92,10 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     const wanted = enteredOptions(type ?? { options: [] }, entered);
     const kept = type && withKeptSecrets(type, wanted, before && known ? { type: known, settings: before } : undefined);
     const settings = { ...(kept ?? wanted).settings, ...chosen };
-    if (kept && kept.again.length > 0) return { wrong: Object.fromEntries(kept.again.map((one) => [one, again])) };
+    if (kept && kept.again.length > 0) {
+      const others = await ownWrong({ section, name, settings }, type);
+      return { wrong: { ...others, ...Object.fromEntries(kept.again.map((one) => [one, again])) } };
+    }
     const secrets = type && !composed.takesSecrets ? shownOptions(type, settings).secrets : [];
     if (secrets.length > 0) return { wrong: Object.fromEntries(secrets.map((one) => [one, noKey])) };
     const wrong =

@@ -66,9 +66,11 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
   'a group of keys': '一组键值',
 
   // Of one setting of an adapter.
+  'expected a name, like example.com': '要是域名，例如 example.com',
   'expected text without a NUL character': '不能含 NUL 字符',
   'expected an https:// or http:// URL without USER:PASSWORD@ and without a fragment':
     '要是 https:// 或 http:// 网址，不含 用户:密码@，也不含 # 之后的部分',
+  'write {options}, or an https:// URL': '填写 {options}，或 https:// 网址',
   'expected an https:// URL; http:// is allowed for loopback addresses only':
     '要是 https:// 网址；只有回环地址可以用 http://',
   'expected a URL without a path: all calls of this API go to the path /': '网址不能带路径：此 API 的请求都发往 /',
