@@ -18,7 +18,7 @@ type Problem = string | readonly string[] | undefined;
 
 interface FieldOptions extends ControlOptions {
   readonly type: 'text' | 'password';
-  readonly autocomplete: string;
+  readonly autocomplete?: string | undefined;
   readonly value?: string | undefined;
   readonly autofocus?: boolean;
   readonly required?: boolean;

@@ -21,7 +21,7 @@ const texts = {
     'no-user': 'Enter the name of the user.',
     'no-password': 'Enter the password.',
     unsent:
-      'Your login had ended, so nothing was done. Log in, and go back in the browser to the form, where what you typed still is.',
+      'Your login had ended, so nothing was done. Log in, and go back in the browser to the form, where what you typed still is, except passwords and other secrets.',
     wrong: 'The user or the password is wrong.',
     slow: (seconds: number) => `There were too many tries. Try again in ${seconds} s.`,
     'bad-name': 'A name has 1 to 64 of A-Z a-z 0-9 . _ @ + - and begins with a letter or digit.',
@@ -42,7 +42,7 @@ const texts = {
     overHint: '链接只能使用一次，15 分钟内有效，并且只在还没有用户时可用。`certfleet user link` 可生成新的链接。',
     'no-user': '请输入用户名。',
     'no-password': '请输入密码。',
-    unsent: '登录已失效，操作没有执行。请先登录，再用浏览器返回表单，已输入的内容仍在。',
+    unsent: '登录已失效，操作没有执行。请先登录，再用浏览器返回表单，已输入的内容仍在，但密码和其他机密须重新输入。',
     wrong: '用户名或密码错误。',
     slow: (seconds: number) => `尝试次数过多，请在 ${seconds} 秒后重试。`,
     'bad-name': '名称由 1 到 64 个 A-Z a-z 0-9 . _ @ + - 组成，以字母或数字开头。',

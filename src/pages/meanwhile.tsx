@@ -17,14 +17,17 @@ export const Meanwhile: FC<
     readonly fields: readonly Change[];
     /** What is said if none of the fields has changed. */
     readonly others: string;
+    /** What is said of what was typed and is not below. */
+    readonly lost?: string | undefined;
   }
-> = ({ reader, now, fields, others }) => {
+> = ({ reader, now, fields, others, lost }) => {
   const { edit: words } = reader.text;
   if (!now)
     return (
       <Notice kind="refused">
         <p>{words.gone}</p>
         <p class="hint">{words.goneHint}</p>
+        {lost === undefined ? null : <p>{lost}</p>}
       </Notice>
     );
   const changes = fields
@@ -59,6 +62,7 @@ export const Meanwhile: FC<
         {changes.length === 0 ? <li>{others}</li> : null}
       </ul>
       <p class="hint">{words.changedHint}</p>
+      {lost === undefined ? null : <p>{lost}</p>}
     </Notice>
   );
 };

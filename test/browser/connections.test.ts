@@ -75,6 +75,11 @@ describeWith(['chromium', 'pebble', 'haproxy', 'named'], `the connections in ${t
     await page.keyboard.press('Enter');
     await option(page, 'options.server').focus();
     await page.keyboard.type('ns1 example');
+    // Whoever leaves and comes back finds what they typed.
+    await page.goto(new URL('/certificates', page.url()).href);
+    await page.goBack();
+    await expect.poll(() => option(page, 'options.server').inputValue()).toBe('ns1 example');
+    await option(page, 'options.server').focus();
     await page.keyboard.press('Tab');
     await page.keyboard.type(bind.key.name);
     await page.keyboard.press('Tab');

@@ -89,6 +89,7 @@ const bind = {
   'o.options.keyName': 'acme',
   'o.options.secret': secret,
 };
+const bindAt = { ...bind, 'o.dns.zone': 'example.com' };
 
 it('makes Let’s Encrypt of a name and a yes', async () => {
   const { connections, get, post } = await open();
@@ -219,6 +220,7 @@ describe('a DNS provider', () => {
     [newBind, { ...bind, 'o.options.port': 'many', 'o.timeout': '5' }],
     [newBind, { ...bind, name: 'Not "this"', 'o.options.port': 'many', 'o.timeout': '5' }],
     [newBind, { ...bind, 'o.options.server': 'env:SERVER', 'o.options.keyName': '', 'o.propagation': 'x' }],
+    [newBind, { ...bindAt, 'o.dns.nameservers': 'x y', 'o.options.port': '70000', 'o.options.ttl': '-5' }],
     [
       '/connections/new?section=issuers&type=acme',
       {
@@ -231,7 +233,7 @@ describe('a DNS provider', () => {
     ],
   ])('at %s is answered beside all fields that are wrong at once: %j', async (path, typed) => {
     const { post } = await open();
-    const right = ['o.options.server', 'o.options.secret', 'o.options.keyName', 'o.agreeToTerms', 'name'];
+    const right = ['o.options.server', 'o.options.secret', 'o.options.keyName', 'o.dns.zone', 'o.agreeToTerms', 'name'];
     const isRight = ([field, text]: readonly [string, string]) =>
       right.includes(field) && text !== '' && !/^env:|"/.test(text);
     const wrong = Object.entries(typed).filter((one) => !isRight(one));
@@ -252,6 +254,9 @@ describe('a DNS provider', () => {
     expect(elsewhere.status).toBe(422);
     expect(Object.keys(problemsIn(elsewhere.text))).toEqual(['o.options.secret']);
     expect(elsewhere.text).toContain('value="evil.example"');
+    const more = { 'o.options.server': 'evil.example', 'o.options.ttl': '-5', 'o.timeout': '5' };
+    const all = await post(path, { ...edit, ...more, ifRevision: revision });
+    expect(Object.keys(problemsIn(all.text)).sort()).toEqual(['o.options.secret', 'o.options.ttl', 'o.timeout']);
     const done = await post(path, { ...edit, 'o.options.keyName': 'other', ifRevision: revision });
     expect([done.status, done.location]).toEqual([303, `${path}?done=changed`]);
     const changed = await connections.get('solvers', 'bind', signal);
@@ -301,8 +306,11 @@ describe('a DNS provider', () => {
         'dns.nameservers': ['192.0.2.2', '192.0.2.3'],
         'options.secret': Buffer.alloc(32, 7).toString('base64'),
       });
-      const again = await post(path, { ...typed, ...hiddenIn(late.text) }, language);
+      const withSecret = { ...typed, 'o.options.secret': secret };
+      const again = await post(path, { ...withSecret, ...hiddenIn(late.text) }, language);
       expect([again.status, plain(again.text).includes(own.otherSettings)]).toEqual([409, true]);
+      // Whoever saves again must know that the secret which they typed is not there any more.
+      expect([late, again].map((page) => plain(page.text).includes(own.typeSecretsAgain))).toEqual([false, true]);
       // What is wrong is not what they have seen.
       const bad = await post(path, { ...typed, ...hiddenIn(again.text), 'o.options.port': 'many' }, language);
       expect([bad.status, hiddenIn(bad.text)]).toEqual([422, hiddenIn(again.text)]);

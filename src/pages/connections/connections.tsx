@@ -210,11 +210,14 @@ export function addConnections(app: Hono<Env>, parts: ConnectionsParts): void {
     if (!saved.isChanged) return c.redirect(`${connectionPath(section, name)}?done=changed`, 303);
     const now = await connections.get(section, name, c.req.raw.signal);
     const reader = reading(c);
+    const { otherSettings, typeSecretsAgain } = reader.text.connections;
+    const hadSecrets = kind.fields.some((field) => field.isSecret && typed.values[field.name]);
     const meanwhile = (
       <Meanwhile
         {...{ reader, now }}
         fields={now ? changesOf(reader, kind, seen, seenOf(now, kind.fields)) : []}
-        others={reader.text.connections.otherSettings}
+        others={otherSettings}
+        lost={hadSecrets ? typeSecretsAgain : undefined}
       />
     );
     return showOne(c, now ?? goneView({ section, name }, seen), { typed, meanwhile, status: 409 });

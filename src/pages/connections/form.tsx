@@ -49,7 +49,8 @@ export const Form: FC<Made & ConnectionForm> = (props) => {
     fields.map((field) => <Option {...props} {...{ field, problem: problems[field.name], kept }} />);
   const hasSecrets = shown.some(({ isSecret }) => isSecret);
   return (
-    <form method="post" action={action} class="narrow" novalidate autocomplete="off">
+    // Without autocomplete="off", which would keep a browser from restoring what was typed when it goes back here.
+    <form method="post" action={action} class="narrow" novalidate>
       <input type="hidden" name="csrf" value={csrf} />
       {revision === undefined ? null : <input type="hidden" name="ifRevision" value={revision} />}
       {seen === undefined ? null : <input type="hidden" name="seen" value={JSON.stringify(seen)} />}
@@ -74,7 +75,6 @@ export const Form: FC<Made & ConnectionForm> = (props) => {
           name="name"
           label={words.name}
           type="text"
-          autocomplete="off"
           value={typed.name}
           hint={words.nameHint}
           problem={problems['name']}
@@ -155,7 +155,7 @@ const Option: FC<
     <Field
       {...{ ...control, label, value, required }}
       type={isSecret ? 'password' : 'text'}
-      autocomplete={isSecret ? 'new-password' : 'off'}
+      autocomplete={isSecret ? 'new-password' : undefined}
       inputmode={takes === 'number' ? 'numeric' : undefined}
       placeholder={usual}
       usual={choices}

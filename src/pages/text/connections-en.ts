@@ -85,6 +85,7 @@ export const connections = {
   directory: 'ACME directory of the CA',
   noKey:
     'The store has no key, so it takes no secrets. Make one with `certfleet store key FILE`, name it in `storeKey` of certfleet.yaml, and start certfleet again.',
+  typeSecretsAgain: 'Secrets that you typed are not sent back to the browser: please type them again.',
   typeAgain: 'Nothing was saved yet. Secrets are not sent back to the browser: please type them again.',
   fix: 'Nothing was saved yet. Please correct what is marked.',
   noBalancer: 'Add a load balancer first.',

@@ -84,6 +84,7 @@ export const connections: Text['connections'] = {
   directory: 'CA 的 ACME 目录',
   noKey:
     '存储没有密钥，无法保存机密。请用 `certfleet store key FILE` 生成密钥，写入 certfleet.yaml 的 `storeKey`，再重新启动 certfleet。',
+  typeSecretsAgain: '刚才输入的机密不会发回浏览器，请重新输入。',
   typeAgain: '尚未保存。机密不会发回浏览器，请重新输入。',
   fix: '尚未保存，请改正标出的内容。',
   noBalancer: '请先添加负载均衡。',
