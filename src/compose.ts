@@ -72,6 +72,8 @@ export interface Composed {
   readonly takesSecrets: boolean;
   /** Returns the solver behind a balancer with which that can be tried, by the name of either. */
   ruleSolver(name: string): Promise<NamedAdapter | undefined>;
+  /** Returns the name of a host or a zone as people write it in canonical form; undefined if it is none. */
+  hostName(text: string): Promise<string | undefined>;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -183,6 +185,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
       (await import('./config/settings/connection-types.ts')).knownType(section, chosen, registry),
     // It stays as it was when the store was opened.
     takesSecrets: (first.storeKeys ?? []).length > 0,
+    hostName: async (text) => (await import('./config/certificates/identifiers.ts')).parseHost(text),
     ruleSolver: async (name) => (await import('./config/adapters/referred-adapters.ts')).ruleSolverFor(settings, name),
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,

@@ -99,6 +99,10 @@ describeWith(['pebble', ...bindPrograms], 'connections that are declared through
       ok: true,
       steps: expect.arrayContaining([{ step: 'gone', finding: expect.any(String), ms: expect.any(Number) }]),
     });
+    for (const nonsense of ['https://example.test/', '*.example.test', '<b>'])
+      expect((await daemon.ask('POST', `${dns}/test`, { body: { zone: nonsense } })).json).toMatchObject({
+        ...{ status: 422, fields: { zone: 'expected a name, like example.com' } },
+      });
     await issuedAfter(undefined);
     const first = await versionOf();
     // A command that comes before its work has ended reports the result of that.

@@ -5,7 +5,7 @@ import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { CertfleetError } from '../../core/errors/errors.ts';
 import type { IssuerSettings } from '../../core/spec/spec.ts';
 import type { ChallengeType } from '../../ports/solver.ts';
-import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
+import { checkIdentifiers, parseHost, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { isPublicIssuer, issuerNameOf } from './issuer-directory.ts';
 
 const codeOf = async (run: () => unknown): Promise<string | undefined> => {
@@ -18,6 +18,31 @@ const codeOf = async (run: () => unknown): Promise<string | undefined> => {
   }
 };
 
+describe('parseHost', () => {
+  it.each([
+    [' Example.com. ', 'example.com'],
+    ['中文。测试。', 'xn--fiq228c.xn--0zwm56d'],
+    ['_acme.example.com', '_acme.example.com'],
+    ['lan', 'lan'],
+  ])('%s', (text, host) => {
+    expect(parseHost(text)).toBe(host);
+  });
+
+  it.each([
+    '*.example.com',
+    'https://example.com/',
+    'example.com:53',
+    '192.0.2.1',
+    '2001:db8::1',
+    '<b>',
+    'a b',
+    '.',
+    '',
+  ])('refuses other text: %j', (text) => {
+    expect(parseHost(text)).toBeUndefined();
+  });
+});
+
 describe('parseIdentifier', () => {
   it.each([
     ['WWW.Example.COM.', 'dns', 'www.example.com'],
@@ -26,6 +51,7 @@ describe('parseIdentifier', () => {
     ['münchen.de', 'dns', 'xn--mnchen-3ya.de'],
     ['*.MÜNCHEN.de', 'dns', '*.xn--mnchen-3ya.de'],
     ['例え。テスト', 'dns', 'xn--r8jz45g.xn--zckzah'],
+    ['例え。テスト。', 'dns', 'xn--r8jz45g.xn--zckzah'],
     ['192.0.2.1', 'ip', '192.0.2.1'],
     ['[2001:DB8::1]', 'ip', '2001:db8::1'],
   ])('%s', (text, type, value) => {

@@ -30,16 +30,31 @@ export function parseIdentifier(text: string): Identifier {
   if (typed.includes('@')) throw invalid('it is an e-mail address; write the domain alone');
   if (/^[^:/]+:\d+$/.test(typed)) throw invalid('a certificate is for a name, not for a port; leave out the port');
   if (typed.includes('/')) throw invalid('a certificate is for a name, not for a path or a network');
-  const name = toAscii(typed.endsWith('.') ? typed.slice(0, -1) : typed);
+  const name = toAscii(withoutLastDot(typed));
   if (name === undefined) throw invalid('it is not a valid international domain name (IDNA)');
   const problem = dnsNameProblem(name);
   if (problem !== undefined) throw invalid(problem);
   return { type: 'dns', value: name };
 }
 
+/**
+ * Returns a host or a zone as people write it in canonical form, as {@link parseIdentifier} does, or undefined if the
+ * text is neither. Underscores are allowed, because they are in names of zones.
+ */
+export function parseHost(text: string): string | undefined {
+  const typed = text.trim();
+  if (typed.length > 1_000 || canonicalAddress(typed) !== undefined) return undefined;
+  const name = toAscii(withoutLastDot(typed));
+  if (name === undefined || name.startsWith('*.')) return undefined;
+  return dnsNameProblem(name.replaceAll('_', 'x')) === undefined ? name : undefined;
+}
+
 /** Returns the default name of a certificate. */
 export const lineageNameOf = (identifiers: readonly Identifier[]): string =>
   defaultLineageName(identifiers, (text) => createHash('sha256').update(text).digest('hex'));
+
+/** The dots of other scripts are those that IDNA takes for one (UTS 46). */
+const withoutLastDot = (name: string): string => name.replace(/[.。．｡]$/, '');
 
 /**
  * Returns the name in lower case, with labels in other scripts as A-labels (xn--…), or undefined if IDNA forbids it.

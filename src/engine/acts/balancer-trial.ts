@@ -280,7 +280,12 @@ async function untilHealthy(
 }
 
 /** Sees whether the path gives the answer. */
-const seeAnswer = (trial: Trial): Promise<readonly Hop[]> => trial.step('answer', () => requestPath(trial), answerText);
+const seeAnswer = (trial: Trial): Promise<readonly Hop[]> =>
+  trial.step(
+    'answer',
+    () => requestPath(trial),
+    (seen) => answerText(seen, trial.request.host),
+  );
 
 /** Requests the path at every address. Resolves with what was seen; fails if an answer is certainly wrong. */
 async function requestPath({ engine, request, challenge, path, inspection, signal }: Trial): Promise<readonly Hop[]> {
@@ -303,8 +308,11 @@ async function requestPath({ engine, request, challenge, path, inspection, signa
   return seen;
 }
 
-function answerText(seen: readonly Hop[]): string {
-  if (seen.length === 0) return 'not requested, because no address is known: name a host that leads to the balancer';
+function answerText(seen: readonly Hop[], host: string | undefined): string {
+  if (seen.length === 0)
+    return host === undefined
+      ? 'not requested, because no address is known: name a host that leads to the balancer'
+      : `not requested, because ${host} has no address`;
   const unknown = seen.filter(({ state }) => state === 'cannot-tell').map(({ finding }) => finding);
   return unknown.length > 0
     ? `cannot be told from here: ${unknown.join('; ')}`

@@ -1,6 +1,5 @@
 import type { WrongFields } from '../../compose.ts';
 import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
-import { canonicalName, isDnsName } from '../../core/names/dns-name.ts';
 import type { NamedConnection } from '../../core/spec/connection.ts';
 import { present } from '../../core/text/present.ts';
 import { type Engine, type EngineProcess, inPass } from '../../engine/engine.ts';
@@ -36,12 +35,13 @@ export type TryConnection = (
 
 /** Tries declared connections, each in a way that leaves nothing. */
 export function createConnectionTests(engine: EngineProcess, open: () => Omit<OpenFleet, 'engine'>): TryConnection {
-  return (connection, zone, signal) =>
+  return (connection, zone = '', signal) =>
     inPass(engine, async (pass) => {
-      const host = zone === undefined || zone.trim() === '' ? undefined : canonicalName(zone.trim());
-      if (host !== undefined && !isDnsName(host)) return { wrong: { zone: 'expected a name, like example.com' } };
+      const fleet = { ...open(), engine: pass };
+      const host = await fleet.composed.hostName(zone);
+      if (host === undefined && zone.trim() !== '') return { wrong: { zone: 'expected a name, like example.com' } };
       try {
-        return await tried({ ...open(), engine: pass }, connection, host, signal);
+        return await tried(fleet, connection, host, signal);
       } catch (error) {
         signal.throwIfAborted();
         return reported([], { error: asFailure(error) });

@@ -146,8 +146,9 @@ const flat = (fields: object, path = ''): readonly (readonly [string, string])[]
 const wordOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const Test: FC<Made & { readonly view: ConnectionView; readonly tried: Tried }> = ({ reader, view, tried }) => {
-  const { text, csrf } = reader;
+  const { text, csrf, language } = reader;
   const { section, name, provider } = view;
+  const { wrong } = tried;
   const words = text.connections.test;
   const about: Readonly<Record<string, string>> = words.about;
   const overDns = provider !== undefined;
@@ -167,14 +168,14 @@ const Test: FC<Made & { readonly view: ConnectionView; readonly tried: Tried }> 
             value={tried.zone}
             hint={overDns ? words.zoneHint : words.hostHint}
             required={overDns}
-            problem={tried.wrong?.['zone']}
+            problem={wrong?.['zone'] && inLanguage(wrong['zone'], language)}
           />
         ) : null}
         <button type="submit" data-busy={words.busy}>
           {words.button}
         </button>
       </form>
-      <OtherProblems problem={tried.wrong?.['']} />
+      <OtherProblems problem={wrong?.[''] && inLanguage(wrong[''], language)} />
       <div role="status">{tried.answer ? <Answer reader={reader} answer={tried.answer} /> : null}</div>
     </Panel>
   );

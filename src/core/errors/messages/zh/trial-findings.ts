@@ -32,6 +32,7 @@ export const trialFindings: Readonly<Record<string, string>> = {
   'the balancer has the answer': '负载均衡已有应答',
   'not requested, because no address is known: name a host that leads to the balancer':
     '没有请求，因为不知道地址：请填写指向负载均衡的主机名',
+  'not requested, because {host} has no address': '没有请求，因为 {host} 没有地址',
   'cannot be told from here: {findings}': '从这里无法判断：{findings}',
   'every address gives certfleet’s answer': '每个地址都给出了 certfleet 的应答',
   'the listener has no such rule any more': '监听上已没有这条规则',
