@@ -1,4 +1,5 @@
 import { asFailure } from '../core/errors/errors.ts';
+import { loadLanguage } from '../core/errors/wording.ts';
 import type { JsonObject } from '../core/text/json.ts';
 import { mayBeCertbots, splitAtCertbot } from '../migrate/other-clients.ts';
 import type { CliContext, Invocation, LogFile, Output, Run, StopSignal } from './context.ts';
@@ -38,6 +39,7 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
   const context = { ...given, stdout: sized(given.stdout), stderr: sized(given.stderr) };
   let session: OpenSession | undefined;
   try {
+    await loadLanguage(languageTyped(argv, context.env));
     const { typed, inOwnWords } = await parse(argv, context);
     if ('exitCode' in typed) return typed.exitCode;
     const stop = new AbortController();

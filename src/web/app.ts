@@ -6,7 +6,7 @@ import type { Env } from '../access/who.ts';
 import { problemOf, statusOf } from '../api/problem.ts';
 import type { Who } from '../core/access/role.ts';
 import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
-import { type Language, say } from '../core/errors/wording.ts';
+import { type Language, loadLanguage, say } from '../core/errors/wording.ts';
 import { refusedPage } from '../pages/refused.tsx';
 import { rememberWishes } from '../pages/wishes.ts';
 import { cookieOf } from './cookie.ts';
@@ -54,7 +54,9 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   app.use(withHeaders);
   app.use(endUnread);
   app.use(async (c, next) => {
-    c.set('language', languageOf(c));
+    const language = languageOf(c);
+    await loadLanguage(language);
+    c.set('language', language);
     c.set('from', c.env.arrival.from);
     await next();
   });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
 import { apiDocument, createApi } from '../../src/api/routes.ts';
 import { roles } from '../../src/core/access/role.ts';
-import { say } from '../../src/core/errors/wording.ts';
+import { loadLanguage, say } from '../../src/core/errors/wording.ts';
 import { type Answered, type ApiDaemon, apiPlaces, startApiDaemon } from '../support/api-daemon.ts';
 import { buildCertfleet, type Certfleet, stderrOf } from '../support/e2e.ts';
 import { isLong, seed } from '../support/seeded.ts';
@@ -15,6 +15,7 @@ import { stopAllAfterwards } from '../support/vitest.ts';
 // what any request leads to.
 
 stopAllAfterwards();
+await loadLanguage('zh');
 
 const names = ['alpha', 'beta', 'delta', 'gamma', 'omega'] as const;
 let daemon: ApiDaemon;

@@ -1,5 +1,7 @@
-import { inLanguage } from '../../src/core/errors/wording.ts';
+import { inLanguage, loadLanguage } from '../../src/core/errors/wording.ts';
 import type { Hop } from '../../src/core/request-path/hop.ts';
+
+await loadLanguage('zh');
 
 /** Returns the first three words in a row that are English, without names and what is typed. */
 export const englishIn = (text: string): string | undefined =>

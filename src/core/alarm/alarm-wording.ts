@@ -1,5 +1,4 @@
-import { phraseInChinese } from '../errors/chinese.ts';
-import { type Language, type Said, say } from '../errors/wording.ts';
+import { inLanguage, type Language, type Said, say } from '../errors/wording.ts';
 import type { Alarm } from './alarm.ts';
 
 /** Stands for the words of the failure while the sentence around them is translated. */
@@ -15,7 +14,7 @@ export function sayAlarm(
   const isWhole = english !== undefined && english.message !== '' && message.endsWith(english.message);
   const around = isWhole ? `${message.slice(0, -english.message.length)}${gap}` : message;
   return {
-    message: phraseInChinese(around).replace(gap, () => own?.message ?? ''),
-    hint: own && hint === english?.hint ? own.hint : phraseInChinese(hint),
+    message: inLanguage(around, language).replace(gap, () => own?.message ?? ''),
+    hint: own && hint === english?.hint ? own.hint : inLanguage(hint, language),
   };
 }

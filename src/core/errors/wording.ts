@@ -1,4 +1,3 @@
-import { chinese, phraseInChinese } from './chinese.ts';
 import { type ErrorCode, errorTable } from './error-table.ts';
 import { CertfleetError, type ShownParams } from './errors.ts';
 import { fill, placeholdersIn } from './template.ts';
@@ -6,6 +5,14 @@ import { fill, placeholdersIn } from './template.ts';
 /** The languages of errors. */
 export const languages = ['en', 'zh'] as const;
 export type Language = (typeof languages)[number];
+
+/** Most readers read English, so the table in Chinese is loaded for the first one who does not. */
+let table: typeof import('./chinese.ts') | undefined;
+
+/** Loads the words of a language. Without that, all is said in English. */
+export async function loadLanguage(language: Language): Promise<void> {
+  if (language === 'zh') table ??= await import('./chinese.ts');
+}
 
 /** A failure as documents keep it: its code, and what its message and its hint are made of. */
 export interface StoredError {
@@ -37,7 +44,7 @@ export function say(error: CertfleetError | StoredError, language: Language): Sa
   const { code = '', message, hint } = error;
   if (!isErrorCode(code)) return { message: message ?? unknownText(error), hint: hint ?? '' };
   const english: Words = errorTable[code];
-  const words: Words = language === 'zh' ? chinese[code] : english;
+  const words: Words = language === 'zh' && table ? table.chinese[code] : english;
   const params = paramsOf(error, language);
   const englishParams = language === 'en' ? params : paramsOf(error, 'en');
   const told = (stored: string | undefined, what: keyof Words, missing: string) =>
@@ -59,7 +66,7 @@ export function hasWords({ code = '', params, cause, message }: StoredError): bo
 
 /** Returns a text that certfleet wrote, such as a finding or what is wrong with a setting, in a language. */
 export const inLanguage = (text: string, language: Language): string =>
-  language === 'zh' ? phraseInChinese(text) : text;
+  language === 'zh' && table ? table.phraseInChinese(text) : text;
 
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code);
 
@@ -78,8 +85,8 @@ function translated(stored: string, english: string, own: string, language: Lang
   if (stored === english) return own;
   if (english !== '' && stored.endsWith(english)) return `${stored.slice(0, -english.length)}${own}`;
   if (english !== '' && stored.startsWith(`${english} `))
-    return `${own}${phraseInChinese(stored.slice(english.length + 1))}`;
-  return phraseInChinese(stored);
+    return `${own}${inLanguage(stored.slice(english.length + 1), language)}`;
+  return inLanguage(stored, language);
 }
 
 /** Returns the parameters in a language. */
@@ -88,7 +95,7 @@ function paramsOf(error: CertfleetError | StoredError, language: Language): Show
   const known = Object.entries(params).map(([name, text]): readonly [string, string] => {
     // The text may be the whole message of the cause.
     if (cause instanceof CertfleetError && cause.message === text) return [name, say(cause, language).message];
-    return [name, language === 'zh' ? phraseInChinese(text) : text];
+    return [name, inLanguage(text, language)];
   });
   if (error instanceof CertfleetError || !error.cause) return Object.fromEntries(known);
   const lacking = lackingIn(error);

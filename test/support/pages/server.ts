@@ -8,6 +8,7 @@ import type { Audit } from '../../../src/access/audit.ts';
 import type { Env } from '../../../src/access/who.ts';
 import type { Role } from '../../../src/core/access/role.ts';
 import { fail } from '../../../src/core/errors/errors.ts';
+import { loadLanguage } from '../../../src/core/errors/wording.ts';
 import { present } from '../../../src/core/text/present.ts';
 import type { FleetChecks } from '../../../src/fleet/web/checks.ts';
 import type { FleetConnections } from '../../../src/fleet/web/connections.ts';
@@ -89,7 +90,9 @@ export function pagesOf(
     c.set('isStill', isStill);
     c.set('from', '192.0.2.7');
     const wish = getCookie(c, 'language') ?? c.req.header('accept-language') ?? '';
-    c.set('language', wish.startsWith('zh') ? 'zh' : 'en');
+    const language = wish.startsWith('zh') ? 'zh' : 'en';
+    await loadLanguage(language);
+    c.set('language', language);
     await next();
     c.header('content-security-policy', contentSecurityPolicy);
   });
