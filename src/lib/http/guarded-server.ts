@@ -66,6 +66,8 @@ interface Connection {
   readonly socket: Socket;
   /** The number of responses that the connection waits for. */
   open: number;
+  /** The last request, which may still be on its way. */
+  request?: IncomingMessage;
   /** Increases with each request on any connection, so the smallest value was silent longest. */
   lastUse: number;
 }
@@ -131,6 +133,7 @@ export function listenLimited(
     const connection = connections.get(keyOf(request.socket));
     if (connection) {
       connection.open++;
+      connection.request = request;
       connection.lastUse = ++uses;
       response.on('close', () => connection.open--);
     }
@@ -155,7 +158,7 @@ export function listenLimited(
     const key = keyOf(socket);
     connections.set(key, { socket, open: 0, lastUse: ++uses });
     socket.once('close', () => connections.delete(key));
-    if (connections.size > limits.connections) silentLongest(connections)?.destroy();
+    if (connections.size > limits.connections) silentLongest(connections, socket)?.destroy();
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
@@ -202,14 +205,18 @@ export function listenLimited(
 const keyOf = (socket: Socket): string | Socket =>
   socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`;
 
-/** Returns the connection that was silent longest. One that waits for a response is chosen only if all do. */
-function silentLongest(connections: ReadonlyMap<unknown, Connection>): Socket | undefined {
+/**
+ * Returns the connection that was silent longest, other than the new one. One that has sent a whole request and waits for
+ * its response is chosen only if all do: who keeps the rest of a request back waits for nothing.
+ */
+function silentLongest(connections: ReadonlyMap<unknown, Connection>, young: Socket): Socket | undefined {
   let found: Socket | undefined;
   let least = Number.POSITIVE_INFINITY;
-  for (const { socket, open, lastUse } of connections.values()) {
-    const rank = open === 0 ? lastUse : lastUse + Number.MAX_SAFE_INTEGER / 2;
+  for (const { socket, open, request, lastUse } of connections.values()) {
+    const isWaiting = open > 0 && request?.complete === true;
+    const rank = isWaiting ? lastUse + Number.MAX_SAFE_INTEGER / 2 : lastUse;
     // A destroyed connection stays in the map until its `close` event, but no longer counts.
-    if (rank >= least || socket.destroyed) continue;
+    if (rank >= least || socket.destroyed || socket === young) continue;
     found = socket;
     least = rank;
   }
