@@ -34,6 +34,8 @@ export interface WebEnv extends Env {
 export const apiPath = '/api/v1';
 
 const mostBodyBytes = 256 * 1024;
+/** Of those who have not logged in, of whom there may be many: a form for that. */
+const mostStrangeBytes = 16 * 1024;
 const logoutPath = '/logout';
 
 /** Nothing inline, nothing from elsewhere, and in no frame. */
@@ -63,9 +65,7 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   app.use(async (c, next) => {
     // Browsers and the usual clients say how much they send.
     if (c.req.header('transfer-encoding') !== undefined) return refuse(c, fail('usage/no-length', {}));
-    if (Number(c.req.header('content-length') ?? 0) > mostBodyBytes)
-      return refuse(c, fail('usage/too-long', { limit: mostBodyBytes }));
-    return next();
+    return refuseLonger(c, mostBodyBytes) ?? next();
   });
   app.use(rememberWishes);
   app.use(gate(access));
@@ -112,6 +112,9 @@ const endUnread: MiddlewareHandler<WebEnv> = async (c, next) => {
   if (c.req.method === 'HEAD') await c.res.body?.cancel();
 };
 
+const refuseLonger = (c: Context<WebEnv>, limit: number): Response | undefined =>
+  Number(c.req.header('content-length') ?? 0) > limit ? refuse(c, fail('usage/too-long', { limit })) : undefined;
+
 /** What everybody may open: what a browser needs to log in. */
 const isOpen = (path: string): boolean =>
   path === '/login' || path.startsWith('/first/') || path.startsWith('/assets/');
@@ -140,7 +143,7 @@ function gate(access: Access): MiddlewareHandler<WebEnv> {
       c.set('who', { name: 'socket', role: 'admin', via: 'socket' });
       c.set('csrf', '');
       c.set('isStill', async () => true);
-    } else if (!isOpen(c.req.path)) return unknown(c);
+    } else return isOpen(c.req.path) ? (refuseLonger(c, mostStrangeBytes) ?? next()) : unknown(c);
     return next();
   };
 }

@@ -449,6 +449,11 @@ it('takes no body that is too large, and tells a program fault from a bad reques
   const headers = { authorization: `Bearer ${prepared.token}` };
   expect((await ask('/', { headers, body: 'a'.repeat(256 * 1024) })).body).toBe('262144');
   expect((await ask('/', { headers, body: 'a'.repeat(256 * 1024 + 1) })).status).toBe(413);
+  // Of those who have not logged in, there may be thousands at once.
+  const typed = (length: number) => `user=ann&password=${'a'.repeat(length)}`;
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  expect((await ask('/login', { headers: form, body: typed(2_000) })).status).toBe(422);
+  expect((await ask('/login', { headers: form, body: typed(16 * 1024) })).status).toBe(413);
   for (const more of [{}, { 'hx-request': 'true' }]) {
     const browser = { accept: 'text/html', 'accept-language': 'zh-CN', ...more };
     const large = await ask('/', { headers: browser, body: 'a'.repeat(256 * 1024 + 1) });
