@@ -53,3 +53,24 @@ it('ends what is behind a stream that has ended, or whose reader has gone', asyn
   gone.abort();
   expect(over.aborted).toBe(true);
 });
+
+it('ends what waits for a slow reader, once that has gone', async () => {
+  for (const leave of [
+    (reader: ReadableStreamDefaultReader) => reader.cancel(),
+    async (_reader: unknown, gone: AbortController) => gone.abort(),
+  ]) {
+    const gone = new AbortController();
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const reader = streamOf(async function* () {
+      try {
+        for (;;) yield 'a';
+      } finally {
+        end();
+      }
+    }, gone.signal).getReader();
+    await reader.read();
+    await leave(reader, gone);
+    await ended;
+  }
+});

@@ -70,10 +70,14 @@ export function streamOf(
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const over = new AbortController();
-  const end = () => over.abort();
+  const texts = textsUntil(over.signal);
+  const end = () => {
+    over.abort();
+    // If the reader was slow, nobody asks for the next text, in which it would notice.
+    void texts.return(undefined).catch(() => undefined);
+  };
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
-  const texts = textsUntil(over.signal);
   return new ReadableStream({
     async pull(controller) {
       try {
