@@ -56,6 +56,44 @@ it('finds a login without a read of the store while it follows it', async () => 
   await following;
 });
 
+it('keeps an administrator, whatever two of them do to each other at once in two processes', async () => {
+  const store = createMemoryStore();
+  const [one, other] = [open(store).access, open(store).access];
+  const admins = async () => (await one.users.list(signal)).filter(({ role }) => role === 'admin').length;
+  const lowered = (users: typeof one.users, name: string) => users.setRole(name, 'viewer', by, signal);
+  const removed = (users: typeof one.users, name: string) => users.remove(name, by, signal);
+  for (const [first, second] of [
+    [removed, removed],
+    [lowered, lowered],
+    [removed, lowered],
+  ] as const) {
+    for (const name of ['ann', 'bob'])
+      await one.users
+        .add({ name, role: 'admin', password }, by, signal)
+        .catch(() => one.users.setRole(name, 'admin', by, signal));
+    const ends = await Promise.allSettled([first(one.users, 'ann'), second(other.users, 'bob')]);
+    expect(ends.map(({ status }) => status)).toContain('rejected');
+    expect(await admins()).toBeGreaterThan(0);
+  }
+});
+
+it('writes down a change whose client has gone before it knew', async () => {
+  const inner = createMemoryStore();
+  let isGone = false;
+  const put: Store['put'] = async (key, ...rest) => {
+    const revision = await inner.put(key, ...rest);
+    if (isGone && key.kind === 'user') throw new DOMException('gone', 'AbortError');
+    return revision;
+  };
+  const { access, clock } = open({ ...inner, put });
+  await access.users.add({ name: 'ann', role: 'viewer', password }, by, signal);
+  isGone = true;
+  await expect(access.users.setRole('ann', 'admin', by, signal)).rejects.toThrow('gone');
+  expect(await access.users.list(signal)).toMatchObject([{ name: 'ann', role: 'admin' }]);
+  const [, last] = await access.audit.read(clock.now(), signal);
+  expect(last).toMatchObject({ what: 'user.role', object: 'ann', detail: 'admin' });
+});
+
 it('keeps no password, cookie, token or link as it is', async () => {
   const { store, access } = open();
   const link = await access.first.make(signal);

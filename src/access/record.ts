@@ -1,6 +1,6 @@
 import type { AuditEntry } from '../core/access/audit.ts';
 import { createBucket } from '../core/access/throttle.ts';
-import { isFailure } from '../core/errors/errors.ts';
+import { asFailure } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Audit, By } from './audit.ts';
@@ -24,7 +24,8 @@ export function createRecorder(audit: Audit, clock: Pick<Clock, 'monotonicMs'>):
       try {
         await work();
       } catch (error) {
-        if (isFailure(error, 'access/')) await audit.record(by, { ...act, result: error.code });
+        // Also of a client that has gone: what it wanted may be done. The error comes first: the log may be what failed.
+        await audit.record(by, { ...act, result: asFailure(error).code }).catch(() => undefined);
         throw error;
       }
       await audit.record(by, { ...act, result: 'done' });

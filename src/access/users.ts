@@ -32,6 +32,9 @@ export interface Users {
   remove(name: string, by: By, signal: AbortSignal): Promise<void>;
 }
 
+/** Of what must be looked at, whatever becomes of the request. */
+const always = new AbortController().signal;
+
 /** People type the names of users with and without capitals. */
 export const userName = (typed: string): string => typed.trim().toLowerCase();
 
@@ -59,6 +62,20 @@ export function createUsers(
   async function refuseLastAdmin(name: string, signal: AbortSignal): Promise<void> {
     const admins = [...(await users.all(signal))].filter(([, { document }]) => document.role === 'admin');
     if (admins.length > 0 && admins.every(([other]) => other === name)) throw fail('access/last-admin', { name });
+  }
+  /**
+   * Makes a user less than an administrator, unless nobody else is one. Of two who do that to each other at once, the later
+   * one at least finds that there is none left, and takes its change back.
+   */
+  async function lower(name: string, role: Exclude<Role, 'admin'>, signal: AbortSignal): Promise<void> {
+    const { role: before } = (await existing(name, signal)).document;
+    if (before !== 'admin') return change(name, () => ({ role }), signal);
+    await refuseLastAdmin(name, signal);
+    await change(name, () => ({ role }), signal);
+    const others = [...(await users.all(always)).values()];
+    if (others.some(({ document }) => document.role === 'admin')) return;
+    await change(name, () => ({ role: before }), always);
+    throw fail('access/last-admin', { name });
   }
   function checkUser({ name, password }: Pick<NewUser, 'name' | 'password'>): void {
     if (!isUserName(name)) throw fail('access/user-name', { name, rule: userNameRule });
@@ -122,9 +139,8 @@ export function createUsers(
     async setRole(typed, role, by, signal) {
       const name = userName(typed);
       const work = async () => {
-        await existing(name, signal);
-        if (role !== 'admin') await refuseLastAdmin(name, signal);
-        await change(name, () => ({ role }), signal);
+        if (role === 'admin') await change(name, () => ({ role }), signal);
+        else await lower(name, role, signal);
       };
       await recorder.changed(by, { what: 'user.role', object: name, detail: role }, work);
     },
@@ -141,8 +157,7 @@ export function createUsers(
     async remove(typed, by, signal) {
       const name = userName(typed);
       const work = async () => {
-        await existing(name, signal);
-        await refuseLastAdmin(name, signal);
+        if ((await existing(name, signal)).document.role === 'admin') await lower(name, 'viewer', signal);
         while (!(await users.remove(name, await existing(name, signal), signal)));
       };
       await recorder.changed(by, { what: 'user.remove', object: name }, work);
