@@ -102,6 +102,14 @@ it('lets each role and scope do what the document says, and nobody without a tok
   }
 });
 
+// To look closer at these would take minutes, in which nothing else is done.
+const deep = {
+  body: `${'{"a":'.repeat(25_000)}1${'}'.repeat(25_000)}`,
+  headers: { 'content-type': 'application/json' },
+};
+const dotted = { body: { type: 'dns01', provider: 'cloudflare', ['a.'.repeat(15_000)]: 1 } };
+const many = { body: { solver: 'dns', identifiers: Array.from({ length: 50_000 }, () => '!') } };
+
 const cases: readonly (readonly [string, string, string, Parameters<ApiDaemon['ask']>[2], number, string])[] = [
   ['no token', 'GET', '/certificates', { token: '' }, 401, 'access/login'],
   ['no such path', 'GET', '/nothing', {}, 404, 'usage/no-path'],
@@ -126,6 +134,9 @@ const cases: readonly (readonly [string, string, string, Parameters<ApiDaemon['a
     422,
     'access/password',
   ],
+  ['groups without end', 'PUT', '/declared/certificates/x', deep, 422, 'config/declaration-refused'],
+  ['groups in an option', 'PUT', '/declared/solvers/x', dotted, 422, 'config/declaration-refused'],
+  ['names without end', 'PUT', '/declared/certificates/x', many, 422, 'config/declaration-refused'],
   ['no such user', 'DELETE', '/users/none-such', {}, 404, 'access/no-user'],
   ['too much', 'POST', '/tokens', { body: { name: 'x'.repeat(300_000) } }, 413, 'usage/too-long'],
   [

@@ -37,7 +37,11 @@ async function firstProblems<C extends Connection>(
   registry: Registry,
 ): Promise<{ readonly settings: Settings; readonly refused: ReadonlyMap<C, readonly Problem[]> }> {
   const refused = new Map<C, Problem[]>();
-  const refuse = (one: C, problem: Problem) => refused.set(one, [...(refused.get(one) ?? []), problem]);
+  const refuse = (one: C, problem: Problem): void => {
+    const known = refused.get(one);
+    if (known) known.push(problem);
+    else refused.set(one, [problem]);
+  };
   for (const one of entries) for (const problem of await ownProblems(one, registry)) refuse(one, problem);
   for (;;) {
     const rest = entries.filter((one) => !refused.has(one));
@@ -61,6 +65,9 @@ const surroundings = ({ file, registry }: { readonly file: Settings; readonly re
   ...{ env: {}, registry, places, declared: file },
 });
 
+/** Who has so much to mend need not know of more. */
+const mostFound = 50;
+
 /** Returns what is wrong besides, which nothing has looked at, because other problems came first. */
 async function hiddenProblems(
   { section, name, settings }: Connection,
@@ -68,6 +75,7 @@ async function hiddenProblems(
   { file, registry }: { readonly file: Settings; readonly registry: Registry },
   leftOut: readonly Problem['path'][] = [],
 ): Promise<readonly Problem[]> {
+  if (found.length > mostFound) return [];
   const wrong = [...found.map(({ path }) => path), ...leftOut];
   if (wrong.some(([key]) => key === undefined || ['name', 'type', 'provider'].includes(String(key)))) return [];
   const one = { section, name, settings: wrong.reduce<Fields>(without, settings) };

@@ -27,7 +27,11 @@ export async function checkDeclarations(
   surroundings: Pick<Surroundings, 'env' | 'registry' | 'now'>,
 ): Promise<CheckedDeclarations> {
   const refused = new Map<string, Problem[]>();
-  const refuse = (name: string, problem: Problem) => refused.set(name, [...(refused.get(name) ?? []), problem]);
+  const refuse = (name: string, problem: Problem): void => {
+    const known = refused.get(name);
+    if (known) known.push(problem);
+    else refused.set(name, [problem]);
+  };
   for (const [name, entry] of entries) for (const problem of localProblems(entry, settings)) refuse(name, problem);
   const overlooks = ({ path }: Problem) => path[0] !== 'certificates';
   const all: Surroundings = { ...surroundings, places, declared: settings, overlooks };

@@ -1,6 +1,6 @@
 import { fail } from '../errors/errors.ts';
 import { type ConnectionSection, connectionSections } from '../spec/connection.ts';
-import { type Fields, isFields } from '../text/json.ts';
+import { type Fields, isDeep, isFields } from '../text/json.ts';
 import { decodeDocument, encodeDocument } from './lineage.ts';
 
 /** The sections of certfleet.yaml whose entries the store may declare, too. */
@@ -33,6 +33,24 @@ export function declaredBy(document: string): Declared | undefined {
 
 /** A declaration is read whole at each start, and has at most a hundred names. */
 const mostBytes = 32 * 1024;
+
+export const tooLarge = 'it is too large: a declaration has at most 32 KiB, 1,000 values, and 64 groups in each other';
+
+/**
+ * Says that an entry is larger or deeper than any that may be declared. To look closer at such an entry takes minutes,
+ * in which the process does nothing else.
+ */
+export function sizeProblem(settings: Fields): string | undefined {
+  if (isDeep(settings) || valuesIn(settings) > mostValues) return tooLarge;
+  return encodeDocument(settings).length > mostBytes ? tooLarge : undefined;
+}
+
+const mostValues = 1_000;
+
+const valuesIn = (value: unknown): number =>
+  typeof value === 'object' && value !== null
+    ? Object.values(value).reduce((count: number, inner) => count + valuesIn(inner), 0)
+    : 1;
 
 /** Returns the document, or undefined if it is too large. */
 export function encodeDeclaration(declaration: Declaration): Uint8Array | undefined {

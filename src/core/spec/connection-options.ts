@@ -63,9 +63,17 @@ export function enteredOptions({ options }: Options, entered: Fields): WantedOpt
   let settings: Fields = {};
   for (const [name, value] of byName)
     if (value !== '' && value !== null)
-      settings = withValue(settings, name.split('.'), typedValue(known.get(name), value));
+      settings = withValue(settings, keysOf(name), typedValue(known.get(name), value));
   return { settings, removed: new Set([...byName.keys()].filter((name) => byName.get(name) === null)) };
 }
+
+/** Returns the groups that an option is in, and its key. No option is in so many groups as a name with dots may pretend. */
+function keysOf(name: string): readonly string[] {
+  const parts = name.split('.', mostGroups + 1);
+  return parts.length > mostGroups ? [name] : parts;
+}
+
+const mostGroups = 8;
 
 /** Returns settings with another value of an option. */
 function withValue(settings: Fields, [key = '', ...rest]: readonly string[], value: unknown): Fields {

@@ -17,6 +17,7 @@ import { lineageNamed } from '../../engine/run/stored-lineage.ts';
 import type { CertificateRow, Rows } from '../../engine/steady/rows.ts';
 import type { OpenFleet } from '../opened.ts';
 import { type Asker, refuseRole } from './actions.ts';
+import { tooLargeIn } from './declarations.ts';
 
 /** What is known of one name before it is ordered. */
 export interface NameCheck {
@@ -161,6 +162,8 @@ export function createChecks({ engine, rows, open, checkDeclarations }: Checking
   return {
     async check({ who }, { name, certificate }, signal) {
       refuseRole(who, 'declare');
+      const large = tooLargeIn(certificate);
+      if (large) return { wrong: large, names: [], ca: [] };
       const { wrong, spec } = await readable(name, certificate);
       const typed = Array.isArray(certificate['identifiers']) ? certificate['identifiers'] : [];
       const names = spec

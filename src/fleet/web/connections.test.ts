@@ -400,5 +400,5 @@ it('answers what is nested deeply like any wrong input', async () => {
     ])
       expect(
         await declare('type' in settings && settings.type === 'webhook' ? 'alarms' : 'solvers', 'x', settings),
-      ).toEqual({ '': expect.stringContaining('nested') });
+      ).toEqual({ '': expect.stringContaining('too large') });
 });

@@ -1,6 +1,7 @@
 import type { Composed, DeclaredConnection, WrongFields } from '../../compose.ts';
 import type { Who } from '../../core/access/role.ts';
 import { fail } from '../../core/errors/errors.ts';
+import { sizeProblem } from '../../core/lineage/declaration.ts';
 import { isLineageName, lineageNameRule } from '../../core/names/identifiers.ts';
 import {
   type ConnectionSection,
@@ -10,7 +11,7 @@ import {
   type NamedConnection,
 } from '../../core/spec/connection.ts';
 import { chosenType, enteredOptions, shownOptions, withKeptSecrets } from '../../core/spec/connection-options.ts';
-import { type Fields, isDeep } from '../../core/text/json.ts';
+import type { Fields } from '../../core/text/json.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import { isInFile, refusedIn, type Sources } from '../sources.ts';
 import { type Asker, refuseRole } from './actions.ts';
@@ -85,7 +86,8 @@ export function createConnections({ composed, tryOut, ...parts }: Connecting): F
     { section, name, settings: entered }: ConnectionRequest,
     before: Fields | undefined,
   ): Promise<{ readonly settings: Fields } | { readonly wrong: WrongFields }> {
-    if (isDeep(entered)) return { wrong: { '': 'it is nested too deeply' } };
+    const size = sizeProblem(entered);
+    if (size !== undefined) return { wrong: { '': size } };
     const chosen = chosenType(section, entered);
     const type = await composed.connectionType(section, chosen);
     const known = before && (await composed.connectionType(section, chosenType(section, before)));
@@ -215,7 +217,8 @@ function byField(wrong: WrongFields, type: KnownType | undefined): WrongFields {
   const names = new Set([...['name', 'type', 'provider'], ...(type?.options ?? []).map((one) => one.name)]);
   const found = new Map<string, string>();
   for (const [key, message] of Object.entries(wrong)) {
-    const parts = key.split('.');
+    // No option is in so many groups, and what was typed may have any number of dots.
+    const parts = key.split('.', 10);
     const candidates = parts.map((_part, index) => parts.slice(0, parts.length - index).join('.'));
     const field = candidates.find((one) => names.has(one)) ?? '';
     if (!found.has(field)) found.set(field, message);

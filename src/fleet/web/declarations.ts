@@ -1,5 +1,8 @@
 import type { Composed, WrongFields } from '../../compose.ts';
 import type { Who } from '../../core/access/role.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { sizeProblem } from '../../core/lineage/declaration.ts';
+import { mostIdentifiers } from '../../core/names/identifiers.ts';
 import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import { isInFile, type StoredDeclaration } from '../sources.ts';
@@ -76,6 +79,8 @@ export function createDeclarations({ checkDeclarations, ...parts }: Checking): F
   }
 
   async function check(name: string, { name: given, ...certificate }: Fields): Promise<WrongFields | undefined> {
+    const large = tooLargeIn(certificate);
+    if (large) return large;
     const settings = sources.settings();
     // Its own earlier declaration does not count.
     const others = { ...settings, certificates: settings.certificates.filter((one) => one.name !== name) };
@@ -136,6 +141,16 @@ export function createDeclarations({ checkDeclarations, ...parts }: Checking): F
         signal,
       ),
   };
+}
+
+/** Says that a certificate is too large to be looked at closer, beside what makes it so. */
+export function tooLargeIn(certificate: Fields): WrongFields | undefined {
+  const problem = sizeProblem(certificate);
+  if (problem === undefined) return undefined;
+  const { identifiers } = certificate;
+  if (!Array.isArray(identifiers) || identifiers.length <= mostIdentifiers) return { '': problem };
+  const error = fail('identifier/too-many', { count: identifiers.length, limit: mostIdentifiers });
+  return { identifiers: `${error.message}. ${error.hint}` };
 }
 
 const declaredOf = (name: string) => ({ section: 'certificates', name }) as const;

@@ -8,6 +8,7 @@ import {
   declarationName,
   decodeDeclaration,
   encodeDeclaration,
+  tooLarge,
 } from '../../core/lineage/declaration.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
 import type { EngineProcess } from '../../engine/engine.ts';
@@ -100,7 +101,7 @@ export function createDeclaredDocuments({ engine, sources, audit }: Declaring): 
     async write(who, { declared, settings, before }, signal) {
       const at = clock.now().toISOString();
       const bytes = encodeDeclaration({ schema: 1, settings, by: who.name, at });
-      if (!bytes) return { wrong: { '': 'it is too large: a declaration has at most 32 KiB' } };
+      if (!bytes) return { wrong: { '': tooLarge } };
       const revision = await store
         .put(keyOf(declared), bytes, { ifRevision: before ?? null, signal })
         .catch(changedBy(declared));

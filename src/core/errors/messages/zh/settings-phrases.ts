@@ -11,7 +11,8 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
   'the certificate name "{name}" is used twice; every certificate needs its own':
     '证书名称 "{name}" 用了两次；每张证书要有自己的名称',
   'it is not the name for which it is declared': '与声明所用的名称不同',
-  'it is too large: a declaration has at most 32 KiB': '内容过大：一个声明最多 32 KiB',
+  'it is too large: a declaration has at most 32 KiB, 1,000 values, and 64 groups in each other':
+    '内容过大：一个声明最多 32 KiB、1000 个值，最多嵌套 64 层',
   'hooks run programs, so only the configuration file may have them': '钩子会运行程序，只能写在配置文件里',
   'only the configuration file may name a folder; choose one of its deployers':
     '只有配置文件可以指定目录；请选择其中的部署目标',
