@@ -8,6 +8,7 @@ import { type Audit, type By, createAudit } from './audit.ts';
 import { createBooks } from './books.ts';
 import { createFirst, type First } from './first.ts';
 import { createLogins, type Login, type LoginAnswer, type Logins } from './logins.ts';
+import { createOidc, type Oidc, type OidcParts } from './oidc.ts';
 import { createPasswords } from './passwords.ts';
 import { createRecorder, type Recorder } from './record.ts';
 import { createTokens, type Token, type Tokens } from './tokens.ts';
@@ -22,6 +23,7 @@ export interface Access extends Pick<Recorder, 'refused'> {
   readonly tokens: Tokens;
   readonly logins: Logins;
   readonly first: First;
+  readonly oidc: Oidc;
   /** Learns what other processes change, and removes what is over, until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
 }
@@ -36,6 +38,8 @@ export function createAccess(given: {
   readonly clock: Clock;
   readonly random: Random;
   readonly scrypt?: PasswordHash['scrypt'];
+  /** Without it, nobody logs in at an OpenID provider. */
+  readonly oidc?: OidcParts;
 }): Access {
   const { store, clock, random } = given;
   const audit = createAudit(given);
@@ -43,14 +47,18 @@ export function createAccess(given: {
   const passwords = createPasswords(random, given.scrypt);
   const books = createBooks(given);
   const { users, logins, access } = books;
+  const oidc = createOidc(books, recorder, given.oidc);
   const { maker, ...people } = createUsers(books, passwords, recorder);
 
   /** Removes logins, tokens and links that are over. */
   async function tidy(signal: AbortSignal): Promise<void> {
     const now = clock.now();
-    for (const [id, found] of [...logins.memory])
-      if (isOver(found.document, users.memory.get(found.document.user)?.document, now))
-        await logins.remove(id, found, signal);
+    for (const [id, found] of [...logins.memory]) {
+      const { document } = found;
+      // Another node may know the rules of today before this one does.
+      const user = document.role ? document : users.memory.get(document.user)?.document;
+      if (isOver(document, user, now)) await logins.remove(id, found, signal);
+    }
     for (const [id, found] of [...access.memory])
       if (found.document.kind === 'link' && isExpired(found.document, now)) await access.remove(id, found, signal);
   }
@@ -59,8 +67,9 @@ export function createAccess(given: {
     audit,
     users: people,
     tokens: createTokens(books, recorder),
-    logins: createLogins(books, passwords, recorder),
+    logins: createLogins(books, passwords, recorder, oidc),
     first: createFirst(books, maker, recorder),
+    oidc,
     refused: recorder.refused,
     async follow(signal) {
       let tidiedMs = Number.NEGATIVE_INFINITY;

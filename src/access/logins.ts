@@ -7,6 +7,7 @@ import { isFailure } from '../core/errors/errors.ts';
 import type { By } from './audit.ts';
 import type { Found } from './book.ts';
 import { type Books, digestOf } from './books.ts';
+import type { Oidc } from './oidc.ts';
 import type { Passwords } from './passwords.ts';
 import type { Recorder } from './record.ts';
 import { userName } from './users.ts';
@@ -49,6 +50,7 @@ export function createLogins(
   { users, logins, clock, nowText, secret }: Books,
   passwords: Passwords,
   recorder: Recorder,
+  oidc: Pick<Oidc, 'epoch'>,
 ): Logins {
   const throttle = createThrottle();
 
@@ -72,8 +74,8 @@ export function createLogins(
     const id = digestOf(cookie);
     const found = await logins.known(id, signal);
     if (!found) return undefined;
-    const { user: name } = found.document;
-    const user = (await users.known(name, signal))?.document;
+    const { user: name, role } = found.document;
+    const user = role ? { role, epoch: oidc.epoch() ?? '' } : (await users.known(name, signal))?.document;
     const now = clock.now();
     if (!user || isOver(found.document, user, now)) return undefined;
     if (isUse && isToNote(found.document, now)) await note(id, found, signal);

@@ -11,7 +11,7 @@ export interface Recorder {
   /** Writes down what someone changes, and also what they tried in vain. */
   changed(by: By, act: Pick<AuditEntry, 'what' | 'object' | 'detail'>, work: () => Promise<void>): Promise<void>;
   /** Writes down that someone was refused something. Of very many, only how many. */
-  refused(by: By, act: Pick<AuditEntry, 'what' | 'object'>): Promise<void>;
+  refused(by: By, act: Pick<AuditEntry, 'what' | 'object' | 'detail'>): Promise<void>;
 }
 
 export function createRecorder(audit: Audit, clock: Pick<Clock, 'monotonicMs'>): Recorder {
@@ -35,7 +35,8 @@ export function createRecorder(audit: Audit, clock: Pick<Clock, 'monotonicMs'>):
         unrecorded += 1;
         return;
       }
-      const detail = unrecorded > 0 ? `and ${unrecorded} more before it` : undefined;
+      const more = unrecorded > 0 ? [`and ${unrecorded} more before it`] : [];
+      const detail = [...(act.detail ? [act.detail] : []), ...more].join('; ') || undefined;
       unrecorded = 0;
       await audit.record(by, { ...act, result: 'refused', detail });
     },

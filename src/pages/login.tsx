@@ -24,6 +24,9 @@ const texts = {
       'Your login had ended, so nothing was done. Log in, and go back in the browser to the form, where what you typed still is, except passwords and other secrets.',
     wrong: 'The user or the password is wrong.',
     slow: (seconds: number) => `There were too many tries. Try again in ${seconds} s.`,
+    oidc: 'Log in with your company’s account',
+    entered: 'You are logged in',
+    goOn: 'Go on',
     'bad-name': 'A name has 1 to 64 of A-Z a-z 0-9 . _ @ + - and begins with a letter or digit.',
     unequal: 'The passwords are not the same.',
     'too-short': 'A password has at least 12 characters. A few words that do not belong together are good.',
@@ -45,6 +48,9 @@ const texts = {
     unsent: '登录已失效，操作没有执行。请先登录，再用浏览器返回表单，已输入的内容仍在，但密码和其他机密须重新输入。',
     wrong: '用户名或密码错误。',
     slow: (seconds: number) => `尝试次数过多，请在 ${seconds} 秒后重试。`,
+    oidc: '使用公司账号登录',
+    entered: '已登录',
+    goOn: '继续',
     'bad-name': '名称由 1 到 64 个 A-Z a-z 0-9 . _ @ + - 组成，以字母或数字开头。',
     unequal: '两次输入的密码不一致。',
     'too-short': '密码至少 12 个字符。几个互不相关的词就是好密码。',
@@ -110,7 +116,8 @@ export const LoginPage: FC<{
   readonly seconds?: number;
   /** A form was sent without a login. */
   readonly isUnsent?: boolean;
-}> = ({ language, next, user, problem, seconds = 0, isUnsent = false }) => {
+  readonly hasOidc?: boolean;
+}> = ({ language, next, user, problem, seconds = 0, isUnsent = false, hasOidc = false }) => {
   const text = texts[language];
   const said = problem === undefined ? undefined : problem === 'slow' ? text.slow(seconds) : text[problem];
   const [ofUser, ofPassword] = problem === 'no-user' ? [said, undefined] : [undefined, said];
@@ -140,9 +147,16 @@ export const LoginPage: FC<{
           {text.login}
         </button>
       </form>
+      {hasOidc ? <a href={`/login/oidc?next=${encodeURIComponent(next)}`}>{text.oidc}</a> : null}
     </Outside>
   );
 };
+
+export const EnteredPage: FC<{ readonly language: Language; readonly next: string }> = ({ language, next }) => (
+  <Outside language={language} title={texts[language].entered} isAnswer>
+    <a href={next}>{texts[language].goOn}</a>
+  </Outside>
+);
 
 export const FirstPage: FC<{
   readonly language: Language;

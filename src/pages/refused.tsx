@@ -53,6 +53,7 @@ export function refusedPage({ failure, language, isPart }: Refused): string {
   const isTooLarge = isFailure(failure, 'usage/too-long');
   const title = isTooLarge ? text.tooLarge : text.refused;
   const { message, hint } = say(failure, language);
+  const { live } = { en, zh }[language];
   const told: readonly Child[] = isTooLarge
     ? [text.most, ...(isPart ? [] : [text.goBack])]
     : [<Told>{message}</Told>, <Told>{hint}</Told>];
@@ -63,6 +64,7 @@ export function refusedPage({ failure, language, isPart }: Refused): string {
         {told.map((one) => (
           <p>{one}</p>
         ))}
+        {failure.code.startsWith('access/oidc-') ? <a href="/login">{live.login}</a> : null}
       </div>
     </Outside>
   );

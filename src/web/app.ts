@@ -10,7 +10,7 @@ import { type Language, loadLanguage, say } from '../core/errors/wording.ts';
 import { refusedPage } from '../pages/refused.tsx';
 import { rememberWishes } from '../pages/wishes.ts';
 import { cookieOf } from './cookie.ts';
-import { addLogin } from './login-routes.tsx';
+import { addLogin, addOidc } from './login-routes.tsx';
 import { type Arrival, isFromHere } from './request.ts';
 
 /** The pages and the API. Their own paths begin with `/`. */
@@ -72,6 +72,7 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   app.use(refuseForeign);
   app.use(recordRefused(access));
   addLogin(app, access);
+  addOidc(app, access);
   app.post(logoutPath, async (c) => {
     const { who, from } = c.var;
     const { name, remove } = cookieOf(c);
@@ -117,7 +118,7 @@ const refuseLonger = (c: Context<WebEnv>, limit: number): Response | undefined =
 
 /** What everybody may open: what a browser needs to log in. */
 const isOpen = (path: string): boolean =>
-  path === '/login' || path.startsWith('/first/') || path.startsWith('/assets/');
+  path === '/login' || path.startsWith('/login/') || path.startsWith('/first/') || path.startsWith('/assets/');
 
 /** Finds out who asks, or answers that a login is needed. */
 function gate(access: Access): MiddlewareHandler<WebEnv> {

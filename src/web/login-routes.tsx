@@ -3,24 +3,27 @@ import { getCookie } from 'hono/cookie';
 import type { Access } from '../access/access.ts';
 import { isUserName, type PasswordProblem, passwordProblem } from '../core/access/user.ts';
 import { isFailure } from '../core/errors/errors.ts';
-import { FirstPage, LinkOverPage, LoginPage } from '../pages/login.tsx';
+import { EnteredPage, FirstPage, LinkOverPage, LoginPage } from '../pages/login.tsx';
 import type { WebEnv } from './app.ts';
 import { cookieOf } from './cookie.ts';
+import { isFromHere } from './request.ts';
 
 /** The forms for a login, and for the first user. */
 export function addLogin(app: Hono<WebEnv>, access: Access): void {
+  const hasOidc = () => access.oidc.epoch() !== undefined;
+
   app.get('/login', (c) => {
     const next = ownPath(c.req.query('next'));
     const who: { readonly via: string } | undefined = c.get('who');
     if (who?.via === 'login') return c.redirect(next, 303);
     const isUnsent = c.req.query('unsent') !== undefined;
-    return whole(c, <LoginPage language={c.var.language} next={next} isUnsent={isUnsent} />);
+    return whole(c, <LoginPage language={c.var.language} next={next} isUnsent={isUnsent} hasOidc={hasOidc()} />);
   });
 
   app.post('/login', async (c) => {
     const form = await formOf(c);
     const [user, password, next] = [form('user'), form('password'), ownPath(form('next'))];
-    const shown = { language: c.var.language, next, user };
+    const shown = { language: c.var.language, next, user, hasOidc: hasOidc() };
     if (user === '' || password === '')
       return whole(c, <LoginPage {...shown} problem={user === '' ? 'no-user' : 'no-password'} />, 422);
     const answer = await access.logins.open({ user, password, from: c.var.from }, c.req.raw.signal);
@@ -57,6 +60,33 @@ export function addLogin(app: Hono<WebEnv>, access: Access): void {
     }
     const answer = await access.logins.open({ user, password, from }, signal);
     return answer.is === 'in' ? enter(c, access, answer.cookie, '/') : c.redirect('/login', 303);
+  });
+}
+
+/** Logins at an OpenID provider. */
+export function addOidc(app: Hono<WebEnv>, access: Access): void {
+  /** The host is one of those that are answered. The provider knows which of them are right. */
+  const callback = (c: Context<WebEnv>) =>
+    `${c.env.arrival.isSecure ? 'https' : 'http'}://${c.req.header('host')}/login/oidc/callback`;
+
+  app.get('/login/oidc', async (c) => {
+    // A foreign page must not log anyone in.
+    if (!isFromHere({ get: (name) => c.req.header(name) })) return c.redirect('/login', 303);
+    const { href, kept } = await access.oidc.begin(callback(c), c.var.from, c.req.raw.signal);
+    cookieOf(c, 'oidc').set(kept + ownPath(c.req.query('next')?.slice(0, 1_000)));
+    return c.redirect(href, 303);
+  });
+
+  app.get('/login/oidc/callback', async (c) => {
+    const waiting = cookieOf(c, 'oidc');
+    const value = getCookie(c, waiting.name) ?? '';
+    waiting.remove();
+    const [kept, next] = [value.slice(0, 43), ownPath(value.slice(43))];
+    const answer = new URL(callback(c) + new URL(c.req.url).search);
+    await enter(c, access, await access.oidc.finish(answer, kept, c.var.from, c.req.raw.signal), next);
+    // Where another site has led, no browser sends the cookie yet. This page leads on.
+    c.header('refresh', `0;url=${next}`);
+    return whole(c, <EnteredPage language={c.var.language} next={next} />);
   });
 }
 

@@ -11,7 +11,10 @@ import { serveWeb } from './server.ts';
 export async function serve(fleet: RunningFleet, shown: Shown, signal: AbortSignal): Promise<void> {
   const { world, settings } = fleet;
   const { process: engine } = fleet.composed;
-  const access = createAccess({ store: engine.store, clock: world.clock, random: world.random });
+  const access = createAccess({
+    ...{ store: engine.store, clock: world.clock, random: world.random },
+    oidc: { settings: () => settings().pages?.oidc, http: world.http(), readSecret: fleet.composed.readSecret },
+  });
   const mounted = await mountWeb(fleet, shown, access);
   const say = (level: 'info' | 'warn', message: string) => report(engine, { level, event: 'log', message });
 

@@ -41,6 +41,20 @@ describe('the build', () => {
     expect(bytes).toBeLessThan(8_000);
   });
 
+  it('loads what speaks with an OpenID provider only once someone logs in there', async () => {
+    const chunks = (await readdir(join(dist, 'chunks'))).filter((file) => file.endsWith('.cjs'));
+    const texts = await Promise.all(chunks.map((file) => readFile(join(dist, 'chunks', file), 'utf8')));
+    // Those that only pass something on have none.
+    const mapOf = (file: string) => readFile(join(dist, 'chunks', `${file}.map`), 'utf8').catch(() => '');
+    const maps = await Promise.all(chunks.map(mapOf));
+    const having = chunks.filter((_file, index) => maps[index]!.includes('/openid-client/'));
+    expect(having).toHaveLength(1);
+    const loaders = texts.flatMap((text) => [...text.matchAll(/(.{9})require\(["'`]\.\/([^"'`]+)/g)]);
+    expect(loaders.filter(([, , file]) => file === having[0]).map(([, before]) => before)).toEqual([
+      expect.stringMatching(/then\(\(\)=>$/),
+    ]);
+  });
+
   it('is a library with one copy of everything, also for external modules', async () => {
     const load = (name: string) => import(pathToFileURL(join(dist, name)).href);
     const [index, define, testing] = await Promise.all([load('index.js'), load('define.js'), load('testing.js')]);

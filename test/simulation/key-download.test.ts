@@ -90,6 +90,7 @@ it.each<[string, Parameters<typeof open>[0], Who, string | undefined, string]>([
   ['a login without a password', {}, admin, undefined, 'access/password-needed'],
   ['a login with an empty password', {}, admin, '', 'access/password-needed'],
   ['a login with a wrong password', {}, admin, `${password}!`, 'access/wrong-password'],
+  ['whoever has no password here', {}, { ...admin, name: 'oidc:ann#12345678' }, password, 'access/no-password'],
   ['anyone while a process works on it', { state: 'working' }, admin, password, 'lineage/at-work'],
 ])('refuses %s, and writes that down', async (_what, given, who, typed, code) => {
   const { take, entries, exports } = await open(given);

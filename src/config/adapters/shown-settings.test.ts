@@ -9,7 +9,9 @@ store: { type: postgres, url: "postgres://fleet:tell-nobody@db.example.com/fleet
 storeKey: file:/etc/certfleet/store.key
 listen: { address: "0.0.0.0:9110", token: tell-nobody }
 heartbeat: https://ping.example.com/tell-nobody
-pages: { listen: "127.0.0.1:8443" }
+pages:
+  listen: "127.0.0.1:8443"
+  oidc: { issuer: "https://id.test", clientId: c, clientSecret: tell-nobody, roles: { viewer: [staff] } }
 issuers:
   zerossl: { directory: zerossl, agreeToTerms: true, eab: { kid: kid-1, hmacKey: tell-nobody } }
 solvers:
@@ -44,6 +46,9 @@ it('shows where secrets are, and never what they are', async () => {
     ['certfleet', 'heartbeat', undefined],
     ['listen', 'token', undefined],
     ['pages', 'listen', '127.0.0.1:8443'],
+    ['pages', 'oidc.issuer', 'https://id.test'],
+    ['pages', 'oidc.clientSecret', undefined],
+    ['pages', 'oidc.roles', '{"viewer":["staff"],"operator":[],"admin":[]}'],
     ['store', 'url', undefined],
     ['issuers.zerossl', 'eab.kid', 'kid-1'],
     ['issuers.zerossl', 'eab.hmacKey', undefined],

@@ -47,6 +47,9 @@ export async function shownSettings(settings: Settings, registry: Registry): Pro
       ['behindProxy', pages.behindProxy],
       ['keyDownload', pages.keyDownload],
       ['changeTargets', pages.changeTargets],
+      ['oidc.issuer', pages.oidc?.issuer],
+      ['oidc.clientSecret', secretText(pages.oidc?.clientSecret)],
+      ['oidc.roles', pages.oidc && JSON.stringify(pages.oidc.roles)],
     ]);
   const issuers = Object.entries(settings.issuers).map(([name, issuer]) => issuerPart(name, issuer));
   const all = [general, ofListen, ofPages, ofStore, ...issuers, ...others];

@@ -8,6 +8,8 @@ solvers: { web: { type: http01-responder } }
 certificates: [{ name: fleet, identifiers: [fleet.example.com], issuer: le, solver: web }]
 listen: 127.0.0.1:9110
 `;
+const provider = (issuer: string, roles = '{ viewer: [staff] }') =>
+  `issuer: "${issuer}", clientId: c, clientSecret: "env:SECRET", roles: ${roles}`;
 const check = (pages: string) =>
   checkConfiguration({ file: 'c.yaml', text: `${certificates}pages: ${pages}\n`, files, env: {} });
 
@@ -17,6 +19,16 @@ it.each([
   ['{ listen: "0.0.0.0:8443", certificate: fleet }', { hosts: ['fleet.example.com'], certificate: 'fleet' }],
   ['{ listen: "8443", certificate: other, hosts: [A.Example.com.] }', { hosts: ['a.example.com'] }],
   ['{ listen: "10.0.0.1:80", behindProxy: true, hosts: [a.example.com] }', { behindProxy: true }],
+  [
+    `{ listen: "127.0.0.1:8443", oidc: { ${provider('https://id.example.com/a')} } }`,
+    {
+      oidc: {
+        ...{ issuer: 'https://id.example.com/a', clientId: 'c', clientSecret: 'env:SECRET', claim: 'groups' },
+        ...{ scopes: ['profile', 'email'], roles: { viewer: ['staff'], operator: [], admin: [] } },
+      },
+    },
+  ],
+  [`{ listen: "127.0.0.1:8443", oidc: { ${provider('http://localhost:8080/realms/a')} } }`, {}],
 ])('takes %s', async (text, expected) => {
   const { settings, problems } = await check(text);
   expect(problems).toEqual([]);
@@ -44,6 +56,26 @@ it.each([
     '{ listen: "127.0.0.1:8443", behindProxies: true }',
     'unknown key "behindProxies" in pages; did you mean "behindProxy"?',
   ],
+  ...[
+    'http://id.test',
+    'http://localhost.evil.test',
+    'http://localhost@evil.test',
+    'https://a:b@id.test',
+    'https://id.test/?a',
+    'id',
+  ].map((issuer): [string, string] => [
+    `{ listen: "127.0.0.1:8443", oidc: { ${provider(issuer)} } }`,
+    'must be the https:// URL of the provider; http:// is for one on this machine',
+  ]),
+  [
+    `{ listen: "127.0.0.1:8443", oidc: { ${provider('https://id.test', '{ viewer: [] }')} } }`,
+    'name at least one value that gives a role, like admin: [certfleet-admins]',
+  ],
+  [
+    `{ listen: "127.0.0.1:8443", oidc: { ${provider('https://id.test')}, claim: preferred_username } }`,
+    'must be a claim that people cannot choose themselves',
+  ],
+  [`{ listen: "127.0.0.1:8443", oidc: { ${provider('https://id.test', '{ root: [a] }')} } }`, 'unknown key "root"'],
   ['{}', '"listen" is missing in pages'],
 ])('refuses %s', async (text, expected) => {
   const { problems } = await check(text);

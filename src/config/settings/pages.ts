@@ -12,7 +12,7 @@ interface Beside {
 
 /** Returns the settings of the pages, after checks of what does not fit together. */
 export function pagesOf(
-  { listen, hosts, certificate, keyDownload, changeTargets, ...rest }: NonNullable<Configuration['pages']>,
+  { listen, hosts, certificate, keyDownload, changeTargets, oidc, ...rest }: NonNullable<Configuration['pages']>,
   { certificates, listen: health }: Beside,
   { problems }: Building,
 ): PagesSettings {
@@ -47,5 +47,5 @@ export function pagesOf(
     );
   if (behindProxy && all.length === 0)
     wrong(['hosts'], 'name the hosts under which the proxy is opened, like hosts: [certfleet.example.com]');
-  return { listen, hosts: all, ...rest, ...present({ certificate, keyDownload, changeTargets }) };
+  return { listen, hosts: all, ...rest, ...present({ certificate, keyDownload, changeTargets, oidc }) };
 }

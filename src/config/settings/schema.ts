@@ -13,6 +13,7 @@ import { duration, resolverAddress, wholePath, z } from '../../define.ts';
 import { wishes } from '../certificates/certificate-options.ts';
 import { eabFields } from '../options/external-account.ts';
 import { isKeyReference } from '../options/store-key.ts';
+import { oidc } from './oidc.ts';
 
 /** The schema of certfleet.yaml, except the options of adapters, which have their own schemas. */
 
@@ -256,6 +257,19 @@ const pages = z.strictObject({
     title: 'Let administrators declare deployers on the pages and through the API',
     description:
       'A deployer gets private keys, so without this only the configuration file may declare one, or a load balancer that a deployer uses.',
+  }),
+  oidc: oidc.optional().meta({
+    title: 'People may also log in at an OpenID provider, which decides who has which role',
+    description:
+      'The provider must know `https://HOST/login/oidc/callback` as redirect URI, for each host under which the pages are opened.',
+    examples: [
+      {
+        issuer: 'https://login.example.com/realms/main',
+        clientId: 'certfleet',
+        clientSecret: 'file:/etc/certfleet/oidc.secret',
+        roles: { admin: ['certfleet-admins'] },
+      },
+    ],
   }),
 });
 

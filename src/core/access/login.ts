@@ -1,11 +1,14 @@
 import { decodeDocument } from '../lineage/lineage.ts';
+import type { Role } from './role.ts';
 import type { UserDocument } from './user.ts';
 
 /** `login/<SHA-256 of the cookie>`: a browser that has logged in. */
 export interface LoginDocument {
   readonly schema: 1;
   readonly user: string;
-  /** Of the user when it began. */
+  /** The role that an OpenID provider gave to someone who logged in there, and has no user document. */
+  readonly role?: Role;
+  /** Of the user when it began; for a login with a role, that of what decides about roles. */
   readonly epoch: string;
   readonly at: string;
   /** Written now and then, not at each request. */
@@ -26,7 +29,8 @@ const noteMs = hourMs / 4;
 export function isOver(login: LoginDocument, user: Pick<UserDocument, 'epoch'> | undefined, now: Date): boolean {
   const since = (text: string) => now.getTime() - Date.parse(text);
   // A time that cannot be read is no reason to stay.
-  const isYoung = since(login.at) < longestMs && since(login.seenAt) < idleMs;
+  // No provider says when someone has lost a role, so they log in there each day.
+  const isYoung = since(login.at) < (login.role ? idleMs : longestMs) && since(login.seenAt) < idleMs;
   return !isYoung || user?.epoch !== login.epoch;
 }
 

@@ -172,6 +172,20 @@ export interface PagesSettings {
   readonly keyDownload?: boolean;
   /** Administrators may change there where private keys are sent. */
   readonly changeTargets?: boolean;
+  readonly oidc?: OidcSettings;
+}
+
+/** An OpenID provider at which people log in. */
+export interface OidcSettings {
+  readonly issuer: string;
+  readonly clientId: string;
+  /** The secret, or a reference to it (`file:…`, `env:…`). */
+  readonly clientSecret: string;
+  readonly scopes: readonly string[];
+  /** Where it says what someone is. */
+  readonly claim: string;
+  /** The values of the claim that give each role. */
+  readonly roles: Readonly<Record<'viewer' | 'operator' | 'admin', readonly string[]>>;
 }
 
 export interface PreflightSettings {

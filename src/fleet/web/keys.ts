@@ -1,4 +1,5 @@
 import type { Access } from '../../access/access.ts';
+import { isOidcName } from '../../core/access/oidc.ts';
 import { asFailure, fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { lineageNotFound } from '../../core/names/not-found.ts';
@@ -28,7 +29,7 @@ export interface FleetKeys {
    * Returns the current version of a certificate with its private key. A login must prove the password once more: a
    * browser that was left open must not be enough. Writes down who got it, in the audit log and in the certificate, before
    * it returns; otherwise it fails. Fails with `access/role`, `access/some-certificates`, `access/no-key-download`,
-   * `access/password-needed`, `access/wrong-password`, `access/slow`, `lineage/not-found`, `lineage/at-work`,
+   * `access/password-needed`, `access/no-password`, `access/wrong-password`, `access/slow`, `lineage/not-found`, `lineage/at-work`,
    * `lineage/no-certificate`.
    */
   download(request: KeyRequest, asker: Asker, signal: AbortSignal): Promise<KeyFile>;
@@ -53,6 +54,7 @@ export function createKeys({
   async function prove({ who, from }: Asker, password: string | undefined, signal: AbortSignal): Promise<void> {
     // Whoever has a token or the socket has proved as much as there is to prove.
     if (who.via !== 'login') return;
+    if (isOidcName(who.name)) throw fail('access/no-password', { name: who.name });
     if (password === undefined || password === '') throw fail('access/password-needed', {});
     const answer = await access.logins.confirm({ user: who.name, password, from }, signal);
     if (answer.is === 'slow') throw fail('access/slow', { seconds: Math.ceil(answer.waitMs / 1_000) });

@@ -1,7 +1,8 @@
 import type { Context, Hono } from 'hono';
 import type { FC } from 'hono/jsx';
 import type { Env } from '../../access/who.ts';
-import { may } from '../../core/access/role.ts';
+import { isOidcName } from '../../core/access/oidc.ts';
+import { may, type Who } from '../../core/access/role.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import { say } from '../../core/errors/wording.ts';
 import type { FleetActions } from '../../fleet/web/actions.ts';
@@ -20,6 +21,8 @@ interface Parts {
   readonly life: string;
 }
 
+const hasNoPassword = ({ via, name }: Who) => via !== 'login' || isOidcName(name);
+
 /** Adds the download of a private key, and the page that asks before. */
 export function addKey(app: Hono<Env>, parts: Parts): void {
   const { view, keys, clock } = parts;
@@ -27,7 +30,7 @@ export function addKey(app: Hono<Env>, parts: Parts): void {
   function ask(c: Context<Env>, name: string, problem?: string) {
     const reader = readerOf(c, clock.now(), undefined);
     const title = reader.text.confirm.key(name);
-    const body = <AskKey reader={reader} name={name} isProved={c.var.who.via !== 'login'} problem={problem} />;
+    const body = <AskKey reader={reader} name={name} isProved={hasNoPassword(c.var.who)} problem={problem} />;
     return page(c, reader, { title, at: 'certificates', status: problem === undefined ? 200 : 422 }, body);
   }
 

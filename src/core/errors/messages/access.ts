@@ -105,10 +105,40 @@ export const access = {
     hint: 'Enter the password of the user who is logged in.',
   },
   'access/slow': {
-    message: 'there were too many tries with wrong passwords',
+    message: 'there were too many tries',
     blame: 'config',
     retry: 'later',
     hint: 'Try again in {seconds} s.',
+  },
+  'access/no-password': {
+    message: '{name} has logged in at an OpenID provider, and has no password here',
+    blame: 'config',
+    retry: 'never',
+    hint: 'A user of certfleet with a password can do this, or root on the command line.',
+  },
+  'access/oidc-off': {
+    message: 'nobody logs in at an OpenID provider here',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Log in with name and password. `pages.oidc` in the configuration file says at which provider people may log in.',
+  },
+  'access/oidc-failed': {
+    message: 'the login at the OpenID provider failed',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Try again. The audit log says why it failed. Users of certfleet itself can still log in with their passwords.',
+  },
+  'access/oidc-other': {
+    message: 'this login was not begun in this browser, or too long ago, or another one was begun after it',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Begin again.',
+  },
+  'access/oidc-no-role': {
+    message: '{name} has no role here',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Ask an administrator for one: `pages.oidc.roles` in the configuration file says who has which.',
   },
   'access/foreign': {
     message: 'this request comes from a page of another site',

@@ -71,8 +71,28 @@ export const access = translation(english, {
     hint: '请输入已登录用户的密码。',
   },
   'access/slow': {
-    message: '密码错误次数过多',
+    message: '尝试次数过多',
     hint: '请在 {seconds} 秒后重试。',
+  },
+  'access/no-password': {
+    message: '{name} 通过 OpenID 提供方登录，在这里没有密码',
+    hint: '有密码的 certfleet 用户，或者命令行上的 root，可以执行这个操作。',
+  },
+  'access/oidc-off': {
+    message: '这里不通过 OpenID 提供方登录',
+    hint: '请用用户名和密码登录。配置文件中的 `pages.oidc` 决定可以在哪个提供方登录。',
+  },
+  'access/oidc-failed': {
+    message: '在 OpenID 提供方的登录失败',
+    hint: '请重试。失败原因见审计日志。certfleet 自己的用户仍可用密码登录。',
+  },
+  'access/oidc-other': {
+    message: '这次登录不是在这个浏览器中开始的，或者时间太久，或者之后又开始了另一次登录',
+    hint: '请重新登录。',
+  },
+  'access/oidc-no-role': {
+    message: '{name} 在这里没有角色',
+    hint: '请向管理员申请：配置文件中的 `pages.oidc.roles` 决定谁有什么角色。',
   },
   'access/foreign': {
     message: '这个请求来自其他网站的页面',
