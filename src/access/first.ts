@@ -58,7 +58,7 @@ export function createFirst(
       }
       if (!(await access.remove(digestOf(text), found, signal))) throw over();
       await maker.create(name, user, signal);
-      await recorder.done({ name, via: 'link', from }, 'user.add', name, 'admin, by the link for the first user');
+      await recorder.done({ name, via: 'link', from }, 'user.add', name, 'admin');
     },
   };
 }

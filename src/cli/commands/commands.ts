@@ -68,7 +68,7 @@ export const globalFlags: readonly Flag[] = [
   {
     flags: '--lang <language>',
     description:
-      'language of failures, of what to do about them and of `explain`: en or zh (default: as LC_ALL, LC_MESSAGES or LANG say)',
+      'language of failures, of what to do about them, of what is known of CAs and of `explain`: en or zh (default: as LC_ALL, LC_MESSAGES or LANG say)',
   },
 ];
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { untranslated } from '../../../test/support/chinese.ts';
 import { filledWith, ownSentences, textsOfSources } from '../../../test/support/own-sentences.ts';
+import { knownIssuers } from '../ca/known-issuers.ts';
 import { phrases } from './messages/zh/phrases.ts';
 import { inLanguage } from './wording.ts';
 
@@ -52,6 +53,10 @@ describe('a sentence in the sources of adapters', () => {
   ])('stands in a list: %s', (text, own) => {
     expect(inLanguage(text, 'zh')).toBe(own);
   });
+});
+
+it('is said of each CA in Chinese', () => {
+  expect(untranslated(Object.values(knownIssuers).flatMap(({ facts }) => facts))).toEqual([]);
 });
 
 /** The clauses of a phrase, since the code may join them. */

@@ -1,9 +1,11 @@
 import type { FC } from 'hono/jsx';
 import type { AuditEntry } from '../../core/access/audit.ts';
+import { inLanguage } from '../../core/errors/wording.ts';
 import type { ShownSettings } from '../../core/spec/shown-settings.ts';
 import { newPath } from '../connections/paths.ts';
 import { Zone } from '../layout.tsx';
 import { Badge, Empty, Foreign, type Made, Panel, Told, When } from '../parts.tsx';
+import type { Reader } from '../reader.ts';
 
 /** The parts of the settings that only show. */
 
@@ -75,10 +77,22 @@ export const AuditLog: FC<
   );
 };
 
+/** Of words that certfleet chose itself: what a person wrote stays as it is. */
+function detailOf({ what, detail = '', result }: AuditEntry, { text, language }: Reader): string {
+  // A role, and for a token the certificates that it is for.
+  if (/^(user\.(add|role)|token\.add)$/.test(what)) {
+    const [role = '', ...scope] = detail.split(' ');
+    return [wordOf(text.roles, role) ?? role, ...scope].join(' ');
+  }
+  if (what === 'certificate.revoke') return wordOf(text.confirm.reasons, detail) ?? detail;
+  return result === 'refused' ? inLanguage(detail, language) : detail;
+}
+
 const AuditRow: FC<Made & { readonly entry: AuditEntry }> = ({ reader, entry }) => {
   const { text } = reader;
   const words = text.settings;
-  const { at, who, via, from, what, object, detail, result } = entry;
+  const { at, who, via, from, what, object, result } = entry;
+  const detail = detailOf(entry, reader);
   return (
     <tr>
       <th scope="row">
@@ -90,7 +104,7 @@ const AuditRow: FC<Made & { readonly entry: AuditEntry }> = ({ reader, entry }) 
       <td data-label={words.what}>{wordOf(words.acts, what) ?? <Foreign as="code">{what}</Foreign>}</td>
       <td data-label={words.object} class="wrap">
         <Foreign>{object}</Foreign>{' '}
-        {detail ? (
+        {detail !== '' ? (
           <span class="names">
             <Foreign>{detail}</Foreign>
           </span>

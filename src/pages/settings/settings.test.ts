@@ -159,6 +159,18 @@ describe('the settings', () => {
     ]);
   });
 
+  it.each([
+    ['user.role', 'operator', 'done', zh.roles.operator],
+    ['token.add', 'viewer shop-*', 'done', `${zh.roles.viewer} shop-*`],
+    ['certificate.revoke', 'keyCompromise', 'done', zh.confirm.reasons.keyCompromise],
+    ['login', 'and 7 more before it', 'refused', '之前还有 7 次'],
+    ['certificate.pause', 'timed out', 'done', 'timed out'],
+  ])('say in Chinese what else is known of %s: %s', async (what, detail, result, words) => {
+    const { app, audit } = open();
+    await audit.record({ name: 'mia', via: 'login' }, { what, object: 'x', detail, result });
+    has(await (await get(app, '/settings/audit', 'zh')).text(), words);
+  });
+
   it('show what others have written harmlessly', async () => {
     const { app, audit } = open();
     const evil = '<script>alert(1)</script>\u202E';

@@ -18,7 +18,7 @@ export const issuers: Run = async (session) => {
   const issuer = await issuerFromFlags(session, settings, { named: typed, opensAccount: false });
   const { directory: url } = issuer.settings;
   const known = knownIssuerAt(url);
-  if (known && !session.json) session.printWhole(issuerText(issuer.name, known));
+  if (known && !session.json) session.printWhole(issuerText(issuer.name, known, session.language));
   // Needs nothing from the store, and must not create one.
   const fleet = await session.fleet({ makeStore: false, inMemory: true });
   const directory = await fleet.directory(issuer, session.signal);

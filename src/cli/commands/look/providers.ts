@@ -114,7 +114,7 @@ async function showEach({ adapters, issuers }: Found, session: Session): Promise
   }
   for (const [name, issuer] of issuers) {
     session.printJson({ object: 'issuer', name, ...issuer });
-    session.printWhole(issuerText(name, issuer));
+    session.printWhole(issuerText(name, issuer, session.language));
   }
   return 0;
 }

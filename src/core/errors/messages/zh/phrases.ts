@@ -6,6 +6,7 @@ import { credentialReasons } from './credential-reasons.ts';
 import { dnsAdvice } from './dns-advice.ts';
 import { findings } from './findings.ts';
 import { folderReasons } from './folder-reasons.ts';
+import { issuerFacts } from './issuer-facts.ts';
 import { pathFindings } from './path-findings.ts';
 import { settingsPhrases } from './settings-phrases.ts';
 import { storeReasons } from './store-reasons.ts';
@@ -29,6 +30,7 @@ export const phrases: Readonly<Record<string, string>> = {
   ...balancerReasons,
   ...credentialReasons,
   ...dnsAdvice,
+  ...issuerFacts,
   ...folderReasons,
   ...storeReasons,
   ...targetReasons,
@@ -197,6 +199,9 @@ export const phrases: Readonly<Record<string, string>> = {
     '请检查 certfleet.yaml 中 solver 的 `username` 和 `password`。',
   'Look at the records of {zone} at {page}.': '请在 {page} 查看 {zone} 的记录。',
   'The server’s log may say why.': '服务器的日志可能有原因。',
+
+  // The audit log.
+  'and {count} more before it': '之前还有 {count} 次',
 
   // What was typed.
   '; did you mean "{word}"?': '；是不是 "{word}"？',
