@@ -125,6 +125,8 @@ const cases: readonly (readonly [string, string, string, Parameters<ApiDaemon['a
   ['no JSON', 'POST', '/tokens', { body: '{', headers: { 'content-type': 'application/json' } }, 400, 'usage/request'],
   ['nothing', 'POST', '/tokens', {}, 400, 'usage/request'],
   ['an unknown field', 'POST', '/tokens', { body: { name: 'x', rolle: 'admin' } }, 400, 'usage/request'],
+  ['a misspelt field', 'POST', '/certificates/alpha/revoke', { body: { raeson: 'superseded' } }, 400, 'usage/request'],
+  ['another field', 'POST', '/certificates/alpha/pause', { body: { why: 'it moves' } }, 400, 'usage/request'],
   ['a bad scope', 'POST', '/tokens', { body: { name: 'x', scope: ['*x'] } }, 422, 'access/scope'],
   [
     'a simple password',

@@ -103,7 +103,7 @@ export const listQuery = z.object({
 });
 
 export const revocation = z
-  .object({
+  .strictObject({
     reason: z
       .enum(['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation'])
       .default('unspecified'),
@@ -111,10 +111,10 @@ export const revocation = z
   .openapi('Revocation');
 
 export const pause = z
-  .object({ reason: z.string().max(200).optional().openapi({ description: 'Why; shown with the certificate' }) })
+  .strictObject({ reason: z.string().max(200).optional().openapi({ description: 'Why; shown with the certificate' }) })
   .openapi('Pause');
 
-export const passwordAgain = z.object({ password: z.string().max(1_000).optional() }).openapi('PasswordAgain');
+export const passwordAgain = z.strictObject({ password: z.string().max(1_000).optional() }).openapi('PasswordAgain');
 
 const hops = z.array(z.looseObject({ state: z.enum(['well', 'cannot-tell', 'broken']) }));
 

@@ -83,7 +83,7 @@ export const connectionSettings = z.looseObject({}).openapi('ConnectionSettings'
 });
 
 export const connectionTest = z
-  .object({
+  .strictObject({
     zone: z.string().max(253).optional().openapi({
       description: 'A zone in which a solver over DNS may write a record; for a balancer, a host to ask for',
     }),

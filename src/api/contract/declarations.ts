@@ -51,7 +51,7 @@ const hop = z.looseObject({
 });
 
 export const checkRequest = z
-  .object({
+  .strictObject({
     name: z.string().max(200).optional().openapi({ description: 'The name under which it is or will be declared' }),
     certificate: declaredCertificate,
   })
