@@ -127,6 +127,12 @@ export const phrases: Readonly<Record<string, string>> = {
 
   // Where a target stands.
   'a target went back to the previous version': '有一个目标退回了上一个版本',
+  'the store has no previous version': '存储里没有上一个版本',
+  'the previous version {why}': '上一个版本{why}',
+  'has a compromised key': '的密钥已泄露',
+  'was revoked on {date} ({reason})': '已于 {date} 吊销（{reason}）',
+  'expired on {date}': '已于 {date} 过期',
+  'the previous version differs from the current settings in its {what}': '上一个版本与当前设置在以下方面不同：{what}',
   '`certfleet renew` tries it again after {at}.': '`certfleet renew` 在 {at} 之后再试。',
   '`certfleet renew` tries each of them again.': '`certfleet renew` 会逐一再试。',
   'To try now, run `certfleet issue {name}`.': '要立即再试，执行 `certfleet issue {name}`。',
