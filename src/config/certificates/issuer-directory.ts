@@ -10,9 +10,16 @@ export function directoryOf(text: string): { readonly directory: string; readonl
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   // RFC 8555 §6.1: HTTPS only.
-  if (url.protocol !== 'https:') return undefined;
+  if (url.protocol !== 'https:' || hasCredentials(text)) return undefined;
   const known = knownIssuerAt(text);
   return { directory: text, ...present({ known }) };
+}
+
+/** Reports whether a URL has a user or a password in it. */
+export function hasCredentials(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username !== '' || password !== '';
 }
 
 /** Returns the name of an issuer that was given as a URL: its short name if it has one, or else host and path. */

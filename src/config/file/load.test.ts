@@ -352,6 +352,10 @@ describe('problems', () => {
       '3: the directory "letsencrpt" is neither an https:// URL nor a known CA; did you mean "letsencrypt"?',
     ],
     [
+      edited('directory: letsencrypt', 'directory: "https://mia:tell-nobody@ca.example/"'),
+      '3: leave USER:PASSWORD@ out of the directory: it is stored and shown as it is',
+    ],
+    [
       edited('name: wildcard', 'name: abc'),
       '11: the certificate name "abc" is used twice; every certificate needs its own',
     ],

@@ -1,3 +1,4 @@
+import { whyUnreadable } from '../../core/ca/eab-key.ts';
 import { isLineageName, lineageNameRule } from '../../core/names/identifiers.ts';
 import { markAsWritten } from '../../core/spec/as-written.ts';
 import type { ConnectionSection, KnownType, NamedConnection, TypeOption } from '../../core/spec/connection.ts';
@@ -168,6 +169,10 @@ function ofOptions({ options }: KnownType, settings: Fields): readonly Problem[]
   const unbound = bound
     ? [{ path: ['eab', 'hmacKey'], message: 'enter the key that the CA gave you with the key id' }]
     : [];
+  const accountKey = valueAt(settings, 'eab.hmacKey');
+  const unusable = typeof accountKey === 'string' ? whyUnreadable(accountKey) : undefined;
+  const misread =
+    unusable === undefined ? [] : [{ path: ['eab', 'hmacKey'], message: `the EAB key is not valid: ${unusable}` }];
   // What a machine has without keys, such as its role, must not be sent to an address of someone’s choice.
   const secrets = options.filter(({ isSecret, isLocal }) => isSecret && !isLocal);
   const hasOwn = secrets.length === 0 || secrets.some((one) => one.isRequired || isGiven(one));
@@ -176,6 +181,7 @@ function ofOptions({ options }: KnownType, settings: Fields): readonly Problem[]
     ...local,
     ...unread,
     ...unbound,
+    ...misread,
     ...elsewhere.map(({ name }) => ({
       path: name.split('.'),
       message: 'another address needs keys of its own: enter them, too',

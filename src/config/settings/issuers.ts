@@ -3,7 +3,7 @@ import { type CertfleetError, fail } from '../../core/errors/errors.ts';
 import type { ExternalAccount, IssuerSettings } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import { present } from '../../core/text/present.ts';
-import { directoryOf } from '../certificates/issuer-directory.ts';
+import { directoryOf, hasCredentials } from '../certificates/issuer-directory.ts';
 import { eabSettings, externalAccount, externalAccountOf } from '../options/external-account.ts';
 import { checkOptions } from '../options/options.ts';
 import { shown } from '../problems.ts';
@@ -14,15 +14,17 @@ import type { Configuration } from './schema.ts';
 const accountNeeded = ({ title, accountBinding = '' }: KnownIssuer): CertfleetError =>
   fail('config/account-needed', { issuer: title, where: accountBinding });
 
+/** Says why a text is no directory. A password is not repeated. */
+const noDirectory = (text: string): string =>
+  hasCredentials(text)
+    ? 'leave USER:PASSWORD@ out of the directory: it is stored and shown as it is'
+    : `the directory "${shown(text)}" is neither an https:// URL nor a known CA${didYouMean(text, Object.keys(knownIssuers))}`;
+
 /** Returns one CA of the configuration, checked. */
 export function issuerOf(issuer: Configuration['issuers'][string], path: Path, building: Building): IssuerSettings {
   const { problems, places } = building;
   const found = directoryOf(issuer.directory);
-  if (!found)
-    problems.push({
-      path: [...path, 'directory'],
-      message: `the directory "${shown(issuer.directory)}" is neither an https:// URL nor a known CA${didYouMean(issuer.directory, Object.keys(knownIssuers))}`,
-    });
+  if (!found) problems.push({ path: [...path, 'directory'], message: noDirectory(issuer.directory) });
   if (found?.known?.needsAccountBinding && issuer.eab === undefined && issuer.account === undefined)
     collectError(problems, [...path, 'directory'], accountNeeded(found.known));
   if (issuer.onlyThisCa && issuer.caFile === undefined)
@@ -32,10 +34,7 @@ export function issuerOf(issuer: Configuration['issuers'][string], path: Path, b
     });
   const testing = issuer.testDirectory === undefined ? undefined : directoryOf(issuer.testDirectory);
   if (issuer.testDirectory !== undefined && !testing)
-    problems.push({
-      path: [...path, 'testDirectory'],
-      message: `the directory "${shown(issuer.testDirectory)}" is neither an https:// URL nor a known CA${didYouMean(issuer.testDirectory, Object.keys(knownIssuers))}`,
-    });
+    problems.push({ path: [...path, 'testDirectory'], message: noDirectory(issuer.testDirectory) });
   const testDirectory = testing?.directory ?? found?.known?.testDirectory;
   return {
     directory: found?.directory ?? issuer.directory,

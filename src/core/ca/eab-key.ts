@@ -7,13 +7,16 @@ import type { Secret } from '../errors/secret.ts';
  * known CA issues hexadecimal keys. Fails with `config/eab-key`.
  */
 export function openEabKey(key: Secret): Uint8Array {
-  const text = key.reveal().replaceAll(/\s/g, '').replace(/=+$/, '');
-  const reason = whyUnreadable(text);
+  const reason = whyUnreadable(key.reveal());
   if (reason !== undefined) throw fail('config/eab-key', { reason });
-  return Buffer.from(text, 'base64url');
+  return Buffer.from(bare(key.reveal()), 'base64url');
 }
 
-function whyUnreadable(text: string): string | undefined {
+const bare = (key: string): string => key.replaceAll(/\s/g, '').replace(/=+$/, '');
+
+/** Returns why a text is no EAB key, or undefined if it is one. */
+export function whyUnreadable(key: string): string | undefined {
+  const text = bare(key);
   if (text === '') return 'it is empty';
   if (/[^A-Za-z0-9+/_-]/.test(text)) return 'it has a character that base64 does not have';
   // Each character carries six bits: a single one left over cannot make a byte.

@@ -24,6 +24,11 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
     '{where}：请直接输入值；只有配置文件可以引用文件和变量',
   '{where}: only the configuration file may set this': '{where}：只能在配置文件中设置',
   'enter the key that the CA gave you with the key id': '请输入 CA 随 key ID 一起给出的密钥',
+  'the EAB key is not valid: {reason}': 'EAB 密钥无效：{reason}',
+  'it has a character that base64 does not have': '含有 base64 没有的字符',
+  'a part of it is missing': '缺了一部分',
+  'leave USER:PASSWORD@ out of the directory: it is stored and shown as it is':
+    '目录网址里不要写 用户:密码@，因为它会原样保存和显示',
   'write each name once, on a line like `name: value`': '每行写一个名称和值，如 `name: value`，同一名称只写一次',
   'another address needs keys of its own: enter them, too': '更换地址后需要重新输入密钥',
   'the directory "{directory}" is neither an https:// URL nor a known CA{nearest}':
