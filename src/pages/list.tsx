@@ -1,8 +1,9 @@
 import type { FC } from 'hono/jsx';
+import { lettersOf, withLetters } from '../core/names/letters.ts';
 import type { CertificateRow, Counts, ListPage, ListQuery } from '../fleet/web/view.ts';
 import { Filters, listed } from './filters.tsx';
 import { Notice, Zone } from './layout.tsx';
-import { Empty, type Made, pathOf, StateBadge, When } from './parts.tsx';
+import { Empty, Foreign, type Made, pathOf, StateBadge, When } from './parts.tsx';
 import { linkOf } from './query.ts';
 import { Served } from './served.tsx';
 import { StepMeter } from './steps.tsx';
@@ -156,7 +157,8 @@ const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
   const { text, mayAct } = reader;
   const { name, state, identifiers, issuer, notAfter, renewAt, isPaused, step } = row;
   const others = identifiers.filter((one) => one !== name);
-  const shown = others.slice(0, mostNames).join(', ');
+  const letters = lettersOf(name);
+  const shown = [...(letters === name ? [] : [letters]), ...others.slice(0, mostNames).map(withLetters)].join(', ');
   return (
     <tr id={`row-${name}`}>
       {mayAct ? (
@@ -174,7 +176,7 @@ const Row: FC<Made & { readonly row: CertificateRow }> = ({ reader, row }) => {
         </a>
         {shown === '' ? null : (
           <span class="names">
-            {shown}
+            <Foreign>{shown}</Foreign>
             {others.length > mostNames ? ` ${text.list.moreNames(others.length - mostNames)}` : null}
           </span>
         )}

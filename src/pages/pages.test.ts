@@ -65,6 +65,17 @@ describe('a certificate in each state', () => {
   });
 });
 
+it('shows an international name in its own letters, too', async () => {
+  const own = createFleet({ now });
+  own.change('www.example.com', {
+    ...rowOf('valid', now),
+    identifiers: ['www.example.com', 'xn--fiq228c.example.com'],
+  });
+  const to = pagesOf(own, { role: 'operator', now: () => now });
+  for (const path of ['/certificates', '/certificates/www.example.com'])
+    has(await textOf(path, 'en', to), 'xn--fiq228c.example.com (中文.example.com)');
+});
+
 describe('what comes from outside', () => {
   const evil = '</p><script src="//evil.test/x.js"></script><img src=x onerror=alert(1)>"\'&';
   const bidi = 'moc.live\u202Egpj\u2066\u0007';

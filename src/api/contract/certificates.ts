@@ -93,7 +93,13 @@ export const detail = certificate
 export const begun = z.object({ name: z.string(), action: z.string() }).openapi('Begun');
 
 export const listQuery = z.object({
-  search: z.string().max(253).optional().openapi({ description: 'Part of a name or of an identifier' }),
+  search: z
+    .string()
+    .max(253)
+    .trim()
+    .toLowerCase()
+    .optional()
+    .openapi({ description: 'Part of a name or of an identifier' }),
   state: state.optional(),
   issuer: z.string().max(200).optional(),
   sort: z.enum(['name', 'expiry', 'renewal']).default('name'),

@@ -1,8 +1,9 @@
-import { lineageNameOf, parseIdentifiers, withLetters } from '../../config/certificates/identifiers.ts';
+import { lineageNameOf, parseIdentifiers } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { freeName } from '../../core/names/default-name.ts';
 import { baseName, type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import { importedName, unnamed } from '../../core/names/identifiers.ts';
+import { withLetters } from '../../core/names/letters.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import type { LineageStatus } from '../../fleet.ts';
 import type { CertbotWords } from '../../migrate/certbot/words.ts';

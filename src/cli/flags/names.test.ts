@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { commandLine } from '../../../test/support/command-line.ts';
-import { withLetters } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
+import { withLetters } from '../../core/names/letters.ts';
 import type { DeleteRequest } from '../../fleet.ts';
 import { valid } from '../commands/look/test-statuses.ts';
 

@@ -1,7 +1,8 @@
-import { lineageNameOf, parseIdentifier, withLetters } from '../../config/certificates/identifiers.ts';
+import { lineageNameOf, parseIdentifier } from '../../config/certificates/identifiers.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import { isLineageName, isStagingName } from '../../core/names/identifiers.ts';
+import { withLetters } from '../../core/names/letters.ts';
 import type { NamedSolvers } from '../../core/spec/spec-parts.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import type { LineageStatus } from '../../fleet.ts';

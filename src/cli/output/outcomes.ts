@@ -1,9 +1,9 @@
-import { withLetters } from '../../config/certificates/identifiers.ts';
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { version } from '../../core/errors/version.ts';
 import type { LimitWait } from '../../core/lineage/failure.ts';
 import { notRenewedHere } from '../../core/lineage/not-renewed.ts';
 import { withCount } from '../../core/lineage/places.ts';
+import { withLetters } from '../../core/names/letters.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import type { JsonObject } from '../../core/text/json.ts';

@@ -82,13 +82,6 @@ const nameInUrl = (text: string): string => {
   return host === '' ? '' : `: ${host}`;
 };
 
-/** Returns an international name in its own letters, followed by its A-labels, and any other name unchanged. */
-export function withLetters(name: string): string {
-  // Node would read `1.2.3` as an address.
-  const letters = name.includes('xn--') ? domainToUnicode(name) : '';
-  return letters === '' || letters === name ? name : `${name} (${letters})`;
-}
-
 // Makes a text safe for messages: without control characters, and not too long.
 const shown = (text: string): string => {
   const clean = text.replace(/\p{C}/gu, '?');

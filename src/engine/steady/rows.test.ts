@@ -10,7 +10,9 @@ async function createList() {
   const { clock, store, replica, editLineage } = await createSimulatedWorld();
   const engine = replica(1);
   const job = { ...simulatedJob(simulatedSpec()), unattended: true };
-  const declared = { names: () => ['abc', 'later'], jobOf: (name: string) => (name === 'other' ? undefined : job) };
+  const later = { ...simulatedJob(simulatedSpec('later', ['xn--fiq228c.example.com'])), unattended: true };
+  const jobs: Readonly<Record<string, typeof job>> = { abc: job, later };
+  const declared = { names: () => Object.keys(jobs), jobOf: (name: string) => jobs[name] };
   const rows = createRows(engine, () => declared, { isBegun: true, watch: () => () => {} });
   const see = async () => {
     const entry = (await store.get({ kind: 'lineage', name: 'abc' }, signal))!;
@@ -67,7 +69,8 @@ describe('the rows of a list', () => {
     const second = rows.list({ sort: 'expiry', limit: 1, after: first.next });
     expect(second).toMatchObject({ rows: [{ name: 'later' }], total: 2 });
     expect(second.next).toBeUndefined();
-    expect(rows.list({ sort: 'name', limit: 10, search: 'lat' }).rows).toHaveLength(1);
+    for (const search of ['lat', 'xn--fiq', '文.exa'])
+      expect(rows.list({ sort: 'name', limit: 10, search }).rows.map(({ name }) => name)).toEqual(['later']);
     expect(rows.list({ sort: 'name', limit: 10, state: 'valid' }).rows).toEqual([]);
     expect(rows.count({})).toMatchObject({ missing: 2, valid: 0 });
     expect(rows.count({ search: 'lat' })).toMatchObject({ missing: 1, valid: 0 });

@@ -2,6 +2,7 @@ import { failureThatCounts } from '../../core/lineage/failure.ts';
 import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
 import { isStopped } from '../../core/lineage/revocation.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
+import { lettersOf } from '../../core/names/letters.ts';
 import { type Served, servedAt } from '../../core/plan/served.ts';
 import { atNow, isRenewed, type LineageStatus, lineageStates, stateOfLineage } from '../../core/plan/status.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
@@ -213,7 +214,7 @@ export function createRows(
   function matches(one: Kept, { search, state, issuer, isVisible }: Partial<ListQuery>, now: Date): boolean {
     if (isVisible && !isVisible(one.name)) return false;
     if (issuer !== undefined && one.issuer !== issuer) return false;
-    if (search !== undefined && !one.name.includes(search) && !one.identifiers.includes(search)) return false;
+    if (search !== undefined && ![one.name, one.identifiers].some((names) => has(names, search))) return false;
     return state === undefined || stateNow(one, now) === state;
   }
 
@@ -313,6 +314,10 @@ export function createRows(
     follow: news.follow,
   };
 }
+
+/** Reports whether names have a text, as they are or in their own letters. */
+const has = (names: string, search: string): boolean =>
+  names.includes(search) || (names.includes('xn--') && lettersOf(names).includes(search));
 
 export const noneOfEach = () =>
   Object.fromEntries(lineageStates.map((state) => [state, 0])) as Record<LineageStatus['state'], number>;

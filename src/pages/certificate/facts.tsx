@@ -1,5 +1,6 @@
 import type { Child, FC } from 'hono/jsx';
 import { inLanguage } from '../../core/errors/wording.ts';
+import { withLetters } from '../../core/names/letters.ts';
 import type { CertificateView } from '../../fleet/web/view.ts';
 import { Foreign, type Made, Panel, pathOf, When } from '../parts.tsx';
 import { Served } from '../served.tsx';
@@ -151,7 +152,9 @@ const reasonOf = (reason: string) => {
 const Names: FC<{ readonly names: readonly string[] }> = ({ names }) => (
   <ul class="plain-list">
     {names.map((name) => (
-      <li class="name">{name}</li>
+      <li class="name">
+        <Foreign>{withLetters(name)}</Foreign>
+      </li>
     ))}
   </ul>
 );

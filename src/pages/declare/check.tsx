@@ -1,5 +1,6 @@
 import type { FC } from 'hono/jsx';
 import { inLanguage } from '../../core/errors/wording.ts';
+import { withLetters } from '../../core/names/letters.ts';
 import type { DeclarationCheck, NameCheck } from '../../fleet/web/checks.ts';
 import { Hops } from '../certificate/drawn.tsx';
 import { Badge, Foreign, type Look, type Made, pathOf, StateBadge, Told, When } from '../parts.tsx';
@@ -71,7 +72,7 @@ const Name: FC<Made & { readonly name: NameCheck; readonly isChosen: boolean }> 
       <div class="row-head">
         {isChosen ? <Badge look={looks[state]}>{words.states[state]}</Badge> : null}
         <span class="name">
-          <Foreign>{identifier}</Foreign>
+          <Foreign>{withLetters(identifier)}</Foreign>
         </span>
         {challenge ? <span class="muted">{`${challenge} · ${solver}`}</span> : null}
       </div>

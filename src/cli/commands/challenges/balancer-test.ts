@@ -1,6 +1,7 @@
 import { balancerIn, ruleSolverFor, ruleSolverType } from '../../../config/adapters/referred-adapters.ts';
-import { parseIdentifier, withLetters } from '../../../config/certificates/identifiers.ts';
+import { parseIdentifier } from '../../../config/certificates/identifiers.ts';
 import { type CertfleetError, fail } from '../../../core/errors/errors.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';

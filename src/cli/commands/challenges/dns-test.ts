@@ -1,8 +1,9 @@
-import { parseIdentifier, withLetters } from '../../../config/certificates/identifiers.ts';
+import { parseIdentifier } from '../../../config/certificates/identifiers.ts';
 import { adapterEntry, dns01Type, providerOf, type Registry } from '../../../config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure, withHint } from '../../../core/errors/errors.ts';
 import { canonicalName, isDnsName, parseServerAddress } from '../../../core/names/dns-name.ts';
 import { baseName } from '../../../core/names/identifier.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';

@@ -1,7 +1,7 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { adapterEntry } from '../../../config/registry/registry.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
 import type { AdapterSettings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';

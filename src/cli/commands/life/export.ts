@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Exported, ExportRequest } from '../../../fleet.ts';

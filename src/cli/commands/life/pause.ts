@@ -1,6 +1,6 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { longestReason, pauseText } from '../../../core/lineage/pause.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import type { Run } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { listOf, textOf } from '../../flags/values.ts';

@@ -1,7 +1,7 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { type FailOptions, fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
 import { type RevocationReason, revocationReasons } from '../../../core/lineage/revocation.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';

@@ -1,7 +1,7 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { sayAlarm } from '../../../core/alarm/alarm-wording.ts';
 import { isFailure, withHint } from '../../../core/errors/errors.ts';
 import { say } from '../../../core/errors/wording.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import type { Fleet, OpenAlarms } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { dateText, withDates } from '../../output/text.ts';

@@ -1,5 +1,5 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import type { Hop } from '../../../core/request-path/hop.ts';
 import type { DrawnPath, Fleet } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';

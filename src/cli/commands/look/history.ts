@@ -1,8 +1,8 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import type { Act, RunEntry, TargetResult, Trigger } from '../../../core/history/run-entry.ts';
 import { saidRun } from '../../../core/history/run-wording.ts';
 import type { Step } from '../../../core/lineage/lineage.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import type { Session } from '../../context.ts';
 import { dateText, fromNow, widthOf, wrap } from '../../output/text.ts';
 

@@ -1,5 +1,5 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { accountKey } from '../../../core/spec/account.ts';
 import { present } from '../../../core/text/present.ts';
 import { shortList } from '../../../core/text/short-list.ts';

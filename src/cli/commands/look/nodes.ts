@@ -1,4 +1,4 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { toForgetEnded } from '../../../core/node/missing-nodes.ts';
 import { commandsOf, type Role } from '../../../core/node/running.ts';
 import { shortList } from '../../../core/text/short-list.ts';

@@ -1,6 +1,6 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { cut } from '../../../core/errors/remote-text.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { durationMs, durationPattern } from '../../../core/text/span.ts';
 import type { Ahead } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';

@@ -1,7 +1,7 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { pauseText } from '../../../core/lineage/pause.ts';
 import { byCause, type KeptPlaces, waitsForOther } from '../../../core/lineage/places.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { lineageNotFound } from '../../../core/names/not-found.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';

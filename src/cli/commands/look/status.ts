@@ -1,4 +1,3 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
 import { type Language, say } from '../../../core/errors/wording.ts';
 import { limitText } from '../../../core/lineage/failure.ts';
@@ -6,6 +5,7 @@ import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { pauseText } from '../../../core/lineage/pause.ts';
 import { waitsForOther } from '../../../core/lineage/places.ts';
 import { rolloverText } from '../../../core/lineage/rollover.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { Fleet, LineageStatus } from '../../../fleet.ts';

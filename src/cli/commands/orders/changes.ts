@@ -1,8 +1,8 @@
 import { whoseOptions } from '../../../config/adapters/each-adapter.ts';
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { optionFields } from '../../../config/registry/option-fields.ts';
 import { type AdapterKind, adapterEntry, providerOf, type Registry } from '../../../config/registry/registry.ts';
 import { identifierKey } from '../../../core/names/identifier.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { accountOf } from '../../../core/spec/account.ts';
 import { deployHookTarget, hookText } from '../../../core/spec/hooks.ts';
 import { canonical } from '../../../core/spec/same-spec.ts';

@@ -1,7 +1,7 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail, isFailure } from '../../../core/errors/errors.ts';
 import { freeName, type Meant, type Member, meantBy, numberedName } from '../../../core/names/default-name.ts';
 import { type Identifier, identifierKey } from '../../../core/names/identifier.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import type { Settings } from '../../../core/spec/spec.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import type { Fleet } from '../../../fleet.ts';

@@ -1,5 +1,5 @@
-import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
+import { withLetters } from '../../../core/names/letters.ts';
 import { checkStore as check, type Mended } from '../../../whole-store.ts';
 import type { Run, Session } from '../../context.ts';
 import { failureData, failureText, printingOf } from '../../output/failure.ts';
