@@ -82,6 +82,12 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
     remove();
     return c.redirect('/login', 303);
   });
+  // Pages and API need to know who asks. What pages are made of is for everybody.
+  app.use(async (c, next) => {
+    const who: Who | undefined = c.get('who');
+    const isAsset = isSafe(c.req.method) && c.req.path.startsWith('/assets/');
+    return who || isAsset ? next() : refuse(c, fail('usage/no-path', { path: c.req.path }));
+  });
   if (mounted.api) app.route(apiPath, mounted.api as unknown as Hono<WebEnv>);
   // They answer whatever nothing else does.
   app.route('/', mounted.pages as unknown as Hono<WebEnv>);

@@ -200,6 +200,20 @@ it('keeps what was typed, inert, beside what is wrong with it', async () => {
   expect(JSON.stringify(entry)).not.toMatch(/script/);
 });
 
+it('lets strangers reach no page but logins, and what pages are made of', async () => {
+  const pages = new Hono<Env>();
+  pages.all('*', (c) => c.text('reached'));
+  const { ask } = await serve({}, { pages });
+  expect((await ask('/assets/pages.css')).body).toBe('reached');
+  for (const path of ['/assets/pages.css', '/first/a/b', '/login/x', '/login/oidc/callback'])
+    expect([path, await ask(path, { form: {} })]).toMatchObject([path, { status: 404 }]);
+  for (const path of ['/first/a/b', '/login/x'])
+    expect([path, await ask(path)]).toMatchObject([
+      path,
+      { status: 404, body: expect.not.stringContaining('reached') },
+    ]);
+});
+
 it('refuses forms from elsewhere', async () => {
   const { ask, login } = await serve();
   const { cookie, csrf } = await login('admin-ann');
