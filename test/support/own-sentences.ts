@@ -163,9 +163,9 @@ const isSentence = (text: string): boolean =>
   /(?<![\w.-])[a-z’']{2,} [a-z’']{2,}(?![\w-])|^[A-Z][a-z]+ .*\.$/.test(text.replaceAll(/`[^`]*`|https?:\S+/g, 'x1')) &&
   !isAsked.test(text);
 
-/** What a database or a program is asked, in its own language. */
+/** What a database or a program is asked in its own language, and what a system says. */
 const isAsked =
-  /^\s*(\(?(select|insert|update|delete|create|grant|alter|with|do|set local|set session|drop|lock|comment|extract)\b|(show|set|abort|commit|del|new|add) (map|ssl)\b|<\?xml|exec env|certfleet (doctor|store key|keystore)\b)|::text|^'' as anchor/;
+  /^\s*(\(?(select|insert|update|delete|create|grant|alter|with|do|set local|set session|drop|lock|comment|extract)\b|(show|set|abort|commit|del|new|add) (map|ssl)\b|<\?xml|exec (env|vi)\b|E[A-Z]+: |certfleet (doctor|store key|keystore)\b)|::text|^'' as anchor/;
 
 /** Returns the sentences in the sources of a room, apart from tests. */
 export async function ownSentences(room: string): Promise<readonly OwnSentence[]> {

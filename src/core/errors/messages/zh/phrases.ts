@@ -7,6 +7,7 @@ import { dnsAdvice } from './dns-advice.ts';
 import { findings } from './findings.ts';
 import { folderReasons } from './folder-reasons.ts';
 import { issuerFacts } from './issuer-facts.ts';
+import { networkReasons } from './network-reasons.ts';
 import { pathFindings } from './path-findings.ts';
 import { settingsPhrases } from './settings-phrases.ts';
 import { storeReasons } from './store-reasons.ts';
@@ -31,6 +32,7 @@ export const phrases: Readonly<Record<string, string>> = {
   ...credentialReasons,
   ...dnsAdvice,
   ...issuerFacts,
+  ...networkReasons,
   ...folderReasons,
   ...storeReasons,
   ...targetReasons,
