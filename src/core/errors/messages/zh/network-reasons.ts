@@ -59,10 +59,11 @@ export const networkReasons: Readonly<Record<string, string>> = {
     '它不是用户 {user} 的普通文件；请移走它，或者换成普通文件',
   '/{path} can be read by other users': '其他用户可以读取 /{path}',
 
+  '{path}, which belongs to user {user}, can be changed by its group': '{path} 属于用户 {user}，它的组可以修改',
+  '{path}, which belongs to user {user}, can be changed by every user': '{path} 属于用户 {user}，任何用户都可以修改',
   '{path}, which belongs to {owner}, can be changed by its group': '{path} 属于 {owner}，它的组可以修改',
   '{path}, which belongs to {owner}, can be changed by every user': '{path} 属于 {owner}，任何用户都可以修改',
   '/{path} belongs to user {user}': '/{path} 属于用户 {user}',
-  'user {user}': '用户 {user}',
   'there is no such file': '没有这个文件',
   'it cannot be loaded: {reason}': '无法加载：{reason}',
   'Set $VISUAL or $EDITOR to an editor that does not need one.': '请把 $VISUAL 或 $EDITOR 设为不需要终端的编辑器。',
@@ -73,6 +74,30 @@ export const networkReasons: Readonly<Record<string, string>> = {
   'has removed the file': '删除了文件',
 
   // DNS.
+  'this machine has no resolver': '本机没有解析器',
+  'it has no NS record': '它没有 NS 记录',
+  'no address of {names} and of {count} more was found': '没有找到 {names} 以及另外 {count} 台的地址',
+  'no address of {names} was found': '没有找到 {names} 的地址',
+  'it is the last of {count} delegations, and refers to yet another server':
+    '它是 {count} 级委派中的最后一级，却又指向另一台服务器',
+  'all servers together took longer than {seconds} s': '全部服务器合计超过 {seconds} 秒',
+  'the search for a wildcard took longer than {seconds} s': '查找通配符记录超过 {seconds} 秒',
+  'the vantage point {name} answers {code}': '观测点 {name} 应答 {code}',
+  'the vantage point {name} does not see it yet': '观测点 {name} 还看不到它',
+  'the vantage point {name} does not answer': '观测点 {name} 没有应答',
+  'the vantage point {name} cannot be asked: {reason}': '无法查询观测点 {name}：{reason}',
+  'ignoreNameservers lists all of them': 'ignoreNameservers 列出了全部服务器',
+  'Check the zone transfers, and that these servers belong to the zone.':
+    '请检查区域传送，并确认这些服务器属于该区域。',
+  'If {servers} is gone for good, remove the NS record, since the CA may ask there, too; or name it in the solver: `ignoreNameservers: [{names}]`.':
+    '如果 {servers} 永远不再使用，请删除 NS 记录，因为 CA 也可能查询它；或者写在 solver 中：`ignoreNameservers: [{names}]`。',
+  'If {servers} are gone for good, remove the NS record, since the CA may ask there, too; or name it in the solver: `ignoreNameservers: [{names}]`.':
+    '如果 {servers} 永远不再使用，请删除 NS 记录，因为 CA 也可能查询它们；或者写在 solver 中：`ignoreNameservers: [{names}]`。',
+  'Check whether the zone answers otherwise there (DNS views, lines by region), give it more time with `timeout`, or take the resolver out of `vantagePoints`.':
+    '请检查该区域在那里的应答是否不同（DNS 视图、分地域线路）、用 `timeout` 多等一些时间，或者从 `vantagePoints` 中去掉这个解析器。',
+  'If another provider hosts {zone}, declare a solver for that provider, and name the solver here: `zones: { {name}: SOLVER }`.':
+    '如果 {zone} 托管在另一家服务商，请为它声明 solver，并在这里指定：`zones: { {name}: SOLVER }`。',
+  '{reason}; something may have been written before that': '{reason}；在那之前可能已写入部分内容',
   'it ends too early': '它提前结束',
   'it has several questions': '它有多个问题',
   'it has {count} records, and more than {most} are not read': '它有 {count} 条记录，超过 {most} 条的不读取',
@@ -89,6 +114,18 @@ export const networkReasons: Readonly<Record<string, string>> = {
   'the texts in it are too long': '其中的文本过长',
   'a name in it has a pointer that leads nowhere': '其中一个名称的指针没有指向任何位置',
   'a name in it is too long': '其中一个名称过长',
+
+  // Accounts that stay.
+  'it is open': '它仍然有效',
+  'To close it at the CA, run `certfleet account deactivate`.': '要在 CA 停用它，执行 `certfleet account deactivate`。',
+  'certificates of this store use it: {names}': '本存储的证书在使用它：{names}',
+  'Remove them first (`certfleet delete NAME`), or give them another account (`certfleet issue NAME --account NAME`).':
+    '请先删除它们 (`certfleet delete NAME`)，或者换用另一个账户 (`certfleet issue NAME --account NAME`)。',
+  'the CA cannot say whether it knows the key: {reason}': 'CA 无法确认是否认识这把密钥：{reason}',
+  'the CA has opened it, as {url}': 'CA 已开通它，地址为 {url}',
+  'Try again later.': '请稍后再试。',
+  'If the CA is gone, --force removes the account without asking.':
+    '如果 CA 已不存在，--force 会不经询问直接删除账户。',
 
   // Answers of CAs, and what they are about.
   'the account’s new contacts': '账户的新联系方式',
