@@ -6,7 +6,7 @@ export const ca = {
     message: 'the directory {url} cannot be reached: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the URL, the network and the proxy settings. If the CA is private, give its root certificate with --ca-file, or as `caFile` on the issuer.',
+    hint: 'Check the URL, the network and the proxy settings. If the CA is private, give its root certificate with --ca-file, or as `caFile` on the issuer in certfleet.yaml.',
   },
   'acme/certificate-dates': {
     message: 'the directory {url} cannot be trusted: {reason}',

@@ -6,13 +6,13 @@ export const challenges = {
     message: 'no DNS zone was found for {name}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the domain is delegated, or declare the solver in certfleet.yaml and set `zone` and `nameservers` under its `dns`.',
+    hint: 'Check that the domain is delegated, or name the zone and its servers: declare the solver on the page “Connections” or in certfleet.yaml, and set `zone` and `nameservers` under its `dns`.',
   },
   'dns/no-nameserver': {
     message: 'no authoritative name server of {zone} could be found: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the NS records of the zone, or declare the solver in certfleet.yaml and set `zone` and `nameservers` under its `dns`.',
+    hint: 'Check the NS records of the zone, or name the zone and its servers: declare the solver on the page “Connections” or in certfleet.yaml, and set `zone` and `nameservers` under its `dns`.',
   },
   'dns/lookup-failed': {
     message: 'the name server {server} did not answer {question}: {reason}',

@@ -4,7 +4,7 @@ import { ca as english } from '../ca.ts';
 export const ca = translation(english, {
   'acme/directory-unreachable': {
     message: '无法访问目录 {url}：{reason}',
-    hint: '请检查 URL、网络和代理设置。私有 CA 请用 --ca-file 或 issuer 的 `caFile` 给出它的根证书。',
+    hint: '请检查 URL、网络和代理设置。私有 CA 请用 --ca-file，或 certfleet.yaml 中 issuer 的 `caFile`，给出它的根证书。',
   },
   'acme/certificate-dates': {
     message: '目录 {url} 不可信任：{reason}',

@@ -4,11 +4,11 @@ import { challenges as english } from '../challenges.ts';
 export const challenges = translation(english, {
   'dns/zone-not-found': {
     message: '没有找到 {name} 的 DNS 区域',
-    hint: '请检查域名是否已委派；或者在 certfleet.yaml 中声明 solver，并在它的 `dns` 下设置 `zone` 和 `nameservers`。',
+    hint: '请检查域名是否已委派；或者指明区域及其服务器：在“连接”页面或 certfleet.yaml 中声明 solver，并在它的 `dns` 下设置 `zone` 和 `nameservers`。',
   },
   'dns/no-nameserver': {
     message: '没有找到 {zone} 的权威服务器：{reason}',
-    hint: '请检查该区域的 NS 记录；或者在 certfleet.yaml 中声明 solver，并在它的 `dns` 下设置 `zone` 和 `nameservers`。',
+    hint: '请检查该区域的 NS 记录；或者指明区域及其服务器：在“连接”页面或 certfleet.yaml 中声明 solver，并在它的 `dns` 下设置 `zone` 和 `nameservers`。',
   },
   'dns/lookup-failed': {
     message: 'DNS 服务器 {server} 没有应答 {question}：{reason}',
