@@ -87,7 +87,7 @@ export const problemsOf = (
             message: `"${shown(String(path.at(-1) ?? ''))}" ${given === null ? 'has no value' : 'is missing'}${places.within(path.slice(0, -1))}`,
           },
         ];
-      const ofGroup = issue.code === 'invalid_union' && kindOf(given) === kindOf({}) && issue.errors.find(isDeeper);
+      const ofGroup = issue.code === 'invalid_union' && kindOf(given) === kindOf({}) && nearestOf(issue.errors);
       if (ofGroup) {
         const issues = ofGroup.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
         return [...problemsOf({ issues }, schema, value, part)];
@@ -102,6 +102,13 @@ export const problemsOf = (
       return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
     }),
   );
+
+/** Returns the issues of the form that a group is most likely meant to have: the one whose keys it has. */
+function nearestOf(forms: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
+  const others = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.reduce((sum, one) => sum + (one.code === 'unrecognized_keys' ? one.keys.length : 0), 0);
+  return forms.filter(isDeeper).toSorted((a, b) => others(a) - others(b))[0];
+}
 
 /** Reports whether the issues concern the content of the value, and not its type. */
 const isDeeper = (issues: readonly z.core.$ZodIssue[]): boolean =>
@@ -141,6 +148,11 @@ export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] 
 /** Returns the problem of an unknown key in a group. */
 export const unknownKey = (key: string, known: readonly string[], { base, places = keys }: Part = whole): Problem => {
   const meant = nearest(key, known);
+  if (meant === key)
+    return {
+      ...{ path: [...base, key], onKey: true },
+      message: `${places.at([...base, key])} excludes the other keys of its group`,
+    };
   const all = known.length > 0 ? `; available: ${known.join(', ')}` : '';
   const list = meant === undefined ? all : `; did you mean "${meant}"?`;
   return {

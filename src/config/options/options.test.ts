@@ -196,6 +196,19 @@ it('takes a word of a list as it is written, but as other clients write it for a
   expect([problem?.message, others]).toEqual([expect.stringMatching(/product.*cdn.*dcdn/), []]);
 });
 
+it.each([
+  [{ id: 'x' }, ['target.id: expected digits']],
+  [{ port: 2 }, ['"host" is missing in target']],
+  [{ host: 'a', id: '7' }, ['target.id excludes the other keys of its group']],
+  [{ hots: 'a' }, ['unknown key "hots" in target; did you mean "host"?']],
+])('says of the form that a group is meant to have what is wrong: %j', (target, messages) => {
+  const listener = z.strictObject({ host: z.string(), port: z.int().default(443) });
+  const inPlace = z.strictObject({ id: z.string().regex(/^\d+$/, { error: 'expected digits' }) });
+  const two = { id: 'two', options: z.strictObject({ target: z.union([listener, inPlace]).meta({ title: 'Where' }) }) };
+  const found = checkOptions(two, { type: 'two', target }, {}, { base: [] });
+  expect(found.map(({ message }) => message)).toEqual(messages);
+});
+
 describe('options as they are written', () => {
   const written = (settings: object) =>
     resolve({ server: 's', token: 't', ...settings, asWritten: true }, env, contents);

@@ -39,6 +39,7 @@ export const settingsPhrases: Readonly<Record<string, string>> = {
   '"{key}" is missing': '缺少 "{key}"',
   '"{key}" has no value in {where}': '{where} 的 "{key}" 没有值',
   '"{key}" has no value': '"{key}" 没有值',
+  '{where} excludes the other keys of its group': '{where} 不能与同组的其他项同时使用',
   'unknown key "{key}" in {where}; did you mean "{meant}"?': '{where} 中没有 "{key}" 这一项；是不是 "{meant}"？',
   'unknown key "{key}"; did you mean "{meant}"?': '没有 "{key}" 这一项；是不是 "{meant}"？',
   'unknown key "{key}" in {where}; available: {keys}': '{where} 中没有 "{key}" 这一项；可用的有 {keys}',
