@@ -4,7 +4,7 @@ import { getCookie } from 'hono/cookie';
 import type { Access } from '../access/access.ts';
 import type { Env } from '../access/who.ts';
 import { problemOf, statusOf } from '../api/problem.ts';
-import type { Who } from '../core/access/role.ts';
+import { may, type Who } from '../core/access/role.ts';
 import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import { type Language, loadLanguage, say } from '../core/errors/wording.ts';
 import { refusedPage } from '../pages/refused.tsx';
@@ -34,8 +34,8 @@ export interface WebEnv extends Env {
 export const apiPath = '/api/v1';
 
 const mostBodyBytes = 256 * 1024;
-/** Of those who have not logged in, of whom there may be many: a form for that. */
-const mostStrangeBytes = 16 * 1024;
+/** Of those who have not logged in, or may only look: a form for a login, or to log out. They may send many at once. */
+const mostIdleBytes = 16 * 1024;
 const logoutPath = '/logout';
 
 /** Nothing inline, nothing from elsewhere, and in no frame. */
@@ -69,6 +69,10 @@ export function createWeb({ access, mounted, failed }: WebParts): Hono<WebEnv> {
   });
   app.use(rememberWishes);
   app.use(gate(access));
+  app.use(async (c, next) => {
+    const who: Who | undefined = c.get('who');
+    return refuseLonger(c, who && may(who, 'renew') ? mostBodyBytes : mostIdleBytes) ?? next();
+  });
   app.use(refuseForeign);
   app.use(recordRefused(access));
   addLogin(app, access);
@@ -150,7 +154,7 @@ function gate(access: Access): MiddlewareHandler<WebEnv> {
       c.set('who', { name: 'socket', role: 'admin', via: 'socket' });
       c.set('csrf', '');
       c.set('isStill', async () => true);
-    } else return isOpen(c.req.path) ? (refuseLonger(c, mostStrangeBytes) ?? next()) : unknown(c);
+    } else if (!isOpen(c.req.path)) return unknown(c);
     return next();
   };
 }
