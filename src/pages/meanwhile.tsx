@@ -49,12 +49,16 @@ export const Meanwhile: FC<
             {label}:{' '}
             {removed.map((value) => (
               <>
-                <del>{value}</del>{' '}
+                <del>
+                  <Foreign>{value}</Foreign>
+                </del>{' '}
               </>
             ))}
             {added.map((value) => (
               <>
-                <ins>{value}</ins>{' '}
+                <ins>
+                  <Foreign>{value}</Foreign>
+                </ins>{' '}
               </>
             ))}
           </li>

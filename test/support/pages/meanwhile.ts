@@ -16,5 +16,5 @@ export const hiddenIn = (page: string) =>
 /** What the page says that someone else has changed. */
 export const changesIn = (page: string) => {
   const [, list = ''] = /<ul[^>]*id="meanwhile">(.*?)<\/ul>/s.exec(page) ?? [];
-  return [...list.matchAll(/<(del|ins)>([^<]*)</g)].map(([, how, value]) => `${how} ${value}`);
+  return [...list.matchAll(/<(del|ins)><bdi[^>]*>([^<]*)</g)].map(([, how, value]) => `${how} ${value}`);
 };
