@@ -27,8 +27,9 @@ export interface FleetKeys {
   isOn(): boolean;
   /**
    * Returns the current version of a certificate with its private key. A login must prove the password once more: a
-   * browser that was left open must not be enough. Writes down who got it, in the audit log and in the certificate, before
-   * it returns; otherwise it fails. Fails with `access/role`, `access/some-certificates`, `access/no-key-download`,
+   * browser that was left open must not be enough, unless someone makes a token or sets a password there first, which
+   * leaves a trace. Writes down who got it, in the audit log and in the certificate, before it returns; otherwise it
+   * fails. Fails with `access/role`, `access/some-certificates`, `access/no-key-download`,
    * `access/password-needed`, `access/no-password`, `access/wrong-password`, `access/slow`, `lineage/not-found`, `lineage/at-work`,
    * `lineage/no-certificate`.
    */
