@@ -59,7 +59,7 @@ const withoutLastDot = (name: string): string => name.replace(/[.。．｡]$/, '
 /**
  * Returns the name in lower case, with labels in other scripts as A-labels (xn--…), or undefined if IDNA forbids it.
  */
-function toAscii(name: string): string | undefined {
+export function toAscii(name: string): string | undefined {
   const lower = name.toLowerCase();
   const ascii = /^[\x21-\x7e]*$/.test(lower);
   if (ascii && !lower.includes('xn--')) return lower;

@@ -68,6 +68,11 @@ describe('loadSettings', () => {
     expect(settings.solvers['dns']?.settings).toMatchObject({ options: { secret: 'file:/run/secrets/tsig' } });
     const short = await load(whole.replace('"abc.example.com:443"', 'abc.example.com, "2001:db8::1"'));
     expect(short.certificates[0]?.endpoints).toEqual(['abc.example.com:443', '[2001:db8::1]:443']);
+    const chinese = await load(whole.replace('"abc.example.com:443"', '中文.example.com, "München.example.com:8443"'));
+    expect(chinese.certificates[0]?.endpoints).toEqual([
+      'xn--fiq228c.example.com:443',
+      'xn--mnchen-3ya.example.com:8443',
+    ]);
   });
 
   it('has defaults without a file and for an empty one', async () => {
@@ -380,6 +385,10 @@ describe('problems', () => {
     [edited('http01Port: 5002', 'http01Port: 70000'), '12: preflight.http01Port: must be a number from 1 to 65535'],
     [
       edited('"abc.example.com:443"', '"a b:443"'),
+      '10: certificates[0].endpoints[0]: must be an address and a port, like www.example.com:443',
+    ],
+    [
+      edited('"abc.example.com:443"', '"中 文:443"'),
       '10: certificates[0].endpoints[0]: must be an address and a port, like www.example.com:443',
     ],
     [edited('9s', '0s'), '13: shutdownBudget: must be at least 1s'],

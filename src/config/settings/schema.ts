@@ -11,6 +11,7 @@ import { accountKeyTypes } from '../../core/spec/account-key.ts';
 import { oneOf } from '../../core/text/one-of.ts';
 import { duration, resolverAddress, wholePath, z } from '../../define.ts';
 import { wishes } from '../certificates/certificate-options.ts';
+import { toAscii } from '../certificates/identifiers.ts';
 import { eabFields } from '../options/external-account.ts';
 import { isKeyReference } from '../options/store-key.ts';
 import { oidc } from './oidc.ts';
@@ -113,9 +114,16 @@ const storeKey = z
   .union([keyReference, z.array(keyReference).min(1)])
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
+/** Servers may be named in letters of any script, as identifiers may. */
+function withAsciiHost(text: string): string {
+  const [, host, port = ''] = /^([^:[\]]*[^\x00-\x7f][^:[\]]*)(:\d+)?$/.exec(text) ?? [];
+  return host === undefined ? text : `${toAscii(host) ?? host}${port}`;
+}
+
 const hostPort = (example: string, port: number) =>
   z
     .string()
+    .transform(withAsciiHost)
     .refine((text) => parseHostPort(text, port) !== undefined, {
       error: bracketsOr(`must be an address and a port, like ${example}`),
     })
