@@ -51,7 +51,7 @@ interface Pattern {
   readonly isShort: boolean;
 }
 
-const leastWords = 18;
+const leastWords = 16;
 
 /** All texts with placeholders: the phrases, then the messages and hints of errors, which a text may repeat. */
 function patterns(): readonly Pattern[] {
