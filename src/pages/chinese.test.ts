@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { englishIn } from '../../test/support/chinese.ts';
+import { englishIn, whollyEnglish } from '../../test/support/chinese.ts';
 import { openDeclaring } from '../../test/support/pages/declaring.ts';
 import { declaredConnections } from '../compose/declarations.ts';
 import { offeredTypes } from '../config/settings/connection-types.ts';
@@ -107,17 +107,22 @@ it('has all that the forms of connections show, and nothing else, in Chinese', a
   // The form itself has words for these.
   const isOfForm = (type: string, name: string) =>
     type === issuerType && ['directory', 'email', 'agreeToTerms'].includes(name);
-  const ofFields = types.flatMap(({ type, fields }) =>
+  const texts = types.flatMap(({ section, type, provider = '', title, fields }) =>
     fields
       .filter(({ name }) => !isOfForm(type, name))
-      .flatMap(({ title, description = '' }) => [title, description].filter((text) => text !== '')),
+      .flatMap((field) => [field.title, field.description ?? ''])
+      .concat(title)
+      .filter((text) => text !== '')
+      .map((text) => ({ adapter: `${section} ${type} ${provider}`, text })),
   );
+  const isSaid = (text: string) => adapterText(text, 'zh') !== undefined || names.includes(text);
+  const english = whollyEnglish(texts, isSaid);
   const ofIssuers = Object.values(knownIssuers).flatMap(({ title, accountBinding = '' }) =>
     [title, accountBinding].filter((text) => text !== ''),
   );
-  const all = new Set([...types.map(({ title }) => title), ...ofFields, ...ofIssuers]);
+  const all = new Set([...texts.flatMap(({ adapter, text }) => (english.has(adapter) ? [] : [text])), ...ofIssuers]);
+  expect([...all].filter((text) => !isSaid(text))).toEqual([]);
   const said = [...all].map((text) => [text, adapterText(text, 'zh')] as const);
-  expect(said.filter(([text, own]) => own === undefined && !names.includes(text))).toEqual([]);
   expect(said.filter(([, own]) => own?.includes('{url}'))).toEqual([]);
   const keys = new Set([...all].map(adapterKey));
   expect(Object.keys(adapterTextsZh).filter((key) => !keys.has(key))).toEqual([]);

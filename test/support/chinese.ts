@@ -16,3 +16,18 @@ export const untranslated = (texts: readonly string[]): readonly string[] =>
 
 export const untranslatedIn = (hops: readonly Hop[]): readonly string[] =>
   untranslated(hops.flatMap(({ finding, advice = '' }) => [finding, advice]));
+
+/**
+ * Returns the adapters of which no text of their own has Chinese: whoever adds one may leave that to others. Texts that
+ * several adapters have do not count.
+ */
+export function whollyEnglish(
+  texts: readonly { readonly adapter: string; readonly text: string }[],
+  isChinese: (text: string) => boolean,
+): ReadonlySet<string> {
+  const adaptersOf = new Map<string, Set<string>>();
+  for (const { adapter, text } of texts) adaptersOf.set(text, (adaptersOf.get(text) ?? new Set()).add(adapter));
+  const own = texts.filter(({ text }) => adaptersOf.get(text)?.size === 1);
+  const said = new Set(own.filter(({ text }) => isChinese(text)).map(({ adapter }) => adapter));
+  return new Set(own.map(({ adapter }) => adapter).filter((adapter) => !said.has(adapter)));
+}
