@@ -279,7 +279,13 @@ it('answers any request with what it is told to, never with a fault or a stack',
       const path = `${operation.path.replace('{name}', name)}${search === '' ? '' : `?${search}`}`;
       const headers = { 'content-type': type, ...(condition === null ? {} : { 'if-match': condition }) };
       const asked = method ?? operation.method;
-      const answer = await daemon.ask(asked, path, { headers, ...(sent === undefined ? {} : { body: sent }) });
+      const answering = daemon.ask(asked, path, { headers, ...(sent === undefined ? {} : { body: sent }) });
+      const answer = await answering.catch((error: NodeJS.ErrnoException) => {
+        // A target that is none is refused at once, while the client still sends.
+        if (error.code === 'EPIPE' && sent && sent.length > 65_536 && /%2e|\.\./i.test(path)) return undefined;
+        throw error;
+      });
+      if (!answer) return;
       answers.set(answer.status, (answers.get(answer.status) ?? 0) + 1);
       expect(isTold(answer, asked), `${asked} ${path}: ${answer.status} ${answer.text.slice(0, 500)}`).toBe(true);
     }),
