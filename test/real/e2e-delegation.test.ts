@@ -149,7 +149,10 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
 
       // From the journal alone, a sweep finds the record of the account.
       const renew = (killWhen: Promise<unknown>) => other.certfleet(['renew', '--force'], { killWhen });
-      expect((await killedAt(held, 'challenge', renew)).status).toBe('SIGKILL');
+      let killed = await killedAt(held, 'challenge', renew);
+      // Pebble uses an authorization again at times, and then asks for no challenge.
+      for (let again = 0; killed.status === 0 && again < 3; again++) killed = await killedAt(held, 'challenge', renew);
+      expect(killed.status).toBe('SIGKILL');
       expect(await bench.bind.txt('example.test')).toMatchObject([{ name: expect.stringContaining(labels[1]!) }]);
       await other.configure((given) => ({ ...given, solvers: {}, certificates: [] }));
       succeeded(await other.certfleet(['sweep']));

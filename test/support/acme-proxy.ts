@@ -90,8 +90,11 @@ export async function killedAt<T>(
     release = resolve;
   });
   const held = proxy.fault({ on, what: { type: 'hold', when: 'before', until: released } });
+  const asked = until(() => held.hits > 0, { what: `the CA gets a request of the kind ${on}` });
+  // If the run ends without one, nobody waits for it any longer.
+  asked.catch(() => undefined);
   try {
-    return await run(until(() => held.hits > 0, { what: `the CA gets a request of the kind ${on}` }));
+    return await run(asked);
   } finally {
     release();
     held.remove();

@@ -1,4 +1,5 @@
 import http from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isLong } from './seeded.ts';
 
@@ -46,14 +47,16 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const { port, hosts, path: pathOf, expected, perSecond, total } = options;
   const keepAlive = new http.Agent({ keepAlive: true, maxSockets: 32, scheduling: 'fifo' });
   const wrong: string[] = [];
+  // `reusedSocket` is not set on a request that has waited for a connection of the agent.
+  const used = new WeakSet<Socket>();
   let [kept, fresh, begun] = [0, 0, 0];
 
   const request = (host: string, path: string, agent: http.Agent | false): Promise<void> =>
     new Promise((answered) => {
-      let hasAnswer = false;
+      let [hasAnswer, isReused] = [false, false];
       const sent = http.get({ port, host: '127.0.0.1', path, agent, headers: { host } }, (response) => {
         hasAnswer = true;
-        if (sent.reusedSocket) kept += 1;
+        if (isReused) kept += 1;
         else fresh += 1;
         let body = '';
         response.setEncoding('utf8');
@@ -70,10 +73,14 @@ export function startTraffic(options: TrafficOptions): Traffic {
           answered();
         });
       });
+      sent.on('socket', (socket) => {
+        isReused = used.has(socket);
+        used.add(socket);
+      });
       sent.setTimeout(10_000, () => sent.destroy(new Error('no answer within 10 s')));
       sent.on('error', (error: NodeJS.ErrnoException) => {
         if (hasAnswer) return;
-        if (sent.reusedSocket && error.code === 'ECONNRESET') return answered(request(host, path, false));
+        if (isReused && error.code === 'ECONNRESET') return answered(request(host, path, false));
         wrong.push(`${host}${path}: ${error.message}`);
         answered();
       });
