@@ -174,7 +174,7 @@ it('writes no more in a day of questions about windows that do not move', async 
   const asked = logged('renewalInfo').length;
   expect([asked >= 40 * 3, asked <= 40 * 5]).toEqual([true, true]);
   expect(new Set(writes)).toEqual(new Set(['replica/here']));
-}, 60_000);
+});
 
 it.each(['in the store', 'only at the CA'])(
   'renews many certificates whose windows have moved to the past %s, the most urgent first',
