@@ -18,8 +18,8 @@ export const untranslatedIn = (hops: readonly Hop[]): readonly string[] =>
   untranslated(hops.flatMap(({ finding, advice = '' }) => [finding, advice]));
 
 /**
- * Returns the adapters of which no text of their own has Chinese: whoever adds one may leave that to others. Texts that
- * several adapters have do not count.
+ * Returns the adapters that have no text with Chinese which no other one has: whoever adds an adapter may leave Chinese to
+ * others.
  */
 export function whollyEnglish(
   texts: readonly { readonly adapter: string; readonly text: string }[],
@@ -27,7 +27,7 @@ export function whollyEnglish(
 ): ReadonlySet<string> {
   const adaptersOf = new Map<string, Set<string>>();
   for (const { adapter, text } of texts) adaptersOf.set(text, (adaptersOf.get(text) ?? new Set()).add(adapter));
-  const own = texts.filter(({ text }) => adaptersOf.get(text)?.size === 1);
-  const said = new Set(own.filter(({ text }) => isChinese(text)).map(({ adapter }) => adapter));
-  return new Set(own.map(({ adapter }) => adapter).filter((adapter) => !said.has(adapter)));
+  const isOwn = (text: string) => adaptersOf.get(text)?.size === 1;
+  const said = new Set(texts.flatMap(({ adapter, text }) => (isOwn(text) && isChinese(text) ? [adapter] : [])));
+  return new Set(texts.flatMap(({ adapter }) => (said.has(adapter) ? [] : [adapter])));
 }
