@@ -55,7 +55,7 @@ export function createUsers(
 ): Users & { readonly maker: UserMaker } {
   const { users, nowText, secret } = books;
   async function existing(name: string, signal: AbortSignal): Promise<Found<UserDocument>> {
-    const found = await users.get(name, signal);
+    const found = isUserName(name) ? await users.get(name, signal) : undefined;
     if (!found) throw fail('access/no-user', { name });
     return found;
   }
