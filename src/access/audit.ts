@@ -7,6 +7,7 @@ import {
   decodeAudit,
   withEntry,
 } from '../core/access/audit.ts';
+import { neverAborted } from '../core/async/never-aborted.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -33,9 +34,6 @@ export interface Audit {
   /** Returns what was done on a day, the latest last. */
   day(day: string, signal: AbortSignal): Promise<readonly AuditEntry[]>;
 }
-
-/** Of what must be written, whatever becomes of the request. */
-const always = new AbortController().signal;
 
 const keyOf = (name: string): Key => ({ kind: 'audit', name });
 
@@ -86,7 +84,7 @@ export function createAudit({ store, clock }: { readonly store: Store; readonly 
     record({ name: who, via, from }, { what, object, detail, result }) {
       const at = clock.now().toISOString();
       const entry = cleaned({ at, who, via, what, object, result, ...present({ from, detail }) });
-      const done = queue.then(() => append(entry, always));
+      const done = queue.then(() => append(entry, neverAborted));
       queue = done.catch(() => undefined);
       return done;
     },

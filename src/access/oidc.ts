@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CustomFetch, WWWAuthenticateChallenge } from 'openid-client';
 import { oidcName, oidcRole } from '../core/access/oidc.ts';
 import { createThrottle } from '../core/access/throttle.ts';
+import { neverAborted } from '../core/async/never-aborted.ts';
 import { createRecent } from '../core/async/recent.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { Secret } from '../core/errors/secret.ts';
@@ -19,7 +20,6 @@ export interface OidcParts {
 /** How old the provider’s description of itself may be, and the client secret. */
 const recentMs = 10_000;
 const answerMs = 10_000;
-const always = new AbortController().signal;
 
 export type Oidc = ReturnType<typeof createOidc>;
 
@@ -122,7 +122,7 @@ const derived = (kept: string, what: 'state' | 'nonce' | 'verifier'): string =>
 /** Sends the library’s requests as all others are sent. */
 const fetchBy =
   (http: OidcParts['http']): CustomFetch =>
-  async (url, { method, headers, body, signal = always }) => {
+  async (url, { method, headers, body, signal = neverAborted }) => {
     const sent = { body: body ? String(body) : undefined, signal, timeoutMs: answerMs };
     const answer = await http.request({ method: method as 'GET' | 'POST', url, headers, ...sent });
     return new Response(Buffer.from(answer.body), { status: answer.status, headers: answer.headers });

@@ -1,5 +1,6 @@
 import type { Role } from '../core/access/role.ts';
 import { isUserName, passwordProblem, passwordProblems, type UserDocument, userNameRule } from '../core/access/user.ts';
+import { neverAborted } from '../core/async/never-aborted.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import type { By } from './audit.ts';
 import type { Found } from './book.ts';
@@ -31,9 +32,6 @@ export interface Users {
   /** Fails with `access/no-user`, `access/last-admin`. */
   remove(name: string, by: By, signal: AbortSignal): Promise<void>;
 }
-
-/** Of what must be looked at, whatever becomes of the request. */
-const always = new AbortController().signal;
 
 /** People type the names of users with and without capitals. */
 export const userName = (typed: string): string => typed.trim().toLowerCase();
@@ -72,9 +70,9 @@ export function createUsers(
     if (before !== 'admin') return change(name, () => ({ role }), signal);
     await refuseLastAdmin(name, signal);
     await change(name, () => ({ role }), signal);
-    const others = [...(await users.all(always)).values()];
+    const others = [...(await users.all(neverAborted)).values()];
     if (others.some(({ document }) => document.role === 'admin')) return;
-    await change(name, () => ({ role: before }), always);
+    await change(name, () => ({ role: before }), neverAborted);
     throw fail('access/last-admin', { name });
   }
   function checkUser({ name, password }: Pick<NewUser, 'name' | 'password'>): void {

@@ -23,6 +23,13 @@ export interface Problem {
   readonly error?: CertfleetError;
 }
 
+/** Adds a problem to those of one entry, in place: there may be tens of thousands. */
+export function addProblem<Entry>(found: Map<Entry, Problem[]>, entry: Entry, problem: Problem): void {
+  const known = found.get(entry);
+  if (known) known.push(problem);
+  else found.set(entry, [problem]);
+}
+
 /** Formats a path for messages: `certificates[0].issuer`. */
 export const pathText = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((text, part) => {

@@ -5,7 +5,7 @@ import type { ConnectionSection, KnownType, NamedConnection, TypeOption } from '
 import { chosenType, valueAt } from '../../core/spec/connection-options.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
-import { keys, type Places, type Problem } from '../problems.ts';
+import { addProblem, keys, type Places, type Problem } from '../problems.ts';
 import { type Registry, throughOf } from '../registry/registry.ts';
 import { knownType } from './connection-types.ts';
 import { type Surroundings, settingsIn } from './settings.ts';
@@ -38,11 +38,7 @@ async function firstProblems<C extends Connection>(
   registry: Registry,
 ): Promise<{ readonly settings: Settings; readonly refused: ReadonlyMap<C, readonly Problem[]> }> {
   const refused = new Map<C, Problem[]>();
-  const refuse = (one: C, problem: Problem): void => {
-    const known = refused.get(one);
-    if (known) known.push(problem);
-    else refused.set(one, [problem]);
-  };
+  const refuse = (one: C, problem: Problem) => addProblem(refused, one, problem);
   for (const one of entries) for (const problem of await ownProblems(one, registry)) refuse(one, problem);
   for (;;) {
     const rest = entries.filter((one) => !refused.has(one));

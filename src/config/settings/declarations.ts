@@ -1,7 +1,7 @@
 import type { CertificateSpec, Settings } from '../../core/spec/spec.ts';
 import { solverNameOf } from '../../core/spec/spec-parts.ts';
 import type { Fields } from '../../core/text/json.ts';
-import { keys, type Places, type Problem } from '../problems.ts';
+import { addProblem, keys, type Places, type Problem } from '../problems.ts';
 import { checkStateless } from './certificates.ts';
 import { type Surroundings, settingsIn } from './settings.ts';
 
@@ -27,11 +27,7 @@ export async function checkDeclarations(
   surroundings: Pick<Surroundings, 'env' | 'registry' | 'now'>,
 ): Promise<CheckedDeclarations> {
   const refused = new Map<string, Problem[]>();
-  const refuse = (name: string, problem: Problem): void => {
-    const known = refused.get(name);
-    if (known) known.push(problem);
-    else refused.set(name, [problem]);
-  };
+  const refuse = (name: string, problem: Problem) => addProblem(refused, name, problem);
   for (const [name, entry] of entries) for (const problem of localProblems(entry, settings)) refuse(name, problem);
   const overlooks = ({ path }: Problem) => path[0] !== 'certificates';
   const all: Surroundings = { ...surroundings, places, declared: settings, overlooks };

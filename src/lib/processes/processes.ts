@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
+import { neverAborted } from '../../core/async/never-aborted.ts';
 import { orAborted } from '../../core/async/on-abort.ts';
 import { fail, reasonOf } from '../../core/errors/errors.ts';
 import { present } from '../../core/text/present.ts';
@@ -30,8 +31,6 @@ const drainMs = 500;
  * they are read, and keep the memory for months.
  */
 const heapGrowth = 20;
-
-const neverAborted = new AbortController().signal;
 
 /** Keeps the end of a stream. */
 function tailOf(stream: NodeJS.ReadableStream | null): () => string {

@@ -1,0 +1,2 @@
+/** The signal of what must be done, whatever becomes of whoever asked for it. */
+export const neverAborted = new AbortController().signal;
