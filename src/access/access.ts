@@ -38,7 +38,7 @@ export function createAccess(given: {
   readonly clock: Clock;
   readonly random: Random;
   readonly scrypt?: PasswordHash['scrypt'];
-  /** Without it, nobody logs in at an OpenID provider. */
+  /** Without it, there are no logins at an OpenID provider. */
   readonly oidc?: OidcParts;
 }): Access {
   const { store, clock, random } = given;

@@ -29,7 +29,7 @@ export function createOidc({ logins, clock, nowText, secret }: Books, recorder: 
   const provider = createRecent(clock, async () => {
     const settings = parts?.settings();
     if (!parts || !settings) throw fail('access/oidc-off', {});
-    // Only who logs in so needs it.
+    // Few processes need it, so it is loaded at the first login.
     const library = await import('openid-client');
     const { enableNonRepudiationChecks: checkSignatures, allowInsecureRequests, ClientSecretBasic } = library;
     const proof = ClientSecretBasic(
@@ -42,7 +42,7 @@ export function createOidc({ logins, clock, nowText, secret }: Books, recorder: 
     return { library, configuration, settings };
   });
 
-  /** Writes down why there was no login. Strangers are told less. */
+  /** Records why a login failed. The browser is told less. */
   async function recorded<T>(from: string, work: Promise<T>): Promise<T> {
     return work.catch(async (error: unknown) => {
       const by = { name: 'unknown', via: 'login', from } as const;
@@ -90,7 +90,7 @@ export function createOidc({ logins, clock, nowText, secret }: Books, recorder: 
   }
 
   return {
-    /** Returns what logins have as their epoch; undefined if nobody may log in so. */
+    /** Returns what logins have as their epoch; undefined if no provider is configured. */
     epoch(): string | undefined {
       const settings = parts?.settings();
       return settings && epochOf(settings);

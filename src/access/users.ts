@@ -62,8 +62,8 @@ export function createUsers(
     if (admins.length > 0 && admins.every(([other]) => other === name)) throw fail('access/last-admin', { name });
   }
   /**
-   * Makes a user less than an administrator, unless nobody else is one. Of two who do that to each other at once, the later
-   * one at least finds that there is none left, and takes its change back.
+   * Takes the role of administrator from a user, unless no other user has it. If two administrators do that to each other
+   * at the same time, at least the later call finds that none is left, and undoes its change.
    */
   async function lower(name: string, role: Exclude<Role, 'admin'>, signal: AbortSignal): Promise<void> {
     const { role: before } = (await existing(name, signal)).document;

@@ -62,7 +62,7 @@ const surroundings = ({ file, registry }: { readonly file: Settings; readonly re
   ...{ env: {}, registry, places, declared: file },
 });
 
-/** Who has so much to mend need not know of more. */
+/** With more problems than this, a person need not see the rest. */
 const mostFound = 50;
 
 /** Returns what is wrong besides, which nothing has looked at, because other problems came first. */

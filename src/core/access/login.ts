@@ -28,8 +28,7 @@ const noteMs = hourMs / 4;
 /** Reports whether a login is over, because of its age or of a change of its user. */
 export function isOver(login: LoginDocument, user: Pick<UserDocument, 'epoch'> | undefined, now: Date): boolean {
   const since = (text: string) => now.getTime() - Date.parse(text);
-  // A time that cannot be read is no reason to stay.
-  // No provider says when someone has lost a role, so they log in there each day.
+  // A provider does not say when someone loses a role, so that login is short. A time that cannot be read counts as long ago.
   const isYoung = since(login.at) < (login.role ? idleMs : longestMs) && since(login.seenAt) < idleMs;
   return !isYoung || user?.epoch !== login.epoch;
 }

@@ -73,7 +73,7 @@ export function streamOf(
   const texts = textsUntil(over.signal);
   const end = () => {
     over.abort();
-    // If the reader was slow, nobody asks for the next text, in which it would notice.
+    // A slow reader no longer asks for texts, so the generator would never see the signal.
     void texts.return(undefined).catch(() => undefined);
   };
   signal.addEventListener('abort', end, { once: true });
