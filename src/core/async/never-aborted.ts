@@ -1,2 +1,2 @@
 /** The signal of what must be done, whatever becomes of whoever asked for it. */
-export const neverAborted = new AbortController().signal;
+export const neverAborted: AbortSignal = new AbortController().signal;
