@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeFreshClone } from '../support/fresh-clone.ts';
 import { repositoryRoot } from '../support/service.ts';
 
 const run = promisify(execFile);
@@ -14,20 +15,8 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'certfleet-contributing-'));
-  const { stdout } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-    cwd: repositoryRoot,
-  });
-  for (const file of stdout.split('\0').filter(Boolean)) {
-    await mkdir(dirname(join(folder, file)), { recursive: true });
-    await cp(join(repositoryRoot, file), join(folder, file)).catch(() => {}); // removed, but not yet in git
-  }
+  await makeFreshClone(folder);
   await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'));
-  // As in CI: biome reads .gitignore through git. Committed, so that vitest finds what has changed.
-  const git = (...args: readonly string[]) =>
-    run('git', ['-c', 'user.name=n', '-c', 'user.email=n', ...args], { cwd: folder });
-  await git('init', '--quiet');
-  await git('add', '--all');
-  await git('commit', '--quiet', '--no-gpg-sign', '--message=As it is');
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
